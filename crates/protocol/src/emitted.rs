@@ -1,0 +1,163 @@
+//! An event on its way from an agent to the log: decoded only as far as someone needs.
+
+use crate::event::{Event, EventKind};
+use crate::wire::{Wire, WireError, from_slice};
+use bytes::Bytes;
+use memchr::memchr2;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The type of an event and the ids that order and repair look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// The type.
+    pub kind: EventKind,
+    /// `messageId`, or `toolCallId` of the tool call events (not of TOOL_CALL_RESULT, whose id is its message's).
+    pub id: Option<String>,
+    /// `subagentRunId`.
+    pub subagent: Option<String>,
+}
+
+/// One event, as bytes that may be passed on unchanged, as a value, or as both.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    head: Head,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// A delta event whose bytes hold nothing but what the specification describes.
+    Raw(Bytes),
+    /// The event, and its bytes where they may be passed on.
+    Typed(Box<Event>, Option<Bytes>),
+}
+
+impl Emitted {
+    /// Reads one event. The bytes are kept where nothing in them needs a change: one line, no unknown member, no `null`
+    /// for an absent one.
+    ///
+    /// # Errors
+    /// As [`Event::from_json`].
+    pub fn from_json(json: Bytes) -> Result<Self, WireError> {
+        let one_line = memchr2(b'\n', b'\r', &json).is_none();
+        if one_line && let Some(head) = delta_head(&json) {
+            return Ok(Self { head, body: Body::Raw(json) });
+        }
+        let event: Event = from_slice(&json)?;
+        let clean = one_line && !event.clone().tidy();
+        let head = head_of(&event);
+        Ok(Self { head, body: Body::Typed(Box::new(event), clean.then_some(json)) })
+    }
+
+    /// The type and ids.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The type.
+    pub fn kind(&self) -> EventKind {
+        self.head.kind
+    }
+
+    /// The bytes, when they may be passed on as they came.
+    pub fn raw(&self) -> Option<&Bytes> {
+        match &self.body {
+            Body::Raw(json) => Some(json),
+            Body::Typed(_, json) => json.as_ref(),
+        }
+    }
+
+    /// The event, decoded now if it was not yet.
+    pub fn event(&self) -> Cow<'_, Event> {
+        match &self.body {
+            Body::Raw(json) => Cow::Owned(decode_delta(&self.head, json)),
+            Body::Typed(event, _) => Cow::Borrowed(event),
+        }
+    }
+
+    /// The event, decoded now if it was not yet.
+    pub fn into_event(self) -> Event {
+        match self.body {
+            Body::Raw(json) => decode_delta(&self.head, &json),
+            Body::Typed(event, _) => *event,
+        }
+    }
+
+    /// The event's JSON: the bytes that came, or a fresh encoding.
+    pub fn to_json(&self) -> Bytes {
+        match &self.body {
+            Body::Raw(json) | Body::Typed(_, Some(json)) => json.clone(),
+            Body::Typed(event, None) => event.to_json().into(),
+        }
+    }
+}
+
+impl<E: Into<Event>> From<E> for Emitted {
+    fn from(event: E) -> Self {
+        let event = event.into();
+        Self { head: head_of(&event), body: Body::Typed(Box::new(event), None) }
+    }
+}
+
+fn head_of(event: &Event) -> Head {
+    let id = match event {
+        Event::ToolCallStart(event) => Some(event.tool_call_id.clone()),
+        Event::ToolCallArgs(event) => Some(event.tool_call_id.clone()),
+        Event::ToolCallEnd(event) => Some(event.tool_call_id.clone()),
+        Event::ToolCallChunk(event) => event.tool_call_id.clone(),
+        other => other.message_id().map(str::to_owned),
+    };
+    Head { kind: event.kind(), id, subagent: event.subagent_run_id().map(str::to_owned) }
+}
+
+/// Every member that the three delta events may have, and no other.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Delta<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    message_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    tool_call_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    #[expect(dead_code, reason = "it must be there, as a string")]
+    delta: Cow<'a, str>,
+    #[serde(borrow)]
+    subagent_run_id: Option<Cow<'a, str>>,
+    timestamp: Option<i64>,
+    #[serde(borrow)]
+    raw_event: Option<&'a RawValue>,
+    metadata: Option<serde::de::IgnoredAny>,
+}
+
+/// The head of a delta event that may be passed on as it came; `None` sends it down the general way.
+fn delta_head(json: &[u8]) -> Option<Head> {
+    let delta: Delta<'_> = serde_json::from_slice(json).ok()?;
+    let kind = EventKind::from_name(&delta.kind);
+    let (id, other) = match kind {
+        EventKind::TextMessageContent | EventKind::ReasoningMessageContent => (delta.message_id, delta.tool_call_id),
+        EventKind::ToolCallArgs => (delta.tool_call_id, delta.message_id),
+        _ => return None,
+    };
+    // Rare members take the general way, which checks them; so does a `null`, which serde reads as absent here.
+    let plain = other.is_none() && delta.timestamp.is_none() && delta.raw_event.is_none() && delta.metadata.is_none();
+    if !plain || memchr::memmem::find(json, b"null").is_some() && holds_null(json) {
+        return None;
+    }
+    Some(Head { kind, id: Some(id?.into_owned()), subagent: delta.subagent_run_id.map(Cow::into_owned) })
+}
+
+/// True when a member of the object is `null`; called only when the four letters occur, which may be in a text.
+fn holds_null(json: &[u8]) -> bool {
+    from_slice::<Event>(json).map_or(true, |mut event| event.tidy())
+}
+
+/// Decodes bytes that were checked when they were read.
+fn decode_delta(head: &Head, json: &[u8]) -> Event {
+    from_slice(json).unwrap_or_else(|_: WireError| {
+        crate::event::Custom { name: format!("undecodable {}", head.kind), ..Default::default() }.into()
+    })
+}

@@ -1,0 +1,26 @@
+//! AG-UI 1.0 in Rust: wire types, codec, and pure functions over event streams.
+//!
+//! ```
+//! use copilotkit_protocol::{Event, TextMessageContent};
+//!
+//! let event = Event::from_json(br#"{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"Hi"}"#)?;
+//! assert_eq!(event, TextMessageContent { message_id: "m".into(), delta: "Hi".into(), ..Default::default() }.into());
+//! # Ok::<(), copilotkit_protocol::WireError>(())
+//! ```
+//!
+//! Nothing here does I/O, reads a clock or needs a runtime.
+
+mod emitted;
+mod event;
+mod input;
+mod message;
+pub mod wire;
+
+pub use emitted::{Emitted, Head};
+pub use event::*;
+pub use input::*;
+pub use message::*;
+pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
+
+/// The AG-UI version that this crate implements, as `protocolVersion` carries it.
+pub const PROTOCOL_VERSION: &str = "1.0";

@@ -1,0 +1,233 @@
+//! The two macros that write the serde code of every wire type.
+
+/// An object: `field: Type = "member" kind`, where kind is
+/// `req` (must be there), `opt` (may be absent; `null` is read as absent), `str` (as `opt`, but `null` is refused) or
+/// `list` (an array that is empty when absent and always written). A tag, if any, is written first and checked.
+macro_rules! wire_struct {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident $(($tag:literal = $value:literal))? {
+            $( $(#[$fmeta:meta])* $field:ident : $ty:ty = $key:literal $kind:ident, )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $name {
+            $( $(#[$fmeta])* pub $field: $crate::wire::macros::field_type!($kind $ty), )*
+            /// Members that the specification does not name.
+            pub extra: $crate::wire::Extra,
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap as _;
+                let mut map = serializer.serialize_map(None)?;
+                $( map.serialize_entry($tag, $value)?; )?
+                $( $crate::wire::macros::write_field!($kind map, $key, self.$field); )*
+                self.extra.write(&mut map)?;
+                map.end()
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct ObjectVisitor;
+                impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        $( let mut $field: Option<$ty> = None; )*
+                        let mut extra = $crate::wire::Extra::default();
+                        while let Some(key) = map.next_key::<$crate::wire::Key<'de>>()? {
+                            match &*key.0 {
+                                $( $tag => {
+                                    let value = $crate::wire::next_seed(&mut map, $tag, $crate::wire::Seed::<String>::new())?;
+                                    if value != $value {
+                                        let message = format!("expected `{}`, found `{value}`", $value);
+                                        return Err($crate::wire::at($tag, serde::de::Error::custom(message)));
+                                    }
+                                } )?
+                                $( $key => $crate::wire::macros::read_field!($kind map, $key, $field, extra), )*
+                                _ => {
+                                    let value = map.next_value::<$crate::wire::Json>()?;
+                                    extra.insert(key.0.into_owned(), value);
+                                }
+                            }
+                        }
+                        Ok($name { $( $field: $crate::wire::macros::finish_field!($kind $field, $key), )* extra })
+                    }
+                }
+                deserializer.deserialize_map(ObjectVisitor)
+            }
+
+            fn tidy(&mut self) -> bool {
+                let changed = self.extra.clear();
+                $( let changed = $crate::wire::Wire::tidy(&mut self.$field) | changed; )*
+                changed
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <Self as $crate::wire::Wire>::read(deserializer)
+            }
+        }
+    };
+}
+
+macro_rules! field_type {
+    (req $ty:ty) => { $ty };
+    (list $ty:ty) => { $ty };
+    (opt $ty:ty) => { Option<$ty> };
+    (str $ty:ty) => { Option<$ty> };
+}
+
+macro_rules! write_field {
+    (req $map:ident, $key:literal, $value:expr) => {
+        $map.serialize_entry($key, &$value)?
+    };
+    (list $map:ident, $key:literal, $value:expr) => {
+        $map.serialize_entry($key, &$value)?
+    };
+    ($kind:ident $map:ident, $key:literal, $value:expr) => {
+        if let Some(value) = &$value {
+            $map.serialize_entry($key, value)?;
+        }
+    };
+}
+
+macro_rules! read_field {
+    (opt $map:ident, $key:literal, $field:ident, $extra:ident) => {{
+        $field = $crate::wire::next_seed(&mut $map, $key, $crate::wire::OptionSeed::new())?;
+        if $field.is_none() { $extra.note_null(); }
+    }};
+    (list $map:ident, $key:literal, $field:ident, $extra:ident) => {
+        $crate::wire::macros::read_field!(opt $map, $key, $field, $extra)
+    };
+    ($kind:ident $map:ident, $key:literal, $field:ident, $extra:ident) => {
+        $field = Some($crate::wire::next_seed(&mut $map, $key, $crate::wire::Seed::new())?)
+    };
+}
+
+macro_rules! finish_field {
+    (req $field:ident, $key:literal) => {
+        match $field {
+            Some(value) => value,
+            None => return Err($crate::wire::at($key, serde::de::Error::custom("this member is required"))),
+        }
+    };
+    (list $field:ident, $key:literal) => {
+        $field.unwrap_or_default()
+    };
+    ($kind:ident $field:ident, $key:literal) => {
+        $field
+    };
+}
+
+/// A union of objects told apart by a string member. With `; Unknown`, a value that is not named is kept as it came;
+/// without, it is refused with the list of those that are.
+macro_rules! wire_union {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident by $tag:literal {
+            $( $(#[$vmeta:meta])* $variant:ident($ty:ty) = $value:literal, )*
+            $( ; $(#[$umeta:meta])* $unknown:ident )?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$vmeta])* $variant($ty), )*
+            $( $(#[$umeta])* $unknown($crate::wire::Json), )?
+        }
+
+        $( impl From<$ty> for $name {
+            fn from(value: $ty) -> Self { Self::$variant(value) }
+        } )*
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $( Self::$variant(value) => value.serialize(serializer), )*
+                    $( Self::$unknown(value) => value.serialize(serializer), )?
+                }
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let json = <$crate::wire::Json as serde::Deserialize>::deserialize(deserializer)?;
+                let tag = $crate::wire::macros::tag_of(json.get(), $tag).map_err(serde::de::Error::custom)?;
+                let result = match &*tag {
+                    $( $value => $crate::wire::macros::read_text::<$ty>(json.get()).map(Self::$variant), )*
+                    other => $crate::wire::macros::unknown!(other, json, $tag, [$($value),*] $(, $unknown)?),
+                };
+                result.map_err(serde::de::Error::custom)
+            }
+
+            fn tidy(&mut self) -> bool {
+                match self {
+                    $( Self::$variant(value) => $crate::wire::Wire::tidy(value), )*
+                    $( Self::$unknown(_) => false, )?
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <Self as $crate::wire::Wire>::read(deserializer)
+            }
+        }
+    };
+}
+
+macro_rules! unknown {
+    ($other:ident, $json:ident, $tag:literal, [$($value:literal),*], $unknown:ident) => {{
+        let _ = $other;
+        Ok(Self::$unknown($json))
+    }};
+    ($other:ident, $json:ident, $tag:literal, [$($value:literal),*]) => {{
+        let known = [$(concat!("`", $value, "`")),*].join(", ");
+        let message = format!("unknown value `{}`, expected one of {known}", $other);
+        Err($crate::wire::at($tag, <serde_json::Error as serde::de::Error>::custom(message)))
+    }};
+}
+
+/// The value of the string member `tag` of the object in `text`.
+pub(crate) fn tag_of<'a>(text: &'a str, tag: &'static str) -> Result<std::borrow::Cow<'a, str>, serde_json::Error> {
+    use crate::wire::{Key, at};
+    use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+
+    struct TagVisitor(&'static str);
+    impl<'de> Visitor<'de> for TagVisitor {
+        type Value = Option<Key<'de>>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = map.next_key::<Key<'de>>()? {
+                if key.0 == self.0 {
+                    found = Some(map.next_value::<Key<'de>>().map_err(|error| at(self.0, error))?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(found)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    match serde::Deserializer::deserialize_map(&mut deserializer, TagVisitor(tag))? {
+        Some(value) => Ok(value.0),
+        None => Err(at(tag, serde_json::Error::custom("this member is required"))),
+    }
+}
+
+pub(crate) fn read_text<T: crate::wire::Wire>(text: &str) -> Result<T, serde_json::Error> {
+    T::read(&mut serde_json::Deserializer::from_str(text))
+}
+
+pub(crate) use {field_type, finish_field, read_field, unknown, wire_struct, wire_union, write_field};

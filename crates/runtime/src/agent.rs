@@ -1,0 +1,103 @@
+//! The contract of an agent: a run's context in, a stream of events out.
+
+use crate::principal::Principal;
+use async_trait::async_trait;
+use copilotkit_protocol::{Emitted, RunAgentInput};
+use futures::stream::BoxStream;
+use http::HeaderMap;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The events of one run, ending with the stream. An error ends the run as RUN_ERROR with its code.
+pub type EventStream = BoxStream<'static, Result<Emitted, AgentError>>;
+
+/// Something that answers a conversation with AG-UI events.
+///
+/// An agent keeps nothing between calls: identity, headers, cancellation and deadline travel in the [`RunContext`].
+/// Whatever it does, the lifecycle around it makes a well-formed run of it: see "Repair" in the documentation.
+#[async_trait]
+pub trait Agent: Send + Sync + 'static {
+    /// Starts a run. The stream ends when `context.cancel` is cancelled, or is dropped soon after.
+    fn run(&self, context: RunContext) -> EventStream;
+
+    /// What it does, for people; shown by `/info`.
+    fn description(&self) -> &str {
+        ""
+    }
+
+    /// What kind of agent it is; informational, shown by `/info` as `className`.
+    fn kind(&self) -> &'static str {
+        "Agent"
+    }
+
+    /// AG-UI `AgentCapabilities` as JSON, if it declares any.
+    ///
+    /// # Errors
+    /// When they cannot be found out; `/info` then leaves them out.
+    async fn capabilities(&self) -> Result<Option<serde_json::Value>, AgentError> {
+        Ok(None)
+    }
+}
+
+/// Everything that belongs to one run.
+#[derive(Clone, Debug)]
+pub struct RunContext {
+    /// The id that the agent is registered under.
+    pub agent_id: Arc<str>,
+    /// What the run was started with. Activity messages have been taken out, as the reference runtime does.
+    pub input: Arc<RunAgentInput>,
+    /// Who started it.
+    pub principal: Principal,
+    /// The headers of the request, all of them: an agent passes on only what its header policy allows.
+    pub headers: Arc<HeaderMap>,
+    /// Cancelled when the run is to stop.
+    pub cancel: CancellationToken,
+    /// When the run is ended as too long.
+    pub deadline: Instant,
+}
+
+impl RunContext {
+    /// A context without headers, for tests and for agents that call agents.
+    pub fn new(agent_id: impl Into<Arc<str>>, input: RunAgentInput) -> Self {
+        Self {
+            agent_id: agent_id.into(),
+            input: Arc::new(input),
+            principal: Principal::anonymous(),
+            headers: Arc::default(),
+            cancel: CancellationToken::new(),
+            deadline: Instant::now() + crate::limits::RUN_MAX,
+        }
+    }
+}
+
+/// Why an agent's run failed. The message is shown to the user; the code is stable.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct AgentError {
+    /// Stable, snake case: `agent_failed`, `agent_connect`, `model_auth` …
+    pub code: String,
+    /// What happened and what can be done, for people. Never a secret.
+    pub message: String,
+    /// Whether the same run may succeed when it is tried again.
+    pub retryable: bool,
+}
+
+impl AgentError {
+    /// An error with a code.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), retryable: false }
+    }
+
+    /// An agent that failed for a reason of its own: code `agent_failed`.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new("agent_failed", message)
+    }
+
+    /// Marks it as worth another try.
+    #[must_use]
+    pub fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+}

@@ -1,0 +1,20 @@
+//! The CopilotKit runtime: agents, run lifecycle, thread stores and the HTTP surface.
+//!
+//! Without features this crate holds only the contracts: [`Agent`], [`Middleware`], [`Model`], [`Tool`],
+//! [`ToolSource`] and the store traits. `lifecycle` adds runs, the memory store and the built-in agent; `client` the
+//! outbound HTTP client and remote AG-UI agents; `http` the surface that CopilotKit frontends talk to.
+
+pub mod agent;
+pub mod limits;
+pub mod middleware;
+pub mod model;
+pub mod principal;
+pub mod tool;
+
+pub use agent::{Agent, AgentError, EventStream, RunContext};
+pub use copilotkit_protocol as protocol;
+pub use copilotkit_protocol::{Emitted, Head};
+pub use middleware::{Middleware, Next};
+pub use model::{Model, ModelError, ModelEvent, ModelRequest, ModelStream};
+pub use principal::Principal;
+pub use tool::{Tool, ToolError, ToolOutput, ToolSource};

@@ -1,0 +1,48 @@
+//! Every bound of the runtime in one place, with its reason.
+
+use std::time::Duration;
+
+/// The longest run. A forgotten agent must not hold its thread for ever.
+pub const RUN_MAX: Duration = Duration::from_secs(60 * 60);
+/// The longest silence of an agent. Reasoning models may think for minutes; comments of a remote agent count as life.
+pub const AGENT_IDLE: Duration = Duration::from_secs(300);
+/// How long a connection to a remote agent may take.
+pub const AGENT_CONNECT: Duration = Duration::from_secs(10);
+/// How long a stopped agent may take to end by itself before its stream is dropped. Stop is promised within a second.
+pub const STOP_GRACE: Duration = Duration::from_millis(400);
+/// The largest event that an agent may send. Clients refuse frames over 10 MiB.
+pub const EVENT_MAX: usize = 10 * 1024 * 1024 - 64;
+/// The largest RUN_STARTED.input that is echoed; above it is left out, since clients refuse frames over 10 MiB.
+pub const INPUT_ECHO_MAX: usize = 8 * 1024 * 1024;
+/// The most events that one run may log.
+pub const RUN_EVENTS: u64 = 50_000;
+/// The most bytes that one run may log.
+pub const RUN_BYTES: usize = 64 * 1024 * 1024;
+/// The largest request body. Stock pages attach files of 20 MB, before base64.
+pub const BODY_MAX: usize = 32 * 1024 * 1024;
+/// How long a request's body may take, from its first byte to its last.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request's head may take.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most connections at once.
+pub const CONNECTIONS: usize = 10_000;
+/// The most runs at once.
+pub const RUNS: usize = 1_000;
+/// The longest thread, run or agent id, in bytes.
+pub const ID_MAX: usize = 256;
+/// How long a reader may take nothing before it is cut off.
+pub const WRITE_STALL: Duration = Duration::from_secs(30);
+/// How much is read from the log for one write to a subscriber.
+pub const READ_BATCH: usize = 256 * 1024;
+/// How long open streams may go on after the server was asked to stop.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+/// Silence after which a keep-alive comment is sent.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a lease on a thread lasts without renewal.
+pub const LEASE_TTL: Duration = Duration::from_secs(30);
+/// Threads that the memory store keeps.
+pub const MEMORY_THREADS: usize = 1_000;
+/// Runs that the memory store keeps for each thread.
+pub const MEMORY_RUNS_PER_THREAD: usize = 100;
+/// Bytes of history that the memory store keeps, the live runs included.
+pub const MEMORY_BYTES: usize = 512 * 1024 * 1024;

@@ -1,0 +1,33 @@
+//! What stands between the lifecycle and an agent.
+
+use crate::agent::{Agent, EventStream, RunContext};
+use std::sync::Arc;
+
+/// Changes a run: its input, its events, or whether and how often the agent runs at all.
+pub trait Middleware: Send + Sync + 'static {
+    /// Runs the rest of the chain by `next.run(context)`, any number of times, and returns the events of the run.
+    fn run(&self, context: RunContext, next: Next) -> EventStream;
+}
+
+/// The rest of a chain: the remaining middlewares and the agent.
+#[derive(Clone)]
+pub struct Next {
+    chain: Arc<[Arc<dyn Middleware>]>,
+    position: usize,
+    agent: Arc<dyn Agent>,
+}
+
+impl Next {
+    /// A chain of middlewares, outermost first, around an agent.
+    pub fn new(chain: Arc<[Arc<dyn Middleware>]>, agent: Arc<dyn Agent>) -> Self {
+        Self { chain, position: 0, agent }
+    }
+
+    /// Runs the rest of the chain.
+    pub fn run(self, context: RunContext) -> EventStream {
+        match self.chain.get(self.position).cloned() {
+            Some(middleware) => middleware.run(context, Self { position: self.position + 1, ..self }),
+            None => self.agent.run(context),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The contract of server tools and of the places that they come from.
+
+use crate::model::ToolSpec;
+use crate::principal::Principal;
+use async_trait::async_trait;
+use copilotkit_protocol::{Json, RunAgentInput};
+use http::HeaderMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A tool that the server executes.
+#[async_trait]
+pub trait Tool: Send + Sync + 'static {
+    /// Name, description and schema.
+    fn spec(&self) -> &ToolSpec;
+
+    /// Whether a call is executed or ends the run with a question.
+    fn mode(&self) -> ToolMode {
+        ToolMode::Execute
+    }
+
+    /// Executes a call.
+    ///
+    /// # Errors
+    /// When it fails: the model is told and the run goes on.
+    async fn call(&self, call: ToolInvocation) -> Result<ToolOutput, ToolError>;
+}
+
+/// Whether a call is executed or ends the run with a question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ToolMode {
+    /// The call is executed.
+    #[default]
+    Execute,
+    /// The call ends the run with an interrupt; the answer comes with the next run's `resume`.
+    Interrupt {
+        /// Why, in AG-UI's open set; `tool_call` by default.
+        reason: Option<String>,
+        /// The question.
+        message: Option<String>,
+    },
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug)]
+pub struct ToolInvocation {
+    /// The call's id.
+    pub id: String,
+    /// The arguments: a JSON object that the tool's schema accepts.
+    pub arguments: Json,
+    /// The run that it belongs to.
+    pub run: ToolScope,
+}
+
+/// The run that a tool works for.
+#[derive(Clone, Debug)]
+pub struct ToolScope {
+    /// The agent.
+    pub agent_id: Arc<str>,
+    /// The run's input.
+    pub input: Arc<RunAgentInput>,
+    /// Who started the run.
+    pub principal: Principal,
+    /// The headers of the request; a tool passes on only those that its configuration names.
+    pub headers: Arc<HeaderMap>,
+    /// Cancelled when the run is to stop.
+    pub cancel: CancellationToken,
+}
+
+/// What a tool answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolOutput {
+    /// The result, as JSON: it becomes the content of TOOL_CALL_RESULT as text.
+    pub content: Json,
+    /// True when the tool says that it failed (MCP `isError`).
+    pub is_error: bool,
+}
+
+impl ToolOutput {
+    /// A result.
+    pub fn new(content: Json) -> Self {
+        Self { content, is_error: false }
+    }
+}
+
+/// Why a tool could not answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ToolError {
+    /// Stable, snake case: `tool_failed`, `tool_timeout`, `tool_arguments`.
+    pub code: &'static str,
+    /// For the model and for people. Never a secret.
+    pub message: String,
+}
+
+impl ToolError {
+    /// A tool that failed for a reason of its own.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: "tool_failed", message: message.into() }
+    }
+}
+
+/// A place that tools come from: a configuration, an MCP server.
+#[async_trait]
+pub trait ToolSource: Send + Sync + 'static {
+    /// The tools for one run.
+    ///
+    /// # Errors
+    /// When they cannot be listed; the run goes on without them unless the source is required.
+    async fn tools(&self, scope: &ToolScope) -> Result<Vec<Arc<dyn Tool>>, ToolError>;
+
+    /// Its name, for logs.
+    fn name(&self) -> &str;
+
+    /// True when a run must not start without it.
+    fn is_required(&self) -> bool {
+        false
+    }
+}
