@@ -11,13 +11,18 @@
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
 mod emitted;
+mod error;
 mod event;
+mod expand;
 mod input;
 mod message;
+pub mod sse;
 pub mod wire;
 
 pub use emitted::{Emitted, Head};
+pub use error::ProtocolError;
 pub use event::*;
+pub use expand::Expander;
 pub use input::*;
 pub use message::*;
 pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
