@@ -92,11 +92,12 @@ impl Subscription {
                 return Ok(frames);
             }
             if !self.done && reached_head {
-                match &mut self.signal {
-                    Some(signal) if signal.changed().await.is_ok() => {}
-                    // The thread was let go: nothing more will come.
-                    _ => self.done = true,
-                }
+                let waited = match &mut self.signal {
+                    Some(signal) => signal.changed().await.is_ok(),
+                    None => false,
+                };
+                // Without a sender the thread was let go: nothing more will come.
+                self.done = !waited;
             }
         }
         Ok(Vec::new())

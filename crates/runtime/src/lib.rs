@@ -7,10 +7,10 @@
 pub mod agent;
 #[cfg(feature = "lifecycle")]
 pub mod error;
-#[cfg(feature = "lifecycle")]
-pub mod hub;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "lifecycle")]
+pub mod hub;
 #[cfg(feature = "lifecycle")]
 pub mod lifecycle;
 pub mod limits;

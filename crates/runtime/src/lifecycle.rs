@@ -113,13 +113,11 @@ impl Lifecycle {
     /// # Errors
     /// An unknown agent, a busy thread, too many runs, a store that fails.
     pub async fn start(&self, start: StartRun) -> Result<Subscription, RunError> {
-        let agent =
-            self.agents.get(&start.agent_id).ok_or_else(|| RunError::UnknownAgent(start.agent_id.clone()))?;
+        let agent = self.agents.get(&start.agent_id).ok_or_else(|| RunError::UnknownAgent(start.agent_id.clone()))?;
         if self.shutdown.is_cancelled() || self.tracker.is_closed() {
             return Err(RunError::ShuttingDown);
         }
-        let permit =
-            self.running.clone().try_acquire_owned().map_err(|_| RunError::TooManyRuns(self.options.runs))?;
+        let permit = self.running.clone().try_acquire_owned().map_err(|_| RunError::TooManyRuns(self.options.runs))?;
         let input = start.input;
         let thread = ThreadKey::new(&start.principal, input.thread_id.as_str());
         let store = self.options.store.clone();
@@ -144,8 +142,7 @@ impl Lifecycle {
             pulse: Pulse::default(),
         };
         let lease = begun.lease;
-        let subscription =
-            Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
+        let subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
         let run = drive::Drive {
             options: self.options.clone(),
             shutdown: self.shutdown.clone(),

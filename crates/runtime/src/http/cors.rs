@@ -69,10 +69,7 @@ impl CorsPolicy {
         let asked = parts.headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HeaderValue::from_static("*")));
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-        headers.append(
-            VARY,
-            HeaderValue::from_static("Access-Control-Request-Headers, Access-Control-Request-Method"),
-        );
+        headers.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers, Access-Control-Request-Method"));
         Some(response)
     }
 

@@ -71,9 +71,10 @@ pub(super) fn find(rest: &str) -> Option<(&'static Route, Vec<String>)> {
 /// Every percent sign is followed by two hexadecimal digits.
 fn well_encoded(segments: &[&str]) -> bool {
     segments.iter().all(|segment| {
-        segment.split('%').skip(1).all(|rest| {
-            rest.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        })
+        segment
+            .split('%')
+            .skip(1)
+            .all(|rest| rest.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())))
     })
 }
 

@@ -45,7 +45,10 @@ pub async fn serve<S, F>(
     shutdown: impl Future<Output = ()>,
     on_drain: impl Future<Output = ()>,
 ) where
-    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = F> + Clone + Send + 'static,
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = F>
+        + Clone
+        + Send
+        + 'static,
     F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
 {
     let graceful = GracefulShutdown::new();

@@ -2,7 +2,7 @@
 
 use crate::lifecycle::LifecycleOptions;
 use crate::store::{Append, Frame, Lease};
-use copilotkit_protocol::expand::Expander;
+use copilotkit_protocol::Expander;
 use copilotkit_protocol::repair::{End, Repair, RepairOptions};
 use copilotkit_protocol::verify::Verifier;
 use copilotkit_protocol::{Emitted, Event, EventKind, PROTOCOL_VERSION, RunAgentInput};
@@ -105,7 +105,10 @@ impl Pipeline {
         if let Err(error) = self.verifier.check(&item) {
             // Repair exists so that this cannot happen.
             tracing::error!(%error, kind = %item.kind(), "a repaired event does not verify");
-            return Err(Overrun { code: "internal_error", message: "The server could not order the agent's events.".into() });
+            return Err(Overrun {
+                code: "internal_error",
+                message: "The server could not order the agent's events.".into(),
+            });
         }
         let item = if item.kind() == EventKind::RunStarted { self.enrich(item) } else { item };
         if let EventKind::TextMessageStart

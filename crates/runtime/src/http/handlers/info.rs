@@ -20,7 +20,9 @@ pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>,
         match capabilities {
             Ok(Some(capabilities)) => agent["capabilities"] = capabilities,
             Ok(None) => {}
-            Err(error) => tracing::warn!(agent = %registered.id, %error, "an agent's capabilities could not be found out"),
+            Err(error) => {
+                tracing::warn!(agent = %registered.id, %error, "an agent's capabilities could not be found out")
+            }
         }
         agents.insert(registered.id.to_string(), agent);
     }

@@ -170,7 +170,10 @@ impl Thread {
     pub(super) fn append(&mut self, lease: &Lease, append: Append, now: Times) -> Result<(), StoreError> {
         let next_seq = self.next_seq;
         let live = self.owned(lease)?;
-        debug_assert!(append.frames.first().is_none_or(|frame| frame.seq == next_seq), "frames are numbered without a gap");
+        debug_assert!(
+            append.frames.first().is_none_or(|frame| frame.seq == next_seq),
+            "frames are numbered without a gap"
+        );
         let count = append.frames.len() as u64;
         let bytes: usize = append.frames.iter().map(Frame::size).sum();
         live.frames.extend(append.frames);
@@ -187,7 +190,11 @@ impl Thread {
         self.owned(lease)?;
         if let Some(live) = self.live.take() {
             let size = live.frames.iter().map(Frame::size).sum();
-            self.runs.push_back(FinishedRun(Arc::new(Finished { frames: live.frames, size, compact: OnceLock::new() })));
+            self.runs.push_back(FinishedRun(Arc::new(Finished {
+                frames: live.frames,
+                size,
+                compact: OnceLock::new(),
+            })));
         }
         while self.runs.len() > max_runs.max(1) {
             if let Some(oldest) = self.runs.pop_front() {
