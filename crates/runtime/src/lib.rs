@@ -5,11 +5,14 @@
 //! outbound HTTP client and remote AG-UI agents; `http` the surface that CopilotKit frontends talk to.
 
 pub mod agent;
+#[cfg(feature = "lifecycle")]
+pub mod agents;
 pub mod limits;
 pub mod middleware;
 pub mod model;
 pub mod principal;
 pub mod tool;
+pub mod tools;
 
 pub use agent::{Agent, AgentError, EventStream, RunContext};
 pub use copilotkit_protocol as protocol;
