@@ -5,6 +5,8 @@
 //! outbound HTTP client and remote AG-UI agents; `http` the surface that CopilotKit frontends talk to.
 
 pub mod agent;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod limits;
 pub mod middleware;
 pub mod model;
