@@ -14,6 +14,7 @@ mod emitted;
 mod event;
 mod input;
 mod message;
+pub mod sse;
 pub mod wire;
 
 pub use emitted::{Emitted, Head};

@@ -7,6 +7,8 @@
 pub mod agent;
 #[cfg(feature = "lifecycle")]
 pub mod agents;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod limits;
 pub mod middleware;
 pub mod model;

@@ -217,7 +217,7 @@ fn plain_case(case: &Case) -> Case {
 
 fn failed(reason: &str, message: &str) -> Value {
     let content = json!({ "status": "error", "reason": reason, "message": message });
-    json!({ "type": "TOOL_CALL_RESULT", "role": "tool", "messageId": uuid::Uuid::new_v4(), "toolCallId": "call_1", "content": content.to_string() })
+    json!({ "type": "TOOL_CALL_RESULT", "role": "tool", "messageId": uuid::Uuid::new_v4().to_string(), "toolCallId": "call_1", "content": content.to_string() })
 }
 
 /// Replaces fresh ids by the order in which they appear, and results by their JSON.
