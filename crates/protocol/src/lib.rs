@@ -11,16 +11,22 @@
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
 mod emitted;
+mod error;
 mod event;
+mod expand;
 mod input;
 mod message;
 pub mod sse;
+mod verify;
 pub mod wire;
 
 pub use emitted::{Emitted, Head};
+pub use error::ProtocolError;
 pub use event::*;
+pub use expand::Expander;
 pub use input::*;
 pub use message::*;
+pub use verify::Verifier;
 pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
 
 /// The AG-UI version that this crate implements, as `protocolVersion` carries it.
