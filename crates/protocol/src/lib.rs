@@ -17,6 +17,7 @@ mod expand;
 mod input;
 mod message;
 pub mod sse;
+mod verify;
 pub mod wire;
 
 pub use emitted::{Emitted, Head};
@@ -25,6 +26,7 @@ pub use event::*;
 pub use expand::Expander;
 pub use input::*;
 pub use message::*;
+pub use verify::Verifier;
 pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
 
 /// The AG-UI version that this crate implements, as `protocolVersion` carries it.

@@ -6,6 +6,10 @@
 
 pub mod agent;
 #[cfg(feature = "lifecycle")]
+pub mod agents;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "lifecycle")]
 pub mod error;
 #[cfg(feature = "http")]
 pub mod http;
@@ -21,6 +25,7 @@ pub mod principal;
 pub mod registry;
 pub mod store;
 pub mod tool;
+pub mod tools;
 
 pub use agent::{Agent, AgentError, EventStream, RunContext};
 pub use copilotkit_protocol as protocol;

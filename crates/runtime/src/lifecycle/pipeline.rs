@@ -4,7 +4,7 @@ use crate::lifecycle::LifecycleOptions;
 use crate::store::{Append, Frame, Lease};
 use copilotkit_protocol::Expander;
 use copilotkit_protocol::repair::{End, Repair, RepairOptions};
-use copilotkit_protocol::verify::Verifier;
+use copilotkit_protocol::Verifier;
 use copilotkit_protocol::{Emitted, Event, EventKind, PROTOCOL_VERSION, RunAgentInput};
 
 /// The state of one run's stream of events.

@@ -1,0 +1,5 @@
+//! Tools that come with the runtime.
+
+mod function;
+
+pub use function::FnTool;
