@@ -37,6 +37,7 @@ impl Pipeline {
         lease: &Lease,
         input: &RunAgentInput,
         echo: Option<Box<RunAgentInput>>,
+        passthrough_raw: bool,
     ) -> Self {
         Self {
             expander: Expander::new(),
@@ -45,7 +46,7 @@ impl Pipeline {
             run: lease.run,
             next_seq: lease.first_seq,
             echo,
-            passthrough_raw: options.passthrough_raw,
+            passthrough_raw,
             events: 0,
             max_events: options.run_events,
             bytes: 0,
