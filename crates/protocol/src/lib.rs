@@ -16,6 +16,7 @@ mod event;
 mod expand;
 mod input;
 mod message;
+pub mod patch;
 pub mod sse;
 mod verify;
 pub mod wire;
