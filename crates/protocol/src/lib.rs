@@ -16,6 +16,8 @@ mod event;
 mod expand;
 mod input;
 mod message;
+pub mod patch;
+mod repair;
 pub mod sse;
 mod verify;
 pub mod wire;
@@ -26,6 +28,7 @@ pub use event::*;
 pub use expand::Expander;
 pub use input::*;
 pub use message::*;
+pub use repair::{End, MAX_WARNINGS, Repair, RepairOptions};
 pub use verify::Verifier;
 pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
 
