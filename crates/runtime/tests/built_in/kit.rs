@@ -14,24 +14,24 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-pub type Step = Vec<Result<ModelEvent, ModelError>>;
+pub(crate) type Step = Vec<Result<ModelEvent, ModelError>>;
 
 /// A model that plays one list of events for each call, and then none.
-pub struct Script {
+pub(crate) struct Script {
     steps: Mutex<VecDeque<Step>>,
     calls: Mutex<Vec<ModelRequest>>,
     /// After the last event of the last step it says nothing, and its stream sets the flag when it is dropped.
-    pub hangs: bool,
-    pub dropped: Arc<AtomicBool>,
+    pub(crate) hangs: bool,
+    pub(crate) dropped: Arc<AtomicBool>,
     name: &'static str,
 }
 
 impl Script {
-    pub fn new(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
+    pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
         Arc::new(Self::named("mock-model", steps))
     }
 
-    pub fn named(name: &'static str, steps: impl IntoIterator<Item = Step>) -> Self {
+    pub(crate) fn named(name: &'static str, steps: impl IntoIterator<Item = Step>) -> Self {
         Self {
             steps: Mutex::new(steps.into_iter().collect()),
             calls: Mutex::default(),
@@ -41,7 +41,7 @@ impl Script {
         }
     }
 
-    pub fn calls(&self) -> Vec<ModelRequest> {
+    pub(crate) fn calls(&self) -> Vec<ModelRequest> {
         self.calls.lock().unwrap().clone()
     }
 }
@@ -75,21 +75,21 @@ impl Model for Script {
     }
 }
 
-pub fn text(id: &str, deltas: &[&str]) -> Step {
+pub(crate) fn text(id: &str, deltas: &[&str]) -> Step {
     let mut step = vec![Ok(ModelEvent::TextStart { id: Some(id.into()) })];
     step.extend(deltas.iter().map(|delta| Ok(ModelEvent::TextDelta((*delta).into()))));
     step.push(Ok(ModelEvent::TextEnd));
     step
 }
 
-pub fn call(id: &str, name: &str, deltas: &[&str]) -> Step {
+pub(crate) fn call(id: &str, name: &str, deltas: &[&str]) -> Step {
     let mut step = vec![Ok(ModelEvent::ToolCallStart { id: id.into(), name: name.into() })];
     step.extend(deltas.iter().map(|delta| Ok(ModelEvent::ToolCallDelta { id: id.into(), delta: (*delta).into() })));
     step.push(Ok(ModelEvent::ToolCallEnd { id: id.into(), encrypted_value: None }));
     step
 }
 
-pub fn finish(reason: FinishReason) -> Step {
+pub(crate) fn finish(reason: FinishReason) -> Step {
     let usage = TokenUsage {
         input_tokens: Some(10),
         output_tokens: Some(5),
@@ -101,39 +101,39 @@ pub fn finish(reason: FinishReason) -> Step {
     vec![Ok(ModelEvent::Finish { reason, usage })]
 }
 
-pub fn step(parts: impl IntoIterator<Item = Step>) -> Step {
+pub(crate) fn step(parts: impl IntoIterator<Item = Step>) -> Step {
     parts.into_iter().flatten().collect()
 }
 
-pub fn stop(parts: impl IntoIterator<Item = Step>) -> Step {
+pub(crate) fn stop(parts: impl IntoIterator<Item = Step>) -> Step {
     step(parts.into_iter().chain([finish(FinishReason::Stop)]))
 }
 
-pub fn calls(parts: impl IntoIterator<Item = Step>) -> Step {
+pub(crate) fn calls(parts: impl IntoIterator<Item = Step>) -> Step {
     step(parts.into_iter().chain([finish(FinishReason::ToolCalls)]))
 }
 
-pub fn city_schema() -> Value {
+pub(crate) fn city_schema() -> Value {
     json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] })
 }
 
-pub fn weather() -> Arc<dyn Tool> {
+pub(crate) fn weather() -> Arc<dyn Tool> {
     Arc::new(FnTool::new("server_weather", "Weather on the server", city_schema(), |call: ToolInvocation| async move {
         Ok(json!({ "city": call.arguments.to_value()["city"], "temp": 21 }))
     }))
 }
 
-pub fn failing() -> Arc<dyn Tool> {
+pub(crate) fn failing() -> Arc<dyn Tool> {
     Arc::new(FnTool::new("failing", "Always fails", json!({ "type": "object" }), |_| async {
         Err(ToolError::failed("tool broke"))
     }))
 }
 
 /// A tool that asks a person.
-pub struct Ask(copilotkit_runtime::model::ToolSpec);
+pub(crate) struct Ask(copilotkit_runtime::model::ToolSpec);
 
 impl Ask {
-    pub fn tool(name: &str) -> Arc<dyn Tool> {
+    pub(crate) fn tool(name: &str) -> Arc<dyn Tool> {
         let parameters = json!({ "type": "object", "properties": { "amount": { "type": "number" } } });
         Arc::new(Self(copilotkit_runtime::model::ToolSpec {
             name: name.into(),
@@ -156,15 +156,15 @@ impl Tool for Ask {
     }
 }
 
-pub fn input(json: &str) -> RunAgentInput {
+pub(crate) fn input(json: &str) -> RunAgentInput {
     copilotkit_protocol::from_str(json).unwrap()
 }
 
-pub fn hi() -> RunAgentInput {
+pub(crate) fn hi() -> RunAgentInput {
     input(r#"{"threadId":"t","runId":"r","messages":[{"id":"u1","role":"user","content":"Hi"}]}"#)
 }
 
-pub fn page_tool(input: &mut RunAgentInput, name: &str) {
+pub(crate) fn page_tool(input: &mut RunAgentInput, name: &str) {
     input.tools.push(copilotkit_protocol::Tool {
         name: name.into(),
         description: "Weather".into(),
@@ -174,11 +174,11 @@ pub fn page_tool(input: &mut RunAgentInput, name: &str) {
 }
 
 /// The events of a run as JSON, and the error that it ended with.
-pub async fn run(agent: &BuiltInAgent, input: RunAgentInput) -> (Vec<Value>, Option<AgentError>) {
+pub(crate) async fn run(agent: &BuiltInAgent, input: RunAgentInput) -> (Vec<Value>, Option<AgentError>) {
     collect(agent.run(RunContext::new("test", input))).await
 }
 
-pub async fn collect(mut events: copilotkit_runtime::EventStream) -> (Vec<Value>, Option<AgentError>) {
+pub(crate) async fn collect(mut events: copilotkit_runtime::EventStream) -> (Vec<Value>, Option<AgentError>) {
     let mut out = Vec::new();
     while let Some(item) = events.next().await {
         match item {
@@ -192,11 +192,11 @@ pub async fn collect(mut events: copilotkit_runtime::EventStream) -> (Vec<Value>
     (out, None)
 }
 
-pub fn types(events: &[Value]) -> Vec<&str> {
+pub(crate) fn types(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
-pub fn tool_results(request: &ModelRequest) -> Vec<(String, bool)> {
+pub(crate) fn tool_results(request: &ModelRequest) -> Vec<(String, bool)> {
     request
         .messages
         .iter()
@@ -207,6 +207,6 @@ pub fn tool_results(request: &ModelRequest) -> Vec<(String, bool)> {
         .collect()
 }
 
-pub fn json(text: &str) -> Json {
+pub(crate) fn json(text: &str) -> Json {
     Json::parse(text).unwrap()
 }
