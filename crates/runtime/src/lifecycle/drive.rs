@@ -5,7 +5,7 @@ use super::pipeline::Pipeline;
 use crate::agent::{AgentError, EventStream, RunContext};
 use crate::middleware::Next;
 use crate::store::{Append, Lease, Signal, StoreError};
-use copilotkit_protocol::{Emitted, RunAgentInput, repair::End};
+use copilotkit_protocol::{Emitted, End, RunAgentInput};
 use futures::stream::{ReadyChunks, StreamExt as _};
 use futures::{FutureExt as _, Stream};
 use std::any::Any;
