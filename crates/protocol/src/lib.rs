@@ -10,6 +10,8 @@
 //!
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
+mod apply;
+mod compact;
 mod emitted;
 mod error;
 mod event;
@@ -18,10 +20,15 @@ mod input;
 mod message;
 pub mod patch;
 mod repair;
+#[cfg(test)]
+mod soup;
 pub mod sse;
+mod state;
 mod verify;
 pub mod wire;
 
+pub use apply::{Applied, MAX_APPLY_WARNINGS};
+pub use compact::compact;
 pub use emitted::{Emitted, Head};
 pub use error::ProtocolError;
 pub use event::*;

@@ -25,10 +25,10 @@ mod tag;
 use crate::emitted::Emitted;
 use crate::event::*;
 use crate::patch;
+use crate::state::State;
 use crate::verify::owners::{Entity, Owners};
 use crate::wire::Json;
 use open::{Item, Open};
-use state::State;
 use std::collections::{HashMap, HashSet};
 
 /// Warning events that one run may add.
