@@ -9,6 +9,7 @@ pub mod agent;
 pub mod agents;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod headers;
 pub mod limits;
 pub mod middleware;
 pub mod model;
