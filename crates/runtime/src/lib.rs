@@ -17,6 +17,7 @@ pub mod http;
 pub mod hub;
 #[cfg(feature = "lifecycle")]
 pub mod lifecycle;
+pub mod headers;
 pub mod limits;
 pub mod middleware;
 pub mod model;
