@@ -55,7 +55,7 @@ pub enum Downgrade {
     /// The event, as it is.
     Same,
     /// Another one.
-    Changed(Event),
+    Changed(Box<Event>),
     /// Nothing.
     Drop,
 }
@@ -84,7 +84,7 @@ fn gated(event: &Event, legacy: bool) -> Downgrade {
     }
     let mut copy = event.clone();
     let tidied = copy.tidy();
-    if reshape(&mut copy, legacy) | tidied { Downgrade::Changed(copy) } else { Downgrade::Same }
+    if reshape(&mut copy, legacy) | tidied { Downgrade::Changed(Box::new(copy)) } else { Downgrade::Same }
 }
 
 /// True when something was changed.

@@ -40,7 +40,7 @@ fn step(value: &Value, expander: &mut Expander, verifier: &mut Verifier, outcome
     let event = Emitted::from_json(Bytes::from(value.to_string())).map_err(|error| error.to_string())?;
     let event = match for_v1(&event.event()) {
         Downgrade::Same => event,
-        Downgrade::Changed(event) => event.into(),
+        Downgrade::Changed(event) => (*event).into(),
         Downgrade::Drop => return Ok(()),
     };
     outcome.delivered.push(serde_json::from_slice(&event.to_json()).map_err(|error| error.to_string())?);
