@@ -177,7 +177,10 @@ fn steps() {
         after_start(&[tagged.clone(), start.clone(), tagged.clone()]),
         "Step \"p\" is already active for 'STEP_STARTED' in subagent 's'"
     );
-    assert_eq!(after_start(&[end.clone()]), "Cannot send 'STEP_FINISHED' for step \"p\" that was not started");
+    assert_eq!(
+        after_start(std::slice::from_ref(&end)),
+        "Cannot send 'STEP_FINISHED' for step \"p\" that was not started"
+    );
     assert_eq!(
         after_start(&[tagged, end.clone()]),
         "Cannot send 'STEP_FINISHED' for step \"p\" attributed to the parent agent: that step is open under subagent 's'. A step must be finished by whoever started it."
@@ -203,7 +206,7 @@ fn subagents() {
         "Cannot send 'SUBAGENT_STARTED': subagent 's' has already finished in this run. Subagent IDs are per-invocation and cannot be reused."
     );
     assert_eq!(
-        after_start(&[child.clone()]),
+        after_start(std::slice::from_ref(&child)),
         "Cannot send 'SUBAGENT_STARTED': parentSubagentRunId 's' has not been started in this run."
     );
     for line in [&end, &error] {
