@@ -2,10 +2,9 @@
 
 use crate::lifecycle::LifecycleOptions;
 use crate::store::{Append, Frame, Lease};
-use copilotkit_protocol::Expander;
-use copilotkit_protocol::repair::{End, Repair, RepairOptions};
-use copilotkit_protocol::verify::Verifier;
-use copilotkit_protocol::{Emitted, Event, EventKind, PROTOCOL_VERSION, RunAgentInput};
+use copilotkit_protocol::{
+    Emitted, End, Event, EventKind, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput, Verifier,
+};
 
 /// The state of one run's stream of events.
 pub(super) struct Pipeline {
@@ -37,15 +36,21 @@ impl Pipeline {
         lease: &Lease,
         input: &RunAgentInput,
         echo: Option<Box<RunAgentInput>>,
+        passthrough_raw: bool,
     ) -> Self {
         Self {
             expander: Expander::new(),
-            repair: Repair::new(RepairOptions::from_input(input)),
+            repair: Repair::new(RepairOptions {
+                thread_id: input.thread_id.clone(),
+                run_id: input.run_id.clone(),
+                frontend_tools: input.tools.iter().map(|tool| tool.name.clone()).collect(),
+                state: input.state.clone(),
+            }),
             verifier: Verifier::new(),
             run: lease.run,
             next_seq: lease.first_seq,
             echo,
-            passthrough_raw: options.passthrough_raw,
+            passthrough_raw,
             events: 0,
             max_events: options.run_events,
             bytes: 0,

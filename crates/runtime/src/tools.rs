@@ -1,0 +1,9 @@
+//! Tools that come with the runtime.
+
+mod function;
+#[cfg(feature = "client")]
+mod http;
+
+pub use function::FnTool;
+#[cfg(feature = "client")]
+pub use http::{HttpTool, HttpToolBuilder};
