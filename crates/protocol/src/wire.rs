@@ -1,7 +1,7 @@
 //! The rules that hold for every object on the wire, stated once.
 //!
 //! AG-UI section "Wire rules": absent is absent and never `null`; a required member of any type keeps its `null`; a
-//! reader never fails on what it does not know. [`wire_struct!`] and [`wire_union!`] write the serde code for those
+//! reader never fails on what it does not know. `wire_struct!` and `wire_union!` write the serde code for those
 //! rules, so that a type is a list of members and nothing else.
 //!
 //! * Unknown members are kept in [`Extra`] and written back; [`Wire::tidy`] removes them before emission.
