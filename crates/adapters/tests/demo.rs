@@ -1,5 +1,7 @@
 //! Every command of the demo model, as a conversation.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+
 use copilotkit_adapters::DemoModel;
 use copilotkit_protocol::Content;
 use copilotkit_runtime::model::{FinishReason, ModelErrorKind, ModelMessage, ModelToolCall, ToolChoice, ToolSpec};

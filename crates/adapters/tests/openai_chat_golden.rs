@@ -1,6 +1,8 @@
 //! Recorded and synthetic streams of many services: however the bytes are cut, the events are the same, and they mean
 //! what the reference runtime made of them, except where the table below says what is better.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+
 use bytes::Bytes;
 use copilotkit_adapters::openai_chat::{Codec, CodecOptions};
 use copilotkit_protocol::sse;

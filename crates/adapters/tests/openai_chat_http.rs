@@ -1,5 +1,7 @@
 //! Calls over real sockets against a scripted server: tries, faults, deadlines, cancellation.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+
 use bytes::Bytes;
 use copilotkit_adapters::openai_chat::Profile;
 use copilotkit_adapters::{OpenAiChat, OpenAiChatOptions};

@@ -1,5 +1,7 @@
 //! Requests against recordings of what the reference runtime sends for the same conversation.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+
 use copilotkit_adapters::openai_chat::{Profile, body};
 use copilotkit_protocol::{Content, Json};
 use copilotkit_runtime::ModelRequest;
