@@ -33,11 +33,12 @@ const OURS: &[(&str, Ours)] = &[
             Some("insufficient_system_resource"),
         )),
     ),
-    ("compat/empty-body", Err((ModelErrorKind::Protocol, "the model's stream ended without a finish reason", None))),
+    ("compat/empty-body", Err((ModelErrorKind::Protocol, EMPTY, None))),
     ("compat/openrouter-error-midstream", Err((ModelErrorKind::Overloaded, "synthetic provider drop", Some("502")))),
     ("compat/vllm-error-object", Err((ModelErrorKind::Overloaded, "synthetic engine failure", Some("500")))),
     ("compat/gemini-no-index-no-id", Ok("tool-calls")),
 ];
+const EMPTY: &str = "the provider sent an empty answer: the conversation may be longer than the model takes";
 type Ours = Result<&'static str, (ModelErrorKind, &'static str, Option<&'static str>)>;
 
 fn data() -> PathBuf {
@@ -74,7 +75,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<ModelEvent>, O
     let mut out = Vec::new();
     for piece in pieces {
         decoder.push(Bytes::copy_from_slice(piece));
-        while let Some(event) = decoder.next() {
+        for event in decoder.by_ref() {
             if let Err(error) = codec.on_data(&event.expect("sse").data, &mut out) {
                 return (out, Some(error));
             }

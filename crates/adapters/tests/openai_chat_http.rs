@@ -214,7 +214,9 @@ async fn the_token_ends_a_call_at_any_point() {
 async fn silence_has_a_bound_and_comments_are_life() {
     let server = ModelServer::start([Reply::sse(HEL).then(Step::Stall)]).await;
     let idle = Duration::from_millis(400);
+    let started = Instant::now();
     let (text, end) = collect(call(OpenAiChatOptions { idle_timeout: idle, ..options(&server) })).await;
+    assert!(started.elapsed() >= idle && started.elapsed() < 5 * SECOND);
     assert_eq!((&*text, end.expect_err("silent").kind), ("Hel", ModelErrorKind::Timeout));
     assert!(server.wait_for_open_sockets(0, SECOND).await);
 
@@ -231,7 +233,9 @@ async fn a_complete_answer_does_not_wait_for_a_lazy_end() {
     for body in [finished, HELLO.to_owned()] {
         let server = ModelServer::start([Reply::sse(body).then(Step::Stall)]).await;
         let idle = Duration::from_millis(300);
+        let started = Instant::now();
         let (text, end) = collect(call(OpenAiChatOptions { idle_timeout: idle, ..options(&server) })).await;
+        assert!(started.elapsed() < 5 * SECOND);
         assert_eq!((&*text, end.expect("complete")), ("Hello", Some(FinishReason::Stop)));
     }
 }
