@@ -98,6 +98,3 @@ fn answer(request: &ModelRequest, word_delay: Duration) -> impl Iterator<Item = 
         Command::Context => script.say(&conversation::context(&request.messages)),
     }
 }
-
-#[cfg(test)]
-mod tests;

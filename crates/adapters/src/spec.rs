@@ -17,8 +17,8 @@ pub struct Options<'a> {
 
 impl std::fmt::Debug for Options<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let has_key = self.api_key.is_some();
-        f.debug_struct("Options").field("has_key", &has_key).field("base_url", &self.base_url).finish_non_exhaustive()
+        // An address may hold credentials.
+        f.debug_struct("Options").field("has_key", &self.api_key.is_some()).finish_non_exhaustive()
     }
 }
 

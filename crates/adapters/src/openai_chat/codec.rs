@@ -31,6 +31,7 @@ pub struct Codec {
     open: Open,
     finish: Option<FinishReason>,
     refused: bool,
+    had_data: bool,
     had_output: bool,
     done: bool,
     usage: Option<Usage>,
@@ -53,6 +54,7 @@ impl Codec {
             open: Open::Nothing,
             finish: None,
             refused: false,
+            had_data: false,
             had_output: false,
             done: false,
             usage: None,
@@ -83,6 +85,7 @@ impl Codec {
         if self.done || data.is_empty() {
             return Ok(());
         }
+        self.had_data = true;
         if data == b"[DONE]" {
             self.done = true;
             return Ok(());
@@ -101,7 +104,10 @@ impl Codec {
     /// When no finish reason came: the answer was cut off.
     pub fn finish(&mut self, out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
         let Some(mut reason) = self.finish.take() else {
-            return Err(protocol("the model's stream ended without a finish reason".to_owned()));
+            // Some local servers do this when the prompt does not fit.
+            let empty = "the provider sent an empty answer: the conversation may be longer than the model takes";
+            let cut = "the model's stream ended without a finish reason";
+            return Err(protocol(if self.had_data { cut } else { empty }.to_owned()));
         };
         let plain = matches!(reason, FinishReason::Stop | FinishReason::Other);
         if plain && self.tracker.has_calls() {

@@ -3,7 +3,7 @@
 use super::{Codec, CodecOptions, Inner, error, request, retry};
 use copilotkit_protocol::sse;
 use copilotkit_runtime::model::{ModelError, ModelErrorKind, ModelEvent, ModelRequest, ModelStream};
-use reqwest::{Response, StatusCode};
+use reqwest::Response;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
@@ -118,7 +118,7 @@ impl Answer {
             Ok(Err(cause)) => return Err(network(inner, cause).into()),
             Err(_) => return Err(silent(inner, inner.options.head_timeout).into()),
         };
-        if response.status() != StatusCode::OK {
+        if !response.status().is_success() {
             return Err(refusal(inner, response).await);
         }
         let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -204,7 +204,7 @@ struct Whole {
     choices: Option<Vec<serde::de::IgnoredAny>>,
 }
 
-/// An answer with another status than 200.
+/// An answer whose status is no success.
 async fn refusal(inner: &Inner, mut response: Response) -> Failure {
     let status = response.status();
     let said = retry::should_retry(response.headers());
