@@ -7,6 +7,7 @@ mod cors;
 mod envelope;
 mod handlers;
 mod json;
+pub mod probes;
 mod router;
 pub mod server;
 mod sse;

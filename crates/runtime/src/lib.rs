@@ -6,6 +6,10 @@
 
 pub mod agent;
 #[cfg(feature = "lifecycle")]
+pub mod agents;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "lifecycle")]
 pub mod error;
 #[cfg(feature = "http")]
 pub mod http;
@@ -13,6 +17,7 @@ pub mod http;
 pub mod hub;
 #[cfg(feature = "lifecycle")]
 pub mod lifecycle;
+pub mod headers;
 pub mod limits;
 pub mod middleware;
 pub mod model;
@@ -21,6 +26,7 @@ pub mod principal;
 pub mod registry;
 pub mod store;
 pub mod tool;
+pub mod tools;
 
 pub use agent::{Agent, AgentError, EventStream, RunContext};
 pub use copilotkit_protocol as protocol;

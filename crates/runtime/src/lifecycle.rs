@@ -41,8 +41,6 @@ pub struct LifecycleOptions {
     pub run_events: u64,
     /// The most bytes of one run.
     pub run_bytes: usize,
-    /// Send unknown events and members on as agents sent them.
-    pub passthrough_raw: bool,
 }
 
 impl Default for LifecycleOptions {
@@ -56,7 +54,6 @@ impl Default for LifecycleOptions {
             lease_ttl: limits::LEASE_TTL,
             run_events: limits::RUN_EVENTS,
             run_bytes: limits::RUN_BYTES,
-            passthrough_raw: false,
         }
     }
 }

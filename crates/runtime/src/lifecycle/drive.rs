@@ -5,7 +5,7 @@ use super::pipeline::Pipeline;
 use crate::agent::{AgentError, EventStream, RunContext};
 use crate::middleware::Next;
 use crate::store::{Append, Lease, Signal, StoreError};
-use copilotkit_protocol::{Emitted, RunAgentInput, repair::End};
+use copilotkit_protocol::{Emitted, End, RunAgentInput};
 use futures::stream::{ReadyChunks, StreamExt as _};
 use futures::{FutureExt as _, Stream};
 use std::any::Any;
@@ -45,7 +45,9 @@ enum Wake {
 impl Drive {
     /// Runs to the end. Never panics over an agent's panic and never leaves the thread locked.
     pub(super) async fn run(mut self, chain: Next) {
-        let mut pipeline = Pipeline::new(&self.options, &self.lease, &self.context.input, self.echo.take());
+        let echo = self.echo.take();
+        let input = &self.context.input;
+        let mut pipeline = Pipeline::new(&self.options, &self.lease, input, echo);
         let mut last = Append::default();
         let end = self.agent(chain, &mut pipeline, &mut last).await;
         // The agent's stream is gone by now: its sockets are closed before anyone hears of the end.

@@ -2,10 +2,9 @@
 
 use crate::lifecycle::LifecycleOptions;
 use crate::store::{Append, Frame, Lease};
-use copilotkit_protocol::Expander;
-use copilotkit_protocol::repair::{End, Repair, RepairOptions};
-use copilotkit_protocol::verify::Verifier;
-use copilotkit_protocol::{Emitted, Event, EventKind, PROTOCOL_VERSION, RunAgentInput};
+use copilotkit_protocol::{
+    Emitted, End, Event, EventKind, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput, Verifier,
+};
 
 /// The state of one run's stream of events.
 pub(super) struct Pipeline {
@@ -15,7 +14,6 @@ pub(super) struct Pipeline {
     run: u64,
     next_seq: u64,
     echo: Option<Box<RunAgentInput>>,
-    passthrough_raw: bool,
     events: u64,
     max_events: u64,
     bytes: usize,
@@ -40,12 +38,16 @@ impl Pipeline {
     ) -> Self {
         Self {
             expander: Expander::new(),
-            repair: Repair::new(RepairOptions::from_input(input)),
+            repair: Repair::new(RepairOptions {
+                thread_id: input.thread_id.clone(),
+                run_id: input.run_id.clone(),
+                frontend_tools: input.tools.iter().map(|tool| tool.name.clone()).collect(),
+                state: input.state.clone(),
+            }),
             verifier: Verifier::new(),
             run: lease.run,
             next_seq: lease.first_seq,
             echo,
-            passthrough_raw: options.passthrough_raw,
             events: 0,
             max_events: options.run_events,
             bytes: 0,
@@ -118,7 +120,7 @@ impl Pipeline {
         {
             out.message_ids.extend(item.head().id.clone());
         }
-        let frame = Frame::new(self.next_seq, self.run, item, self.passthrough_raw);
+        let frame = Frame::new(self.next_seq, self.run, item);
         self.events += 1;
         self.bytes += frame.size();
         if self.events > self.max_events && !frame.kind.is_terminal() {

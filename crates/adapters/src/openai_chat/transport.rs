@@ -1,0 +1,268 @@
+//! One call over HTTP: tries, reading, deadlines.
+
+use super::{Codec, CodecOptions, Inner, error, request, retry};
+use copilotkit_protocol::sse;
+use copilotkit_runtime::model::{ModelError, ModelErrorKind, ModelEvent, ModelRequest, ModelStream};
+use reqwest::{Response, StatusCode};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::timeout;
+
+/// Tries after the first, unless the request says otherwise.
+const RETRIES: u32 = 2;
+/// The most tries after the first, whatever the request says.
+const RETRIES_MAX: u32 = 10;
+/// The largest event of a stream.
+const EVENT_MAX: usize = 16 * 1024 * 1024;
+/// The largest body that is not a stream. A whole answer fits; an error is far smaller.
+const BODY_MAX: usize = 16 * 1024 * 1024;
+/// How long usage and the end of the stream may take after the finish reason. Some servers keep the connection open.
+const FINISH_GRACE: Duration = Duration::from_secs(5);
+/// How long the end of the body may take after `[DONE]`; a body read to its end gives its connection back to the pool.
+const DONE_GRACE: Duration = Duration::from_millis(20);
+
+/// Why a try failed.
+struct Failure {
+    error: ModelError,
+    /// Whether another try may succeed, by what the service said or the kind of the error.
+    retryable: bool,
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        Self { retryable: error.kind.is_retryable(), error }
+    }
+}
+
+pub(super) fn stream(inner: Arc<Inner>, request: ModelRequest) -> ModelStream {
+    Box::pin(async_stream::stream! {
+        if let Some(variable) = inner.missing_key() {
+            let message = format!("there is no API key for {}: set {variable}", inner.options.profile.name);
+            yield Err(ModelError::new(ModelErrorKind::Auth, message));
+            return;
+        }
+        let body = match request::body(&inner.options.model, &inner.options.profile.quirks, &request) {
+            Ok(body) => bytes::Bytes::from(body),
+            Err(error) => {
+                yield Err(error);
+                return;
+            }
+        };
+        let retries = request.settings.max_retries.unwrap_or(RETRIES).min(RETRIES_MAX);
+        let cancel = request.cancel;
+        let mut out = Vec::new();
+        for attempt in 0..=retries {
+            let mut answer = None;
+            let failure = loop {
+                let step = async {
+                    match &mut answer {
+                        None => Answer::open(&inner, body.clone()).await.map(|opened| answer = Some(opened)),
+                        Some(answer) => answer.read(&inner, &mut out).await,
+                    }
+                };
+                let result = tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => return,
+                    result = step => result,
+                };
+                for event in out.drain(..) {
+                    yield Ok(event);
+                }
+                match result {
+                    Err(failure) => break failure,
+                    Ok(()) if answer.as_ref().is_some_and(|answer| answer.ended) => return,
+                    Ok(()) => {}
+                }
+            };
+            let had_output = answer.is_some_and(|answer| answer.codec.had_output());
+            let mut error = failure.error;
+            inner.redact(&mut error.message);
+            if attempt == retries || had_output || !failure.retryable {
+                yield Err(error);
+                return;
+            }
+            let random = uuid::Uuid::new_v4().as_bytes()[0];
+            let delay = retry::delay(inner.options.retry_delay, attempt, error.retry_after, random);
+            tracing::debug!(
+                provider = %inner.options.profile.name,
+                model = %inner.options.model,
+                code = error.kind.code(),
+                attempt,
+                ?delay,
+                "a model call failed and is tried again"
+            );
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
+    })
+}
+
+/// An answer that is being read.
+struct Answer {
+    response: Response,
+    codec: Codec,
+    decoder: sse::Decoder,
+    /// A service that answers whole although a stream was asked for.
+    whole: bool,
+    ended: bool,
+}
+
+impl Answer {
+    async fn open(inner: &Inner, body: bytes::Bytes) -> Result<Self, Failure> {
+        let send = inner.http.post(inner.url.clone()).headers(inner.headers.clone()).body(body).send();
+        let response = match timeout(inner.options.head_timeout, send).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(cause)) => return Err(network(inner, cause).into()),
+            Err(_) => return Err(silent(inner, inner.options.head_timeout).into()),
+        };
+        if response.status() != StatusCode::OK {
+            return Err(refusal(inner, response).await);
+        }
+        let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if kind == "text/html" {
+            let message = format!("{} answered with a web page: check the base URL", address(inner));
+            return Err(ModelError::new(ModelErrorKind::Protocol, message).into());
+        }
+        let options = CodecOptions {
+            provider: inner.options.profile.name.to_string(),
+            model: inner.options.model.clone(),
+            id_prefix: format!("call_{:016x}_", uuid::Uuid::new_v4().as_u64_pair().0),
+            usage_excludes_parts: inner.options.profile.quirks.usage_excludes_parts,
+        };
+        Ok(Self {
+            response,
+            codec: Codec::new(options),
+            decoder: sse::Decoder::new(EVENT_MAX),
+            whole: kind == "application/json",
+            ended: false,
+        })
+    }
+
+    /// Reads the next piece and appends what it means to `out`.
+    async fn read(&mut self, inner: &Inner, out: &mut Vec<ModelEvent>) -> Result<(), Failure> {
+        if self.whole {
+            return self.read_whole(inner, out).await;
+        }
+        let finished = self.codec.has_finish_reason();
+        let idle = inner.options.idle_timeout;
+        let wait = if finished { idle.min(FINISH_GRACE) } else { idle };
+        let piece = match timeout(wait, self.response.chunk()).await {
+            Ok(Ok(piece)) => piece,
+            // The answer is complete: what is missing is at most the count of tokens.
+            Ok(Err(_)) | Err(_) if finished => None,
+            Ok(Err(cause)) => return Err(network(inner, cause).into()),
+            Err(_) => return Err(silent(inner, idle).into()),
+        };
+        let at_end = piece.is_none();
+        if let Some(piece) = piece {
+            self.decoder.push(piece);
+        }
+        while let Some(event) = if at_end { self.decoder.finish() } else { self.decoder.next() } {
+            let event = event.map_err(|cause| ModelError::new(ModelErrorKind::Protocol, cause.to_string()))?;
+            let result = if event.name() == "error" {
+                Err(error::from_frame(&event.data))
+            } else {
+                self.codec.on_data(&event.data, out)
+            };
+            // An error frame before any output is one like an error status: unless the service says what is wrong with
+            // the request, another try may succeed.
+            result.map_err(|error| Failure {
+                retryable: error.kind.is_retryable() || error.kind == ModelErrorKind::Provider,
+                error,
+            })?;
+        }
+        if self.codec.is_done() && !at_end {
+            let _ = timeout(DONE_GRACE, self.response.chunk()).await;
+        }
+        if at_end || self.codec.is_done() {
+            self.ended = true;
+            self.codec.finish(out)?;
+        }
+        Ok(())
+    }
+
+    async fn read_whole(&mut self, inner: &Inner, out: &mut Vec<ModelEvent>) -> Result<(), Failure> {
+        let body = whole_body(inner, &mut self.response).await?;
+        let is_answer = serde_json::from_slice::<Whole>(&body).is_ok_and(|whole| whole.choices.is_some());
+        if !is_answer {
+            return Err(error::from_response(200, &body, &inner.options.profile.name).into());
+        }
+        self.codec.on_data(&body, out)?;
+        self.ended = true;
+        self.codec.finish(out)?;
+        Ok(())
+    }
+}
+
+/// Tells a whole answer from an error with status 200.
+#[derive(serde::Deserialize)]
+struct Whole {
+    choices: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+/// An answer with another status than 200.
+async fn refusal(inner: &Inner, mut response: Response) -> Failure {
+    let status = response.status();
+    let said = retry::should_retry(response.headers());
+    let retry_after = retry::retry_after(response.headers(), SystemTime::now());
+    let body = whole_body(inner, &mut response).await.unwrap_or_default();
+    let mut error = error::from_response(status.as_u16(), &body, &inner.options.profile.name);
+    error.retry_after = retry_after;
+    let hint = match error.kind {
+        ModelErrorKind::Auth => format!("check the key in {}", inner.options.profile.api_key_env),
+        ModelErrorKind::NotFound => format!("check the model and the base URL, {}", address(inner)),
+        _ if status.is_redirection() => {
+            error.kind = ModelErrorKind::NotFound;
+            "redirects are not followed, check the base URL".to_owned()
+        }
+        _ => String::new(),
+    };
+    if !hint.is_empty() {
+        error.message = format!("{} ({hint})", error.message);
+    }
+    Failure { retryable: said.unwrap_or(error.kind.is_retryable()), error }
+}
+
+async fn whole_body(inner: &Inner, response: &mut Response) -> Result<Vec<u8>, ModelError> {
+    let mut body = Vec::new();
+    loop {
+        match timeout(inner.options.idle_timeout, response.chunk()).await {
+            Ok(Ok(Some(piece))) if body.len() + piece.len() <= BODY_MAX => body.extend_from_slice(&piece),
+            Ok(Ok(Some(_))) => {
+                return Err(ModelError::new(ModelErrorKind::Protocol, "the provider's answer is too large"));
+            }
+            Ok(Ok(None)) => return Ok(body),
+            Ok(Err(cause)) => return Err(network(inner, cause)),
+            Err(_) => return Err(silent(inner, inner.options.idle_timeout)),
+        }
+    }
+}
+
+fn network(inner: &Inner, cause: reqwest::Error) -> ModelError {
+    let (kind, what) = match (cause.is_timeout(), cause.is_connect()) {
+        (true, _) => (ModelErrorKind::Timeout, "there was no connection in time to"),
+        (_, true) => (ModelErrorKind::Network, "there is no connection to"),
+        _ => (ModelErrorKind::Network, "the connection broke to"),
+    };
+    let mut root: &dyn std::error::Error = &cause;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    ModelError::new(kind, format!("{what} {}: {root}", address(inner)))
+}
+
+fn silent(inner: &Inner, wait: Duration) -> ModelError {
+    let message = format!("{} sent nothing for {wait:?}", address(inner));
+    ModelError::new(ModelErrorKind::Timeout, message)
+}
+
+/// Who was called, without what an address may hide: credentials and query.
+fn address(inner: &Inner) -> String {
+    let url = &inner.url;
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{} at {}://{}{port}", inner.options.profile.name, url.scheme(), url.host_str().unwrap_or_default())
+}

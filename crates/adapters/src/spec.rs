@@ -1,0 +1,159 @@
+//! Model strings: `openai/gpt-5`, `ollama:llama3.2`, `demo`.
+
+use crate::ConfigError;
+use copilotkit_runtime::Model;
+use secrecy::SecretString;
+use std::sync::Arc;
+
+/// What a model string does not say.
+pub struct Options<'a> {
+    /// The key; absent is the variable of the provider.
+    pub api_key: Option<SecretString>,
+    /// Where the provider is; absent is its variable, then its own address.
+    pub base_url: Option<String>,
+    /// Looks up an environment variable.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let has_key = self.api_key.is_some();
+        f.debug_struct("Options").field("has_key", &has_key).field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+/// Splits `provider/model` or `provider:model` at the first of either: the provider is lower-cased, the model is all
+/// that follows, as it stands.
+///
+/// # Errors
+/// When either is empty.
+pub fn split(spec: &str) -> Result<(String, String), ConfigError> {
+    let invalid = || ConfigError::InvalidSpec { spec: spec.to_owned() };
+    let (provider, model) = spec.split_once(['/', ':']).ok_or_else(invalid)?;
+    let (provider, model) = (provider.trim().to_ascii_lowercase(), model.trim().to_owned());
+    if provider.is_empty() || model.is_empty() { Err(invalid()) } else { Ok((provider, model)) }
+}
+
+/// The model that a string names: `demo`, or `provider/model`.
+///
+/// A missing key is not an error here: the call reports it, so that a server starts without.
+///
+/// # Errors
+/// Not such a string, a provider that is not known or whose dialect this build does not speak, an address or key that
+/// cannot be used.
+pub fn model_from_spec(spec: &str, options: &Options<'_>) -> Result<Arc<dyn Model>, ConfigError> {
+    #[cfg(feature = "demo")]
+    if spec.trim().eq_ignore_ascii_case("demo") {
+        return Ok(Arc::new(crate::demo::DemoModel::default()));
+    }
+    let (provider, model) = split(spec)?;
+    named(&provider, model, spec, options)
+}
+
+#[cfg(not(feature = "openai-chat"))]
+fn named(provider: &str, _: String, spec: &str, _: &Options<'_>) -> Result<Arc<dyn Model>, ConfigError> {
+    Err(ConfigError::UnknownProvider { provider: provider.to_owned(), spec: spec.to_owned(), known: "demo".to_owned() })
+}
+
+#[cfg(feature = "openai-chat")]
+fn named(provider: &str, model: String, spec: &str, options: &Options<'_>) -> Result<Arc<dyn Model>, ConfigError> {
+    use crate::openai_chat::{OpenAiChat, OpenAiChatOptions, Profile, Quirks};
+
+    let env = |name: &str| (options.env)(name).filter(|value| !value.trim().is_empty());
+    let foreign = FOREIGN.iter().find(|row| row.0.contains(&provider));
+    let profile = match (Profile::named(provider), foreign) {
+        (Some(profile), _) => profile,
+        (None, Some((names, key, _))) if options.base_url.is_some() => Profile {
+            name: names[0].into(),
+            base_url: "".into(),
+            api_key_env: (*key).into(),
+            base_url_env: "".into(),
+            quirks: Quirks::default(),
+        },
+        (None, Some((_, _, hint))) => {
+            return Err(ConfigError::ForeignDialect { provider: provider.to_owned(), hint });
+        }
+        (None, None) => {
+            let known: Vec<_> = Profile::names().collect();
+            return Err(ConfigError::UnknownProvider {
+                provider: provider.to_owned(),
+                spec: spec.to_owned(),
+                known: format!("demo, {}", known.join(", ")),
+            });
+        }
+    };
+    let base_url = options.base_url.clone().or_else(|| env(&profile.base_url_env));
+    let api_key = options.api_key.clone().or_else(|| env(&profile.api_key_env).map(SecretString::from));
+    let options = OpenAiChatOptions { api_key, base_url, ..OpenAiChatOptions::new(profile, model) };
+    Ok(Arc::new(OpenAiChat::new(options)?))
+}
+
+/// Providers of other dialects: names, the variable of the key, what can be done.
+#[cfg(feature = "openai-chat")]
+const FOREIGN: &[(&[&str], &str, &str)] = &[
+    (&["anthropic"], "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1 is one"),
+    (
+        &["google", "gemini", "google-gemini"],
+        "GOOGLE_API_KEY",
+        "https://generativelanguage.googleapis.com/v1beta/openai is one",
+    ),
+    (&["vertex"], "GOOGLE_VERTEX_API_KEY", "a gateway in front of it can be one"),
+    (&["bedrock"], "AWS_BEARER_TOKEN_BEDROCK", "a gateway in front of it can be one"),
+    (&["azure"], "AZURE_API_KEY", "https://RESOURCE.openai.azure.com/openai/v1 is one"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(spec: &str, base_url: Option<&str>, env: &[(&str, &str)]) -> Result<Arc<dyn Model>, ConfigError> {
+        let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        model_from_spec(spec, &Options { api_key: None, base_url: base_url.map(str::to_owned), env: &env })
+    }
+
+    #[test]
+    fn the_first_separator_counts_and_the_rest_is_the_model() {
+        let cases = [
+            ("openai/gpt-5", "openai", "gpt-5"),
+            ("OpenAI:gpt-5", "openai", "gpt-5"),
+            ("openrouter/meta/llama-3:free", "openrouter", "meta/llama-3:free"),
+            ("ollama:llama3.2:1b", "ollama", "llama3.2:1b"),
+            ("groq:openai/gpt-oss", "groq", "openai/gpt-oss"),
+        ];
+        for (spec, provider, model) in cases {
+            assert_eq!(split(spec).expect(spec), (provider.to_owned(), model.to_owned()), "{spec}");
+        }
+        for spec in ["", "gpt-5", "/gpt-5", "openai/", "openai: "] {
+            let error = split(spec).expect_err(spec).to_string();
+            assert!(error.contains("openai/gpt-5"), "{error}");
+        }
+    }
+
+    #[cfg(feature = "openai-chat")]
+    #[test]
+    fn an_unknown_provider_is_told_which_are_known() {
+        let error = resolve("nobody/x", None, &[]).err().expect("unknown").to_string();
+        assert!(error.contains("\"nobody\"") && error.contains("deepseek") && error.contains("llama-cpp"), "{error}");
+    }
+
+    #[cfg(feature = "openai-chat")]
+    #[test]
+    fn other_dialects_say_what_to_do_and_take_a_compatible_address() {
+        for provider in ["anthropic", "google", "gemini", "vertex", "bedrock", "azure"] {
+            let error = resolve(&format!("{provider}/m"), None, &[]).err().expect(provider);
+            assert_eq!(error.code(), "model_dialect");
+            assert!(error.to_string().contains("base_url"), "{error}");
+            assert!(resolve(&format!("{provider}/m"), Some("http://localhost/v1"), &[]).is_ok());
+        }
+    }
+
+    #[cfg(feature = "openai-chat")]
+    #[test]
+    fn names_reach_the_model_and_custom_needs_an_address() {
+        let model = resolve("DeepSeek/deepseek-v4-flash", None, &[("DEEPSEEK_API_KEY", "k")]).expect("model");
+        assert_eq!((model.provider(), model.name()), ("deepseek", "deepseek-v4-flash"));
+        assert_eq!(resolve("custom/m", None, &[]).err().expect("no address").code(), "model_base_url");
+        assert!(resolve("custom/m", None, &[("CUSTOM_BASE_URL", "http://h/v1")]).is_ok());
+        assert!(resolve("openai/m", None, &[("OPENAI_BASE_URL", "nonsense")]).is_err());
+    }
+}
