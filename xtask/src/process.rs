@@ -29,16 +29,17 @@ pub(crate) enum Ended {
 /// Makes Ctrl-C, SIGTERM and a closed terminal end every child with all its descendants, then us.
 pub(crate) fn end_children_on_signals() -> anyhow::Result<()> {
     let end = || {
-        let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for group in &groups {
+        // Held until the end, so that no next step starts a child meanwhile.
+        let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+        for group in groups.iter() {
             signal(*group, "TERM");
         }
         let deadline = Instant::now() + GRACE;
         while groups.iter().any(|group| signal(*group, "0")) && Instant::now() < deadline {
             pause(Duration::from_millis(50));
         }
-        for group in groups {
-            signal(group, "KILL");
+        for group in groups.iter() {
+            signal(*group, "KILL");
         }
         std::process::exit(130);
     };
