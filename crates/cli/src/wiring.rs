@@ -5,17 +5,16 @@ use crate::config::{
     AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, ToolConfig,
 };
 use anyhow::{Context as _, Result, bail};
-use copilotkit_adapters::demo::DemoModel;
-use copilotkit_adapters::{SpecOptions, model_from_spec};
+use copilotkit_adapters::{Options, model_from_spec};
 use copilotkit_protocol::Json;
-use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent, HttpAgentOptions};
+use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::headers::HeaderPolicy;
 use copilotkit_runtime::http::{CorsPolicy, Mode, Origins, SurfaceOptions};
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
-use copilotkit_runtime::tools::{HttpTool, HttpToolOptions, InterruptTool};
+use copilotkit_runtime::tools::{HttpTool, InterruptTool};
 use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Model, Registered, Tool};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,10 +75,7 @@ pub fn lifecycle(config: &Config, environment: Environment<'_>) -> Result<Lifecy
     for (id, agent) in &config.agents {
         let registered = match agent {
             AgentConfig::BuiltIn(agent) => Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?),
-            AgentConfig::AgUi(agent) => Registered {
-                passthrough_raw: agent.passthrough.is_some(),
-                ..Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?)
-            },
+            AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
         };
         agents.push(registered);
     }
@@ -181,9 +177,6 @@ fn ask_user() -> Arc<dyn Tool> {
 }
 
 fn model(name: &str, agent: &BuiltInConfig, environment: Environment<'_>) -> Result<Arc<dyn Model>> {
-    if name == "demo" {
-        return Ok(Arc::new(DemoModel::new()));
-    }
     let api_key = match (&agent.api_key, &agent.api_key_env) {
         (Some(key), _) => Some(SecretString::from(key.as_str())),
         (None, Some(variable)) => {
@@ -195,7 +188,7 @@ fn model(name: &str, agent: &BuiltInConfig, environment: Environment<'_>) -> Res
         }
         (None, None) => None,
     };
-    Ok(model_from_spec(name, &SpecOptions { api_key, base_url: agent.base_url.clone(), env: environment })?)
+    Ok(model_from_spec(name, &Options { api_key, base_url: agent.base_url.clone(), env: environment })?)
 }
 
 fn settings(agent: &BuiltInConfig) -> ModelSettings {
@@ -221,41 +214,45 @@ fn tool(config: &ToolConfig) -> Result<Arc<dyn Tool>> {
     };
     match &config.url {
         Some(url) if !config.interrupt => {
-            let options = HttpToolOptions {
-                spec,
-                url: url.clone(),
-                headers: headers(&config.headers)?,
-                timeout: config.timeout.map(|timeout| timeout.0),
-            };
-            Ok(Arc::new(HttpTool::new(options)?))
+            let mut builder = HttpTool::builder(config.name.as_str(), url.as_str()).description(spec.description);
+            if let Some(schema) = spec.parameters {
+                builder = builder.parameters(schema);
+            }
+            if let Some(timeout) = config.timeout {
+                builder = builder.timeout(timeout.0);
+            }
+            for (name, value) in headers(&config.headers)? {
+                builder = builder.header(name, value);
+            }
+            Ok(Arc::new(builder.build()?))
         }
         _ => Ok(Arc::new(InterruptTool::new(spec, config.reason.clone(), config.message.clone()))),
     }
 }
 
 fn ag_ui(agent: &AgUiConfig, config: &Config) -> Result<HttpAgent> {
-    Ok(HttpAgent::new(HttpAgentOptions {
-        url: agent.url.clone(),
-        description: agent.description.clone(),
-        headers: headers(&agent.headers)?,
-        forward: match &agent.forward_headers {
-            ForwardHeaders::Default(_) => HeaderPolicy::Default,
-            ForwardHeaders::Only(names) => HeaderPolicy::Only(names.clone()),
-        },
-        connect_timeout: config.limits.agent_connect.0,
-        idle_timeout: config.limits.agent_idle.0,
-        ..HttpAgentOptions::default()
-    })?)
+    let forward = match &agent.forward_headers {
+        ForwardHeaders::Default(_) => HeaderPolicy::Default,
+        ForwardHeaders::Only(names) => HeaderPolicy::only(names).context("forward_headers: a name is not one of a header")?,
+    };
+    let mut builder = HttpAgent::builder(agent.url.as_str())
+        .description(agent.description.as_str())
+        .forward(forward)
+        .connect_timeout(config.limits.agent_connect.0)
+        .idle_timeout(config.limits.agent_idle.0)
+        .raw_passthrough(agent.passthrough.is_some());
+    for (name, value) in headers(&agent.headers)? {
+        builder = builder.header(name, value);
+    }
+    Ok(builder.build()?)
 }
 
-fn headers(headers: &BTreeMap<String, String>) -> Result<HeaderMap> {
-    let mut map = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        let name = HeaderName::try_from(name).with_context(|| format!("`{name}` is not the name of a header"))?;
-        let mut value = HeaderValue::try_from(value).with_context(|| format!("the value of the header `{name}`"))?;
-        // What an operator configured for a service is likely a secret.
-        value.set_sensitive(true);
-        map.insert(name, value);
-    }
-    Ok(map)
+/// Headers of the configuration. They are likely secrets, and the builders that take them mark them so.
+fn headers(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let parse = |(name, value): (&String, &String)| {
+        let parsed = HeaderName::try_from(name).with_context(|| format!("`{name}` is not the name of a header"))?;
+        let value = HeaderValue::try_from(value).with_context(|| format!("the value of the header `{name}`"))?;
+        Ok((parsed, value))
+    };
+    headers.iter().map(parse).collect()
 }

@@ -8,6 +8,11 @@
 //! # Ok::<(), copilotkit_protocol::WireError>(())
 //! ```
 //!
+//! An agent's stream on its way to a page: [`sse::Decoder`] finds the events, [`Emitted`] reads them as far as needed,
+//! [`Expander`] makes starts and ends of chunks, [`Repair`] puts the rest in order, [`Verifier`] checks that it did,
+//! [`gate`] leaves out what the page does not understand. [`Applied`] is what the page then holds, and [`compact`]
+//! shortens a history that leads to the same.
+//!
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
 mod apply;
@@ -16,6 +21,7 @@ mod emitted;
 mod error;
 mod event;
 mod expand;
+pub mod gate;
 mod input;
 mod message;
 pub mod patch;
@@ -33,6 +39,7 @@ pub use emitted::{Emitted, Head};
 pub use error::ProtocolError;
 pub use event::*;
 pub use expand::Expander;
+pub use gate::{Downgrade, Peer};
 pub use input::*;
 pub use message::*;
 pub use repair::{End, MAX_WARNINGS, Repair, RepairOptions};

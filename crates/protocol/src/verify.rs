@@ -133,8 +133,9 @@ impl Run {
     }
 
     fn owner_as(&self, kind: EventKind, entity: Entity, noun: &str, id: &str, tag: Option<&str>) -> Checked {
-        match (tag, self.owners.get(entity, id)) {
-            (Some(tag), Some(owner)) if owner.as_deref() != Some(tag) => {
+        let Some(tag) = tag else { return Ok(()) };
+        match self.owners.get(entity, id) {
+            Some(owner) if owner.as_deref() != Some(tag) => {
                 let owner = named(owner.as_deref());
                 fail(
                     kind,

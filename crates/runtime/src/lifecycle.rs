@@ -147,7 +147,6 @@ impl Lifecycle {
             lease,
             context,
             echo,
-            passthrough_raw: agent.passthrough_raw,
         };
         let chain = agent.chain();
         self.tracker.spawn(async move {

@@ -14,14 +14,12 @@ pub struct Registered {
     pub agent: Arc<dyn Agent>,
     /// What stands in front of it, outermost first.
     pub middlewares: Arc<[Arc<dyn Middleware>]>,
-    /// Unknown events and members are sent on as the agent sent them.
-    pub passthrough_raw: bool,
 }
 
 impl Registered {
     /// An agent with nothing in front of it.
     pub fn new(id: impl Into<Arc<str>>, agent: impl Agent) -> Self {
-        Self { id: id.into(), agent: Arc::new(agent), middlewares: Arc::new([]), passthrough_raw: false }
+        Self { id: id.into(), agent: Arc::new(agent), middlewares: Arc::new([]) }
     }
 
     /// The chain that a run goes through.

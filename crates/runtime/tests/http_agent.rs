@@ -1,4 +1,5 @@
 //! Remote agents over real sockets: what is sent, what is passed on, and every way in which it can fail.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 #![cfg(all(feature = "lifecycle", feature = "client"))]
 
 use bytes::Bytes;

@@ -1,4 +1,5 @@
 //! HTTP tools over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 #![cfg(all(feature = "lifecycle", feature = "client"))]
 
 use copilotkit_fixtures::{AgentServer, Script};

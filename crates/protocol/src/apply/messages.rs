@@ -9,8 +9,8 @@ pub(super) struct Messages {
     all: Vec<Message>,
     /// Where the first message with an id stands.
     at: HashMap<String, usize>,
-    /// The message that holds a tool call, and the call's place in it.
-    calls: HashMap<String, (String, usize)>,
+    /// Where the message that holds a tool call stands, and the call's place in it.
+    calls: HashMap<String, (usize, usize)>,
 }
 
 impl Messages {
@@ -38,8 +38,7 @@ impl Messages {
 
     pub(super) fn push(&mut self, message: Message) {
         let at = self.all.len();
-        self.note_calls(&message);
-        self.at.entry(message.id().to_owned()).or_insert(at);
+        self.note(at, &message);
         self.all.push(message);
     }
 
@@ -52,38 +51,46 @@ impl Messages {
     }
 
     pub(super) fn call_mut(&mut self, id: &str) -> Option<&mut ToolCall> {
-        let (message, place) = self.calls.get(id)?;
-        let message = self.all.get_mut(*self.at.get(message)?)?;
-        match message {
-            Message::Assistant(message) => message.tool_calls.as_mut()?.get_mut(*place),
+        let (message, place) = *self.calls.get(id)?;
+        match self.all.get_mut(message)? {
+            Message::Assistant(message) => message.tool_calls.as_mut()?.get_mut(place),
             _ => None,
         }
     }
 
     /// Adds a call to the assistant message `target`, which is made if there is none.
     pub(super) fn add_call(&mut self, target: &str, subagent_run_id: Option<&str>, call: ToolCall) {
-        if !matches!(self.get(target), Some(Message::Assistant(_))) {
-            let (id, subagent_run_id) = (target.to_owned(), subagent_run_id.map(str::to_owned));
-            let made: Message = AssistantMessage { id, subagent_run_id, ..Default::default() }.into();
-            // Another message may have that very id; the new one is then found first.
-            self.at.insert(target.to_owned(), self.all.len());
-            self.all.push(made);
-        }
-        if let Some(Message::Assistant(message)) = self.at.get(target).and_then(|at| self.all.get_mut(*at)) {
+        let at = match self.at.get(target) {
+            Some(at) if matches!(self.all.get(*at), Some(Message::Assistant(_))) => *at,
+            // None, or a message of another role, which is still the one that is found under that id.
+            _ => {
+                let (id, subagent_run_id) = (target.to_owned(), subagent_run_id.map(str::to_owned));
+                self.push(AssistantMessage { id, subagent_run_id, ..Default::default() }.into());
+                self.all.len() - 1
+            }
+        };
+        if let Some(Message::Assistant(message)) = self.all.get_mut(at) {
             let calls = message.tool_calls.get_or_insert_default();
-            self.calls.insert(call.id.clone(), (target.to_owned(), calls.len()));
+            self.calls.insert(call.id.clone(), (at, calls.len()));
             calls.push(call);
         }
     }
 
     /// Right behind the message that made the call and the results that stand there already; else at the end.
     pub(super) fn insert_result(&mut self, message: ToolMessage) {
-        let owner = self.calls.get(&message.tool_call_id).and_then(|(owner, _)| self.at.get(owner)).copied();
+        let owner = self.calls.get(&message.tool_call_id).map(|(owner, _)| *owner);
         let Some(owner) = owner else { return self.push(message.into()) };
         let behind = self.all.iter().skip(owner + 1).take_while(|other| matches!(other, Message::Tool(_))).count();
         let at = owner + 1 + behind;
         self.all.insert(at, message.into());
-        for (place, message) in self.all.iter().enumerate().skip(at).rev() {
+        // Only what stands behind has moved. Backwards, so that of two with one id the first is found.
+        let all = std::mem::take(&mut self.all);
+        for (place, message) in all.iter().enumerate().skip(at).rev() {
+            for call in message.tool_calls() {
+                if let Some((holder, _)) = self.calls.get_mut(&call.id).filter(|(holder, _)| holder + 1 == place) {
+                    *holder = place;
+                }
+            }
             match self.at.get_mut(message.id()) {
                 Some(first) if *first >= at => *first = place,
                 Some(_) => {}
@@ -92,6 +99,7 @@ impl Messages {
                 }
             }
         }
+        self.all = all;
     }
 
     /// Makes the list what the snapshot says, keeping what a snapshot without such messages does not speak of.
@@ -128,15 +136,15 @@ impl Messages {
         self.calls.clear();
         let all = std::mem::take(&mut self.all);
         for (at, message) in all.iter().enumerate() {
-            self.at.entry(message.id().to_owned()).or_insert(at);
-            self.note_calls(message);
+            self.note(at, message);
         }
         self.all = all;
     }
 
-    fn note_calls(&mut self, message: &Message) {
+    fn note(&mut self, at: usize, message: &Message) {
+        self.at.entry(message.id().to_owned()).or_insert(at);
         for (place, call) in message.tool_calls().iter().enumerate() {
-            self.calls.entry(call.id.clone()).or_insert_with(|| (message.id().to_owned(), place));
+            self.calls.entry(call.id.clone()).or_insert((at, place));
         }
     }
 }

@@ -108,6 +108,14 @@ fn a_result_stands_behind_its_call() {
 }
 
 #[test]
+fn of_two_messages_with_one_id_the_first_is_found() {
+    let reasoning = ev("REASONING_MESSAGE_START", json!({"messageId": "x", "role": "reasoning"}));
+    let (messages, _) = after(&[reasoning, call("x", None), start("x"), content("x", "text"), args("x", "{}")]);
+    assert_eq!(messages[0], json!({"role": "reasoning", "id": "x", "content": "text"}));
+    assert_eq!(messages[1], json!({"role": "assistant", "id": "x", "toolCalls": [called("x", "{}")]}));
+}
+
+#[test]
 fn state() {
     let mut applied = Applied::new(Vec::new(), Some(Json::from(json!({"n": 0}))));
     let delta = |op: &str| ev("STATE_DELTA", json!({"delta": [{"op": op, "path": "/n", "value": 1}]}));

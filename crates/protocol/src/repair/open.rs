@@ -74,9 +74,9 @@ impl Open {
         self.of_mut(item).remove(id).is_some()
     }
 
-    /// Notes a call and its tool.
+    /// Notes a call and its tool, right before or after it is opened.
     pub(super) fn call(&mut self, id: &str, name: &str) {
-        let at = self.next;
+        let at = self.calls.get(id).copied().unwrap_or(self.next);
         self.known.entry(id.to_owned()).or_insert_with(|| Call { name: name.to_owned(), answered: false, at });
     }
 

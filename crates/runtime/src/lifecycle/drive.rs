@@ -27,7 +27,6 @@ pub(super) struct Drive {
     pub(super) lease: Lease,
     pub(super) context: RunContext,
     pub(super) echo: Option<Box<RunAgentInput>>,
-    pub(super) passthrough_raw: bool,
 }
 
 type Item = Result<Result<Emitted, AgentError>, Box<dyn Any + Send>>;
@@ -48,7 +47,7 @@ impl Drive {
     pub(super) async fn run(mut self, chain: Next) {
         let echo = self.echo.take();
         let input = &self.context.input;
-        let mut pipeline = Pipeline::new(&self.options, &self.lease, input, echo, self.passthrough_raw);
+        let mut pipeline = Pipeline::new(&self.options, &self.lease, input, echo);
         let mut last = Append::default();
         let end = self.agent(chain, &mut pipeline, &mut last).await;
         // The agent's stream is gone by now: its sockets are closed before anyone hears of the end.

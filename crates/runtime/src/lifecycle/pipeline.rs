@@ -14,7 +14,6 @@ pub(super) struct Pipeline {
     run: u64,
     next_seq: u64,
     echo: Option<Box<RunAgentInput>>,
-    passthrough_raw: bool,
     events: u64,
     max_events: u64,
     bytes: usize,
@@ -36,7 +35,6 @@ impl Pipeline {
         lease: &Lease,
         input: &RunAgentInput,
         echo: Option<Box<RunAgentInput>>,
-        passthrough_raw: bool,
     ) -> Self {
         Self {
             expander: Expander::new(),
@@ -50,7 +48,6 @@ impl Pipeline {
             run: lease.run,
             next_seq: lease.first_seq,
             echo,
-            passthrough_raw,
             events: 0,
             max_events: options.run_events,
             bytes: 0,
@@ -123,7 +120,7 @@ impl Pipeline {
         {
             out.message_ids.extend(item.head().id.clone());
         }
-        let frame = Frame::new(self.next_seq, self.run, item, self.passthrough_raw);
+        let frame = Frame::new(self.next_seq, self.run, item);
         self.events += 1;
         self.bytes += frame.size();
         if self.events > self.max_events && !frame.kind.is_terminal() {

@@ -15,14 +15,14 @@ pub fn compact_run(frames: &[Frame]) -> Vec<Frame> {
             Err(_) => return frames.to_vec(),
         }
     }
-    let compacted = compact::compact(events);
+    let compacted = compact(events);
     let count = compacted.len() as u64;
     compacted
         .into_iter()
         .zip(0..)
         .map(|(event, index)| {
             let seq = if index + 1 == count { last.seq } else { first.seq + index };
-            Frame::new(seq, first.run, Emitted::from(event), false)
+            Frame::new(seq, first.run, Emitted::from(event))
         })
         .collect()
 }

@@ -34,8 +34,8 @@ pub enum Variant {
 }
 
 impl Frame {
-    /// The frame of an event. With `raw`, unknown events and members are sent on as they came.
-    pub fn new(seq: u64, run: u64, emitted: Emitted, raw: bool) -> Self {
+    /// The frame of an event. What its agent's bytes may be passed on as they came is sent so to modern clients.
+    pub fn new(seq: u64, run: u64, emitted: Emitted) -> Self {
         let kind = emitted.kind();
         let json = emitted.to_json();
         if kind.is_delta() && emitted.raw().is_some() {
@@ -44,7 +44,7 @@ impl Frame {
         let clean = emitted.raw().is_some();
         let mut event = emitted.into_event();
         let modern = match event {
-            _ if clean || raw => Variant::Same,
+            _ if clean => Variant::Same,
             Event::Unknown(_) => Variant::Drop,
             _ => match event.tidy().then(|| event.to_json()) {
                 Some(tidied) if tidied != *json => Variant::Bytes(tidied.into()),

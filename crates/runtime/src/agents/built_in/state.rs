@@ -3,7 +3,9 @@
 use super::prompt::{STATE_DELTA_TOOL, STATE_SNAPSHOT_TOOL, known_state};
 use crate::model::ToolSpec;
 use crate::tool::ToolError;
+use copilotkit_protocol::patch::{self, PatchError};
 use copilotkit_protocol::{Event, Json, JsonPatch, Object, RunAgentInput, StateDelta, StateSnapshot};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Which of the two tools.
@@ -106,16 +108,13 @@ impl SharedState {
         let mut next = self.current.clone();
         let mut text = String::from("[");
         for (index, operation) in operations.iter().enumerate() {
-            let complain = |what: &dyn std::fmt::Display| wrong(format!("operation {index} does not apply: {what}"));
-            let parsed: json_patch::PatchOperation = operation.read().map_err(|error| complain(&error))?;
-            if let Some(path) = missing_array(&next, &parsed) {
-                let create = json!({ "op": "add", "path": path, "value": [] });
-                push(&mut text, Json::of(&create).get());
-                let create = serde_json::from_value(create).map_err(|error| complain(&error))?;
-                json_patch::patch(&mut next, &[create]).map_err(|error| complain(&error))?;
+            let made = missing_array(&next, operation)
+                .map(|path| Json::from(json!({ "op": "add", "path": path, "value": [] })));
+            for operation in made.iter().chain([operation]) {
+                apply_one(&mut next, operation)
+                    .map_err(|what| wrong(format!("operation {index} does not apply: {what}")))?;
+                push(&mut text, operation.get());
             }
-            json_patch::patch(&mut next, std::slice::from_ref(&parsed)).map_err(|error| complain(&error.kind))?;
-            push(&mut text, operation.get());
         }
         text.push(']');
         self.current = next;
@@ -131,10 +130,24 @@ fn push(text: &mut String, operation: &str) {
     text.push_str(operation);
 }
 
+fn apply_one(state: &mut Value, operation: &Json) -> Result<(), String> {
+    let patch = JsonPatch::try_from(Json::of(&[operation])).map_err(|_| "it is no operation".to_owned())?;
+    patch::apply(state, &patch).map_err(|error| match error {
+        PatchError::Malformed { reason, .. } | PatchError::Unappliable { reason, .. } => reason,
+        other => other.to_string(),
+    })
+}
+
 /// Models append to lists that are not there yet. The path of the list that must be made first, where its parent exists.
-fn missing_array(state: &Value, operation: &json_patch::PatchOperation) -> Option<String> {
-    let json_patch::PatchOperation::Add(add) = operation else { return None };
-    let list = add.path.as_str().strip_suffix("/-")?;
+fn missing_array(state: &Value, operation: &Json) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Place {
+        op: String,
+        path: String,
+    }
+    let place: Place = operation.read().ok()?;
+    let path = if place.op == "add" { place.path } else { return None };
+    let list = path.strip_suffix("/-")?;
     let (parent, _) = list.rsplit_once('/')?;
     let makes_sense = state.pointer(list).is_none() && state.pointer(parent).is_some_and(Value::is_object);
     makes_sense.then(|| list.to_owned())

@@ -42,7 +42,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
         let mut over = false;
         loop {
             // Everything that has come is handed out before the next wait.
-            while let Some(item) = decoder.next() {
+            for item in decoder.by_ref() {
                 let event = match item {
                     Ok(event) if event.data.is_empty() => continue,
                     Ok(event) => agent.read(event.data),

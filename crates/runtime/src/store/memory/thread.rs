@@ -217,7 +217,7 @@ impl Thread {
             code: Some("run_interrupted".to_owned()),
             ..Default::default()
         };
-        let frame = Frame::new(self.next_seq, live.run, Emitted::from(event), false);
+        let frame = Frame::new(self.next_seq, live.run, Emitted::from(event));
         let closed = self.append(&lease, Append { frames: vec![frame], message_ids: Vec::new() }, now);
         closed.and_then(|()| self.release(&lease, usize::MAX)).is_ok()
     }
