@@ -8,7 +8,7 @@ mod parts;
 mod sources;
 mod units;
 
-pub use agents::{AgentConfig, AgUiConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
 pub use error::ConfigError;
 pub use parts::{LimitsConfig, ModeName, OneOrMany, ServerConfig, StoreConfig, StoreKind};
 pub use sources::{Environment, Sources};
@@ -79,7 +79,11 @@ impl Config {
             ));
         }
         if any_origin && server.cors_origins.len() > 1 {
-            return Err(merged.error(&["server", "cors_origins"], "`*` stands beside other origins", "keep one of the two"));
+            return Err(merged.error(
+                &["server", "cors_origins"],
+                "`*` stands beside other origins",
+                "keep one of the two",
+            ));
         }
         for origin in server.cors_origins.iter().filter(|origin| *origin != "*") {
             let valid = url::Url::parse(origin).is_ok_and(|url| {
@@ -99,7 +103,11 @@ impl Config {
         for path in server.base_path.items() {
             if !path.starts_with('/') {
                 let remedy = format!("write \"/{path}\"");
-                return Err(merged.error(&["server", "base_path"], format!("`{path}` does not begin with `/`"), remedy));
+                return Err(merged.error(
+                    &["server", "base_path"],
+                    format!("`{path}` does not begin with `/`"),
+                    remedy,
+                ));
             }
         }
         Ok(())

@@ -5,9 +5,9 @@ use crate::banner;
 use crate::config::{Config, Sources};
 use crate::wiring;
 use anyhow::{Context as _, Result, bail};
+use copilotkit_runtime::http::Surface;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
-use copilotkit_runtime::http::Surface;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -81,16 +81,10 @@ async fn wait_for_signal() -> Result<()> {
 
 /// The process's environment, once. Variables that are not Unicode are no configuration.
 fn environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
 }
 
-fn load(
-    args: &ServeArgs,
-    environment: &[(String, String)],
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<Config> {
+fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
     let file = match &args.config {
         Some(path) => {
             let text = std::fs::read_to_string(path)

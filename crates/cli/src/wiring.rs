@@ -34,7 +34,9 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         (Some(provider), None) => {
             bail!("--provider {provider} needs a model: add --model NAME, as the provider calls it")
         }
-        (None, Some(model)) => bail!("--model {model} needs a provider: add --provider NAME, or write provider/{model}"),
+        (None, Some(model)) => {
+            bail!("--model {model} needs a provider: add --provider NAME, or write provider/{model}")
+        }
         (None, None) => None,
     };
     let flags = model.is_some() || args.base_url.is_some() || args.api_key.is_some();
@@ -50,13 +52,16 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         _ => None,
     });
     let Some(agent) = agent else {
-        bail!("--provider, --model, --base-url and --api-key set the agent `default`, and the file has no such built-in agent")
+        bail!(
+            "--provider, --model, --base-url and --api-key set the agent `default`, and the file has no such built-in agent"
+        )
     };
     if let Some(model) = model {
         agent.model = ModelNames::One(model);
     }
     if let Some(url) = &args.base_url {
-        url::Url::parse(url).with_context(|| format!("--base-url {url} is not an address, write it like http://127.0.0.1:8080/v1"))?;
+        url::Url::parse(url)
+            .with_context(|| format!("--base-url {url} is not an address, write it like http://127.0.0.1:8080/v1"))?;
         agent.base_url = Some(url.clone());
     }
     if let Some(key) = &args.api_key {
@@ -74,7 +79,9 @@ pub fn lifecycle(config: &Config, environment: Environment<'_>) -> Result<Lifecy
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
-            AgentConfig::BuiltIn(agent) => Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?),
+            AgentConfig::BuiltIn(agent) => {
+                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+            }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
         };
         agents.push(registered);
@@ -182,7 +189,9 @@ fn model(name: &str, agent: &BuiltInConfig, environment: Environment<'_>) -> Res
         (None, Some(variable)) => {
             let key = environment(variable).filter(|key| !key.is_empty());
             let key = key.with_context(|| {
-                format!("api_key_env: the environment variable {variable} is not set; export {variable}=… before the start")
+                format!(
+                    "api_key_env: the environment variable {variable} is not set; export {variable}=… before the start"
+                )
             })?;
             Some(SecretString::from(key))
         }
@@ -233,7 +242,9 @@ fn tool(config: &ToolConfig) -> Result<Arc<dyn Tool>> {
 fn ag_ui(agent: &AgUiConfig, config: &Config) -> Result<HttpAgent> {
     let forward = match &agent.forward_headers {
         ForwardHeaders::Default(_) => HeaderPolicy::Default,
-        ForwardHeaders::Only(names) => HeaderPolicy::only(names).context("forward_headers: a name is not one of a header")?,
+        ForwardHeaders::Only(names) => {
+            HeaderPolicy::only(names).context("forward_headers: a name is not one of a header")?
+        }
     };
     let mut builder = HttpAgent::builder(agent.url.as_str())
         .description(agent.description.as_str())

@@ -16,6 +16,7 @@
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
 mod apply;
+mod capabilities;
 mod compact;
 mod emitted;
 mod error;
@@ -26,6 +27,7 @@ mod input;
 mod message;
 pub mod patch;
 mod repair;
+pub mod runtime_api;
 #[cfg(test)]
 mod soup;
 pub mod sse;
@@ -34,6 +36,7 @@ mod verify;
 pub mod wire;
 
 pub use apply::{Applied, MAX_APPLY_WARNINGS};
+pub use capabilities::*;
 pub use compact::compact;
 pub use emitted::{Emitted, Head};
 pub use error::ProtocolError;

@@ -1,7 +1,7 @@
 //! The rules that hold for every object on the wire, stated once.
 //!
 //! AG-UI section "Wire rules": absent is absent and never `null`; a required member of any type keeps its `null`; a
-//! reader never fails on what it does not know. [`wire_struct!`] and [`wire_union!`] write the serde code for those
+//! reader never fails on what it does not know. `wire_struct!` and `wire_union!` write the serde code for those
 //! rules, so that a type is a list of members and nothing else.
 //!
 //! * Unknown members are kept in [`Extra`] and written back; [`Wire::tidy`] removes them before emission.
@@ -338,12 +338,18 @@ mod tests {
         let cases = [
             (r#"{"runId":"r","messages":[]}"#, "threadId: this member is required"),
             (r#"{"threadId":5,"runId":"r","messages":[]}"#, "threadId: invalid type: integer `5`, expected a string"),
-            (r#"{"threadId":"t","runId":"r","messages":[{"id":"1","role":"user","content":[{"type":"image"}]}]}"#,
-             "messages[0].content[0].source: this member is required"),
-            (r#"{"threadId":"t","runId":"r","messages":[{"id":"1","role":"assistant","content":null}]}"#,
-             "messages[0].content: invalid type: null, expected a string"),
-            (r#"{"threadId":"t","runId":"r","messages":[],"resume":[{"interruptId":"i","status":"maybe"}]}"#,
-             "resume[0].status: unknown value `maybe`, expected `resolved` or `cancelled`"),
+            (
+                r#"{"threadId":"t","runId":"r","messages":[{"id":"1","role":"user","content":[{"type":"image"}]}]}"#,
+                "messages[0].content[0].source: this member is required",
+            ),
+            (
+                r#"{"threadId":"t","runId":"r","messages":[{"id":"1","role":"assistant","content":null}]}"#,
+                "messages[0].content: invalid type: null, expected a string",
+            ),
+            (
+                r#"{"threadId":"t","runId":"r","messages":[],"resume":[{"interruptId":"i","status":"maybe"}]}"#,
+                "resume[0].status: unknown value `maybe`, expected `resolved` or `cancelled`",
+            ),
         ];
         for (body, expected) in cases {
             assert_eq!(from_str::<RunAgentInput>(body).unwrap_err().to_string(), expected, "{body}");
@@ -366,7 +372,9 @@ mod tests {
 
     #[test]
     fn depth_is_bounded_and_brackets_in_texts_do_not_count() {
-        let nested = |depth: usize| format!(r#"{{"type":"STATE_SNAPSHOT","snapshot":{}1{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let nested = |depth: usize| {
+            format!(r#"{{"type":"STATE_SNAPSHOT","snapshot":{}1{}}}"#, "[".repeat(depth), "]".repeat(depth))
+        };
         assert!(from_str::<Event>(&nested(MAX_DEPTH - 1)).is_ok());
         let error = from_str::<Event>(&nested(MAX_DEPTH)).unwrap_err();
         assert_eq!(error.to_string(), "nested deeper than 128 levels");

@@ -11,13 +11,13 @@ pub mod agents;
 pub mod client;
 #[cfg(feature = "lifecycle")]
 pub mod error;
+pub mod headers;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "lifecycle")]
 pub mod hub;
 #[cfg(feature = "lifecycle")]
 pub mod lifecycle;
-pub mod headers;
 pub mod limits;
 pub mod middleware;
 pub mod model;

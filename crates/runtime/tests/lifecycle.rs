@@ -61,7 +61,10 @@ fn hangs(events: fn(&RunContext) -> Vec<Event>) -> impl Fn(RunContext) -> EventS
     move |context| ready(events(&context)).chain(stream::pending()).boxed()
 }
 
-fn lifecycle(agent: impl Fn(RunContext) -> EventStream + Send + Sync + 'static, options: LifecycleOptions) -> Lifecycle {
+fn lifecycle(
+    agent: impl Fn(RunContext) -> EventStream + Send + Sync + 'static,
+    options: LifecycleOptions,
+) -> Lifecycle {
     Lifecycle::new(Arc::new(AgentRegistry::new([Registered::new("default", From(agent))])), options)
 }
 
@@ -159,21 +162,30 @@ async fn messages_that_the_thread_knows_are_not_shown_again() {
 async fn every_way_to_fail_ends_in_one_coded_error_and_frees_the_thread() {
     let cases: Vec<(&str, Box<dyn Fn(RunContext) -> EventStream + Send + Sync>)> = vec![
         ("agent_panic", Box::new(|_| panic!("in the call"))),
-        ("agent_panic", Box::new(|context| {
-            let first = ready(vec![started(&context), open("m")]);
-            first.chain(stream::once(async { panic!("in the stream") })).boxed()
-        })),
+        (
+            "agent_panic",
+            Box::new(|context| {
+                let first = ready(vec![started(&context), open("m")]);
+                first.chain(stream::once(async { panic!("in the stream") })).boxed()
+            }),
+        ),
         ("agent_incomplete", Box::new(|_| ready(vec![]))),
         ("agent_incomplete", Box::new(|context| ready(vec![started(&context), open("m"), text("m", "cut")]))),
-        ("agent_failed", Box::new(|context| {
-            let first = ready(vec![started(&context), open("m")]);
-            first.chain(stream::once(async { Err(AgentError::failed("boom")) })).boxed()
-        })),
+        (
+            "agent_failed",
+            Box::new(|context| {
+                let first = ready(vec![started(&context), open("m")]);
+                first.chain(stream::once(async { Err(AgentError::failed("boom")) })).boxed()
+            }),
+        ),
         ("agent_timeout", Box::new(hangs(|context| vec![started(context), open("m")]))),
-        ("run_too_many_events", Box::new(|context| {
-            let first = ready(vec![started(&context), open("m")]);
-            first.chain(stream::repeat_with(|| Ok(Emitted::from(text("m", "x"))))).boxed()
-        })),
+        (
+            "run_too_many_events",
+            Box::new(|context| {
+                let first = ready(vec![started(&context), open("m")]);
+                first.chain(stream::repeat_with(|| Ok(Emitted::from(text("m", "x"))))).boxed()
+            }),
+        ),
     ];
     for (code, agent) in cases {
         let options = LifecycleOptions {
@@ -200,7 +212,8 @@ async fn a_run_that_is_too_long_is_ended() {
 
 #[tokio::test]
 async fn stop_ends_an_agent_that_does_not_listen_and_is_idempotent() {
-    let lifecycle = lifecycle(hangs(|context| vec![started(context), open("m"), text("m", "tick")]), Default::default());
+    let lifecycle =
+        lifecycle(hangs(|context| vec![started(context), open("m"), text("m", "tick")]), Default::default());
     let subscription = start(&lifecycle, "t", "r").await.unwrap();
     let principal = Principal::anonymous();
     let stop = async |run_id: Option<&str>| {
@@ -345,7 +358,10 @@ async fn subscribers_that_join_at_any_moment_see_the_same() {
             assert_eq!(content(&frames), content(&own), "round {round}");
             assert_eq!(frames.iter().filter(|frame| frame.kind.is_terminal()).count(), 1);
             let live = frames.len() == own.len();
-            assert!(!live || frames.iter().zip(&own).all(|(a, b)| a.json == b.json), "a live reader sees the same bytes");
+            assert!(
+                !live || frames.iter().zip(&own).all(|(a, b)| a.json == b.json),
+                "a live reader sees the same bytes"
+            );
         }
     }
 }

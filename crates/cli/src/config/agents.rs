@@ -145,20 +145,32 @@ impl BuiltInConfig {
     fn check(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
         let at = |key: &'static str| ["agents", id, key];
         if self.model.items().is_empty() {
-            return Err(merged.error(&at("model"), "no model is named", "write one, like \"openai/gpt-5\" or \"demo\""));
+            return Err(merged.error(
+                &at("model"),
+                "no model is named",
+                "write one, like \"openai/gpt-5\" or \"demo\"",
+            ));
         }
         if let Some(url) = &self.base_url {
             merged.check_url(&at("base_url"), url)?;
         }
         if self.api_key.is_some() && self.api_key_env.is_some() {
-            return Err(merged.error(&at("api_key"), "the key is given twice", "keep `api_key_env` and remove `api_key`"));
+            return Err(merged.error(
+                &at("api_key"),
+                "the key is given twice",
+                "keep `api_key_env` and remove `api_key`",
+            ));
         }
         if let Some(api) = self.api.as_deref().filter(|api| *api != "chat") {
             let reason = format!("this version does not speak `{api}`");
             return Err(merged.error(&at("api"), reason, "write \"chat\", or remove the key"));
         }
         if self.max_steps == Some(0) {
-            return Err(merged.error(&at("max_steps"), "a run needs at least one call of the model", "write 1 or more"));
+            return Err(merged.error(
+                &at("max_steps"),
+                "a run needs at least one call of the model",
+                "write 1 or more",
+            ));
         }
         for tool in &self.tools {
             tool.check(merged, id)?;

@@ -86,7 +86,12 @@ impl Merged {
     }
 
     /// Puts the values of variables in the place of `${NAME}`, in every text.
-    fn expand(&self, value: &mut Value, path: &mut Vec<String>, environment: Environment<'_>) -> Result<(), ConfigError> {
+    fn expand(
+        &self,
+        value: &mut Value,
+        path: &mut Vec<String>,
+        environment: Environment<'_>,
+    ) -> Result<(), ConfigError> {
         match value {
             Value::String(text) => {
                 *text = expand_text(text, environment).map_err(|(reason, remedy)| {

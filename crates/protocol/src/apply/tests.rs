@@ -204,3 +204,28 @@ fn warnings_are_bounded() {
     let events: Vec<Value> = (0..150).map(|_| content("nobody", "x")).collect();
     assert_eq!(after(&events).1, MAX_APPLY_WARNINGS);
 }
+
+mod index {
+    use super::*;
+    use crate::soup::soup;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn finds_what_a_search_finds(events in prop::collection::vec(soup(), 0..60)) {
+            let mut applied = Applied::default();
+            for event in &events {
+                apply(&mut applied, std::slice::from_ref(event));
+                let all = applied.messages().to_vec();
+                for message in &all {
+                    let first = all.iter().find(|other| other.id() == message.id());
+                    prop_assert_eq!(applied.messages.get(message.id()), first);
+                    for call in message.tool_calls() {
+                        let first = all.iter().flat_map(Message::tool_calls).find(|other| other.id == call.id);
+                        prop_assert_eq!(applied.messages.call_mut(&call.id).map(|call| &*call), first);
+                    }
+                }
+            }
+        }
+    }
+}

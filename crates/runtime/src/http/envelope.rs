@@ -7,9 +7,9 @@ use crate::http::RouteId;
 use axum::body::Body;
 use bytes::Bytes;
 use copilotkit_protocol::Json;
+use copilotkit_protocol::runtime_api::Envelope;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A method of the envelope: its route, the params that become the route's ids, and whether it needs a body.
@@ -26,19 +26,6 @@ const METHODS: &[MethodSpec] = &[
     MethodSpec { name: "agent/connect", route: RouteId::Connect, params: &["agentId"], needs_body: true },
     MethodSpec { name: "agent/stop", route: RouteId::Stop, params: &["agentId", "threadId"], needs_body: false },
 ];
-
-#[derive(Deserialize)]
-struct Envelope {
-    method: Option<Value>,
-    params: Option<Value>,
-    /// `null` is told apart from absence.
-    #[serde(default, deserialize_with = "present")]
-    body: Option<Json>,
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
-    Json::deserialize(deserializer).map(Some)
-}
 
 pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Result<Response<Body>, Refusal> {
     if parts.method != Method::POST {

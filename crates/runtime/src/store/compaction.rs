@@ -5,7 +5,7 @@ use copilotkit_protocol::{Emitted, Event, compact};
 
 /// The frames of a finished run in their compact form. Numbers stay inside the run's range and grow: the last frame
 /// keeps its number, so that a reader who has seen all of it stands at the run's end.
-pub fn compact_run(frames: &[Frame]) -> Vec<Frame> {
+pub(crate) fn compact_run(frames: &[Frame]) -> Vec<Frame> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Vec::new() };
     let mut events = Vec::with_capacity(frames.len());
     for frame in frames {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use copilotkit_protocol::gate::{self, Downgrade};
-use copilotkit_protocol::{Emitted, Event, EventKind, Wire};
+use copilotkit_protocol::{Emitted, Event, EventKind, Wire as _};
 
 /// One event of a thread's log.
 #[derive(Clone, Debug)]

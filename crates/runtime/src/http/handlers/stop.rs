@@ -6,6 +6,7 @@ use super::Payload;
 use crate::principal::Principal;
 use crate::store::StopOutcome;
 use axum::body::Body;
+use copilotkit_protocol::runtime_api::StopAnswer;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -20,13 +21,12 @@ pub(super) async fn stop(
     let outcome = state.lifecycle.stop(&agent_id, &principal, &thread_id, run_id.clone()).await?;
     let message = match (outcome, run_id) {
         (StopOutcome::Requested, _) => {
-            let event = json!({ "type": "RUN_ERROR", "message": "Run stopped by user", "code": "STOPPED" });
-            return Ok(json_answer(StatusCode::OK, &json!({ "stopped": true, "interrupt": event })));
+            return Ok(json_answer(StatusCode::OK, &StopAnswer::stopped()));
         }
         (_, Some(run_id)) => format!("Run '{run_id}' is not the active run for thread '{thread_id}'."),
         (_, None) => format!("No active run for thread '{thread_id}'."),
     };
-    Ok(json_answer(StatusCode::OK, &json!({ "stopped": false, "message": message })))
+    Ok(json_answer(StatusCode::OK, &StopAnswer::idle(message)))
 }
 
 /// The run that a stop request names: nothing, `{}` or `{"runId": "…"}`.
