@@ -49,7 +49,7 @@ impl Config {
     ///
     /// # Errors
     /// The first thing that is wrong: see [`ConfigError`].
-    pub fn load(sources: Sources<'_>) -> Result<Self, ConfigError> {
+    pub fn load(sources: Sources) -> Result<Self, ConfigError> {
         let merged = sources.merge()?;
         let sections: Sections = merged.read(Value::Table(merged.table.clone()), &[])?;
         let mut agents = Vec::with_capacity(sections.agents.len());

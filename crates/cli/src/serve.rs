@@ -2,12 +2,13 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{Config, Sources};
+use crate::config::{Config, Environment, Sources};
 use crate::wiring;
 use anyhow::{Context as _, Result, bail};
 use copilotkit_runtime::http::Surface;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 /// A wrong configuration, or an address that cannot be listened on.
 pub async fn run(args: ServeArgs) -> Result<()> {
     let environment = environment();
-    let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let variables = environment.clone();
+    let lookup: Environment =
+        Arc::new(move |name| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()));
     let config = load(&args, &environment, &lookup)?;
     if args.api_key.is_some() {
         eprintln!("copilotkit: warning: --api-key is visible to other users of this machine; set the variable instead");
@@ -84,7 +87,7 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
 }
 
-fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
+fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
     let file = match &args.config {
         Some(path) => {
             let text = std::fs::read_to_string(path)
@@ -98,7 +101,7 @@ fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &dyn Fn(&str
         .filter(|(name, _)| name.starts_with("COPILOTKIT_") && name.contains("__"))
         .cloned()
         .collect();
-    let mut config = Config::load(Sources { file, overrides, flags: args.keys(), environment: lookup })?;
+    let mut config = Config::load(Sources { file, overrides, flags: args.keys(), environment: lookup.clone() })?;
     wiring::apply_model_flags(&mut config, args)?;
     Ok(config)
 }

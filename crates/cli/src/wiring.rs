@@ -5,7 +5,6 @@ use crate::config::{
     AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, ToolConfig,
 };
 use anyhow::{Context as _, Result, bail};
-use copilotkit_adapters::{Options, model_from_spec};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::headers::HeaderPolicy;
@@ -13,9 +12,8 @@ use copilotkit_runtime::http::{CorsPolicy, Mode, Origins, SurfaceOptions};
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
-use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Model, Registered, Tool};
+use copilotkit_runtime::{AgentError, AgentRegistry, Lifecycle, LifecycleOptions, Registered, Tool};
 use http::{HeaderName, HeaderValue};
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,7 +73,7 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
 ///
 /// # Errors
 /// A model, key or address that cannot be used.
-pub fn lifecycle(config: &Config, environment: Environment<'_>) -> Result<Lifecycle> {
+pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle> {
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
@@ -129,10 +127,10 @@ pub fn surface_options(config: &Config) -> Result<SurfaceOptions> {
     })
 }
 
-fn built_in(agent: &BuiltInConfig, environment: Environment<'_>) -> Result<BuiltInAgent> {
+fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInAgent> {
     let mut models = Vec::new();
     for name in agent.model.items() {
-        models.push(model(name, agent, environment)?);
+        models.push(agent.resolve(name, environment)?);
     }
     let mut models = models.into_iter();
     let Some(first) = models.next() else { bail!("no model is named") };
@@ -156,6 +154,14 @@ fn built_in(agent: &BuiltInConfig, environment: Environment<'_>) -> Result<Built
             "required" => ToolChoice::Required,
             name => ToolChoice::Tool(name.to_owned()),
         });
+    }
+    if agent.overridable.iter().any(|name| name == "model") {
+        let (options, environment) = (agent.clone(), environment.clone());
+        builder = builder.model_resolver(Arc::new(move |name| {
+            options
+                .resolve(name, &environment)
+                .map_err(|error| AgentError::new("model_not_found", format!("{error:#}")))
+        }));
     }
     for config in &agent.tools {
         builder = builder.tool(tool(config)?);
@@ -181,23 +187,6 @@ fn ask_user() -> Arc<dyn Tool> {
         parameters: Some(Json::from(parameters)),
     };
     Arc::new(InterruptTool::new(spec, None, Some("The agent asks you a question.".to_owned())))
-}
-
-fn model(name: &str, agent: &BuiltInConfig, environment: Environment<'_>) -> Result<Arc<dyn Model>> {
-    let api_key = match (&agent.api_key, &agent.api_key_env) {
-        (Some(key), _) => Some(SecretString::from(key.as_str())),
-        (None, Some(variable)) => {
-            let key = environment(variable).filter(|key| !key.is_empty());
-            let key = key.with_context(|| {
-                format!(
-                    "api_key_env: the environment variable {variable} is not set; export {variable}=… before the start"
-                )
-            })?;
-            Some(SecretString::from(key))
-        }
-        (None, None) => None,
-    };
-    Ok(model_from_spec(name, &Options { api_key, base_url: agent.base_url.clone(), env: environment })?)
 }
 
 fn settings(agent: &BuiltInConfig) -> ModelSettings {

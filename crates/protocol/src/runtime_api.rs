@@ -1,5 +1,6 @@
 //! The runtime's own wire types: what CopilotKit frontends exchange with a runtime besides AG-UI itself.
 
+use crate::capabilities::AgentCapabilities;
 use crate::wire::Json;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -75,7 +76,7 @@ pub struct AgentInfo {
     pub class_name: String,
     /// AG-UI `AgentCapabilities`, if it declares any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub capabilities: Option<Json>,
+    pub capabilities: Option<AgentCapabilities>,
 }
 
 fn by_id<S: Serializer>(agents: &[AgentInfo], serializer: S) -> Result<S::Ok, S::Error> {

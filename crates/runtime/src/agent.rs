@@ -2,7 +2,7 @@
 
 use crate::principal::Principal;
 use async_trait::async_trait;
-use copilotkit_protocol::{Emitted, RunAgentInput};
+use copilotkit_protocol::{AgentCapabilities, Emitted, RunAgentInput};
 use futures::stream::BoxStream;
 use http::HeaderMap;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ pub trait Agent: Send + Sync + 'static {
         "Agent"
     }
 
-    /// AG-UI `AgentCapabilities` as JSON, if it declares any.
+    /// What it declares that it can do, if it does.
     ///
     /// # Errors
     /// When they cannot be found out; `/info` then leaves them out.
-    async fn capabilities(&self) -> Result<Option<serde_json::Value>, AgentError> {
+    async fn capabilities(&self) -> Result<Option<AgentCapabilities>, AgentError> {
         Ok(None)
     }
 }

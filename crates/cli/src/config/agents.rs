@@ -1,9 +1,13 @@
 //! `[agents.ID]`: told apart by `type`.
 
 use super::sources::Merged;
-use super::{ConfigError, Span};
+use super::{ConfigError, Environment, Span};
+use copilotkit_adapters::{ConfigError as ModelConfigError, Options, model_from_spec};
+use copilotkit_runtime::Model;
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use toml::Value;
 
 /// One agent.
@@ -142,6 +146,16 @@ impl BuiltInConfig {
         }
     }
 
+    /// The model that a name stands for, with this agent's address and key.
+    ///
+    /// # Errors
+    /// A provider that is not known, or an address or key that cannot be used.
+    pub(crate) fn resolve(&self, name: &str, environment: &Environment) -> Result<Arc<dyn Model>, ModelConfigError> {
+        let named = self.api_key_env.as_deref().and_then(|variable| environment(variable));
+        let api_key = self.api_key.clone().or(named).map(SecretString::from);
+        model_from_spec(name, &Options { api_key, base_url: self.base_url.clone(), env: &**environment })
+    }
+
     fn check(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
         let at = |key: &'static str| ["agents", id, key];
         if self.model.items().is_empty() {
@@ -164,6 +178,17 @@ impl BuiltInConfig {
         if let Some(api) = self.api.as_deref().filter(|api| *api != "chat") {
             let reason = format!("this version does not speak `{api}`");
             return Err(merged.error(&at("api"), reason, "write \"chat\", or remove the key"));
+        }
+        if let Some(variable) = &self.api_key_env
+            && (merged.environment)(variable).is_none_or(|key| key.is_empty())
+        {
+            let reason = format!("the environment variable `{variable}` is not set");
+            let remedy = format!("set it before the start: export {variable}=…");
+            return Err(merged.error(&at("api_key_env"), reason, remedy));
+        }
+        for name in self.model.items() {
+            self.resolve(name, &merged.environment)
+                .map_err(|error| merged.error(&at("model"), error.to_string(), String::new()))?;
         }
         if self.max_steps == Some(0) {
             return Err(merged.error(

@@ -4,14 +4,15 @@ use super::error::{ConfigError, Place};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 /// Looks up an environment variable.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Everything that a configuration is made of.
-pub struct Sources<'a> {
+pub struct Sources {
     /// A file and its text.
     pub file: Option<(PathBuf, String)>,
     /// All variables that begin with `COPILOTKIT_` and hold two underscores: `COPILOTKIT_SERVER__PORT`.
@@ -19,23 +20,24 @@ pub struct Sources<'a> {
     /// Flags, as the key that each one sets.
     pub flags: Vec<(&'static str, Vec<&'static str>, Value)>,
     /// For `${NAME}`.
-    pub environment: Environment<'a>,
+    pub environment: Environment,
 }
 
 /// The sources as one table, and where each key came from.
 pub(super) struct Merged {
     pub(super) table: Table,
+    pub(super) environment: Environment,
     file: Option<(PathBuf, String)>,
     origins: BTreeMap<Vec<String>, String>,
 }
 
-impl Sources<'_> {
+impl Sources {
     pub(super) fn merge(self) -> Result<Merged, ConfigError> {
         let table = match &self.file {
             Some((path, text)) => text.parse::<Table>().map_err(|error| syntax_error(path, text, &error))?,
             None => Table::new(),
         };
-        let mut merged = Merged { table, file: self.file, origins: BTreeMap::new() };
+        let mut merged = Merged { table, environment: self.environment, file: self.file, origins: BTreeMap::new() };
         for (name, text) in self.overrides {
             let path: Vec<String> =
                 name.trim_start_matches("COPILOTKIT_").split("__").map(str::to_ascii_lowercase).collect();
@@ -49,7 +51,7 @@ impl Sources<'_> {
         let mut path = Vec::new();
         for (key, value) in table.iter_mut() {
             path.push(key.to_owned());
-            merged.expand(value, &mut path, self.environment)?;
+            merged.expand(value, &mut path)?;
             path.pop();
         }
         merged.table = table;
@@ -86,24 +88,19 @@ impl Merged {
     }
 
     /// Puts the values of variables in the place of `${NAME}`, in every text.
-    fn expand(
-        &self,
-        value: &mut Value,
-        path: &mut Vec<String>,
-        environment: Environment<'_>,
-    ) -> Result<(), ConfigError> {
+    fn expand(&self, value: &mut Value, path: &mut Vec<String>) -> Result<(), ConfigError> {
         match value {
             Value::String(text) => {
-                *text = expand_text(text, environment).map_err(|(reason, remedy)| {
+                *text = expand_text(text, &self.environment).map_err(|(reason, remedy)| {
                     let keys: Vec<&str> = path.iter().map(String::as_str).collect();
                     self.error(&keys, reason, remedy)
                 })?;
             }
-            Value::Array(items) => items.iter_mut().try_for_each(|item| self.expand(item, path, environment))?,
+            Value::Array(items) => items.iter_mut().try_for_each(|item| self.expand(item, path))?,
             Value::Table(table) => {
                 for (key, value) in table.iter_mut() {
                     path.push(key.to_owned());
-                    self.expand(value, path, environment)?;
+                    self.expand(value, path)?;
                     path.pop();
                 }
             }
@@ -128,7 +125,7 @@ impl Merged {
                 }
                 None => match quoted(&message, "missing field `") {
                     Some((field, _)) => (format!("the key `{field}` is missing"), format!("add {field} = …")),
-                    None => (message, String::new()),
+                    None => (plain(message), String::new()),
                 },
             };
             let keys: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -199,7 +196,7 @@ fn scalar(text: &str) -> Value {
 }
 
 /// `${NAME}` becomes the variable's value, `$${` stays `${`.
-fn expand_text(text: &str, environment: Environment<'_>) -> Result<String, (String, String)> {
+fn expand_text(text: &str, environment: &Environment) -> Result<String, (String, String)> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -224,6 +221,26 @@ fn expand_text(text: &str, environment: Environment<'_>) -> Result<String, (Stri
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// serde's words for a type as people's words.
+fn plain(message: String) -> String {
+    const WORDS: &[(&str, &str)] = &[
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected i64", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected a string", "expected a text in quotes"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected a table"),
+        ("invalid type: ", "this is a "),
+        ("invalid value: ", "this is the "),
+        ("unknown variant", "there is no"),
+    ];
+    WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours))
 }
 
 fn quoted<'a>(message: &'a str, start: &str) -> Option<(&'a str, &'a str)> {

@@ -15,8 +15,11 @@ use crate::limits;
 use crate::model::{Model, ModelSettings, ToolChoice};
 use crate::tool::{Tool, ToolSource};
 use async_trait::async_trait;
+use copilotkit_protocol::{
+    AgentCapabilities, HumanInTheLoopCapabilities, ReasoningCapabilities, StateCapabilities, ToolsCapabilities,
+    TransportCapabilities,
+};
 use history::Forward;
-use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -209,14 +212,31 @@ impl Agent for BuiltInAgent {
         "BuiltInAgent"
     }
 
-    async fn capabilities(&self) -> Result<Option<Value>, AgentError> {
-        Ok(Some(json!({
-            "tools": { "supported": true, "clientProvided": true },
-            "transport": { "streaming": true },
-            "state": { "snapshots": true, "deltas": true },
-            "reasoning": { "supported": true, "streaming": true, "encrypted": true },
-            "humanInTheLoop": { "interrupts": true },
-        })))
+    async fn capabilities(&self) -> Result<Option<AgentCapabilities>, AgentError> {
+        Ok(Some(AgentCapabilities {
+            tools: Some(ToolsCapabilities {
+                supported: Some(true),
+                client_provided: Some(true),
+                ..ToolsCapabilities::default()
+            }),
+            transport: Some(TransportCapabilities { streaming: Some(true), ..TransportCapabilities::default() }),
+            state: Some(StateCapabilities {
+                snapshots: Some(true),
+                deltas: Some(true),
+                ..StateCapabilities::default()
+            }),
+            reasoning: Some(ReasoningCapabilities {
+                supported: Some(true),
+                streaming: Some(true),
+                encrypted: Some(true),
+                ..ReasoningCapabilities::default()
+            }),
+            human_in_the_loop: Some(HumanInTheLoopCapabilities {
+                interrupts: Some(true),
+                ..HumanInTheLoopCapabilities::default()
+            }),
+            ..AgentCapabilities::default()
+        }))
     }
 }
 

@@ -391,7 +391,7 @@ async fn a_page_may_choose_a_model_where_it_is_allowed() {
 async fn says_what_it_is() {
     let agent = BuiltInAgent::builder(Script::new([])).description("Helps").build();
     assert_eq!((agent.kind(), agent.description()), ("BuiltInAgent", "Helps"));
-    let capabilities = agent.capabilities().await.unwrap().unwrap();
+    let capabilities = serde_json::to_value(agent.capabilities().await.unwrap().unwrap()).unwrap();
     assert_eq!(capabilities["tools"], json!({ "supported": true, "clientProvided": true }));
     assert_eq!(capabilities["humanInTheLoop"], json!({ "interrupts": true }));
     assert_eq!(capabilities["state"], json!({ "snapshots": true, "deltas": true }));

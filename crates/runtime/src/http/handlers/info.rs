@@ -3,7 +3,6 @@
 use super::super::answer::{Refusal, json_answer};
 use super::super::{Mode, State};
 use axum::body::Body;
-use copilotkit_protocol::Json;
 use copilotkit_protocol::runtime_api::{AgentInfo, RuntimeInfo, SingleRoute};
 use futures::future::join_all;
 use http::request::Parts;
@@ -16,12 +15,10 @@ pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>,
         name: registered.id.to_string(),
         description: registered.agent.description().to_owned(),
         class_name: registered.agent.kind().to_owned(),
-        capabilities: declared
-            .unwrap_or_else(|error| {
-                tracing::warn!(agent = %registered.id, %error, "an agent's capabilities could not be found out");
-                None
-            })
-            .map(Json::from),
+        capabilities: declared.unwrap_or_else(|error| {
+            tracing::warn!(agent = %registered.id, %error, "an agent's capabilities could not be found out");
+            None
+        }),
     });
     let mut info = RuntimeInfo::new(env!("CARGO_PKG_VERSION"), agents.collect());
     if state.options.mode == Mode::Both || parts.method == Method::POST {

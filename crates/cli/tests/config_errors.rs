@@ -1,0 +1,85 @@
+//! Wrong configurations: each error names the place, the key, the reason and the remedy.
+
+use copilotkit_cli::config::{Config, Sources};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+const CASES: &[(&str, &str)] = &[
+    ("an unknown key", "[server]\nprot = 1"),
+    ("an unknown section", "[servers]\nport = 1"),
+    ("a text for a number", "[server]\nport = \"x\""),
+    ("a number out of range", "[server]\nhost = \"::1\"\nport = 99999"),
+    ("a path without a slash", "[server]\nbase_path = \"copilotkit\""),
+    ("no path", "[server]\nbase_path = []"),
+    ("an unknown mode", "[server]\nmode = \"graphql\""),
+    ("every origin with credentials", "[server]\ncors_origins = [\"*\"]"),
+    (
+        "every origin beside another",
+        "[server]\nallow_credentials = false\ncors_origins = [\"*\", \"https://a.example\"]",
+    ),
+    ("something that is no origin", "[server]\ncors_origins = [\"a.example\"]"),
+    ("an origin with a path", "[server]\ncors_origins = [\"https://a.example/app\"]"),
+    ("a store that is not there", "[store]\nkind = \"postgres\""),
+    ("a duration without a unit", "[limits]\nrun_max = \"60\""),
+    ("a size in parsecs", "[limits]\nbody_max = \"3 parsecs\""),
+    ("an agent that is no table", "[agents]\ndefault = 1"),
+    ("an agent without a type", "[agents.a]\nmodel = \"demo\""),
+    ("an agent of an unknown type", "[agents.a]\ntype = \"gpt\""),
+    ("an unknown key of an agent", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ntemprature = 1"),
+    ("an agent without a model", "[agents.a]\ntype = \"built-in\""),
+    ("an agent with no model in its list", "[agents.a]\ntype = \"built-in\"\nmodel = []"),
+    ("a model without a provider", "[agents.a]\ntype = \"built-in\"\nmodel = \"gpt-5\""),
+    ("an unknown provider", "[agents.a]\ntype = \"built-in\"\nmodel = \"acme/x\""),
+    ("a base URL that is none", "[agents.a]\ntype = \"built-in\"\nmodel = \"custom/x\"\nbase_url = \"::\""),
+    ("two keys", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi_key = \"k\"\napi_key_env = \"SET\""),
+    ("a key that is not set", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi_key_env = \"NOPE\""),
+    ("no steps", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\nmax_steps = 0"),
+    (
+        "a tool without an address",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"",
+    ),
+    (
+        "a tool with parameters that are no schema",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\nparameters = 1",
+    ),
+    ("a remote agent without an address", "[agents.a]\ntype = \"ag-ui\""),
+    ("a remote agent at an address that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"localhost:9000\""),
+    ("a header that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = { \"a b\" = \"c\" }"),
+    (
+        "a header's value with a line end",
+        "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = { a = \"c\\nd\" }",
+    ),
+    ("a variable that is not set", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = { k = \"${NOPE}\" }"),
+    ("a variable that is not closed", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://${SET\""),
+    ("no TOML", "[server\nport = 1"),
+    ("no value", "port ="),
+];
+
+fn load(file: Option<&str>, overrides: &[(&str, &str)]) -> Result<Config, String> {
+    let environment = Arc::new(|name: &str| (name == "SET").then(|| "value".to_owned()));
+    let file = file.map(|text| ("copilotkit.toml".into(), text.to_owned()));
+    let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::load(Sources { file, overrides, flags: Vec::new(), environment }).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_wrong_configuration_says_what_to_do() {
+    let mut out = String::new();
+    for (name, text) in CASES {
+        let error = load(Some(text), &[]).expect_err(name);
+        writeln!(out, "{name}\n  {}\n", error.replace('\n', "\n  ")).unwrap();
+    }
+    let error = load(None, &[("COPILOTKIT_SERVER__PORT", "abc")]).unwrap_err();
+    writeln!(out, "a variable of the environment\n  {error}").unwrap();
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn variables_beat_the_file_and_are_expanded() {
+    let file = "[server]\nport = 1\nhost = \"a-${SET}-$${SET}\"\n[agents.b]\ntype = \"built-in\"\nmodel = \"demo\"\n\
+                [agents.a]\ntype = \"ag-ui\"\nurl = \"http://127.0.0.1:1/\"";
+    let config = load(Some(file), &[("COPILOTKIT_SERVER__PORT", "2"), ("COPILOTKIT_SERVER__MODE", "multi")]).unwrap();
+    assert_eq!((config.server.port, config.server.host.as_str()), (2, "a-value-${SET}"));
+    let ids: Vec<_> = config.agents.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["b", "a"], "the order of the file");
+}
