@@ -51,6 +51,21 @@ impl Emitted {
         Ok(Self { head, body: Body::Typed(Box::new(event), clean.then_some(json)) })
     }
 
+    /// Reads one event and keeps its bytes even where they hold members that AG-UI does not know, for an agent whose
+    /// clients want them. Only line breaks still need a fresh encoding.
+    ///
+    /// # Errors
+    /// As [`Event::from_json`].
+    pub fn from_json_as_is(json: Bytes) -> Result<Self, WireError> {
+        let mut emitted = Self::from_json(json.clone())?;
+        if let Body::Typed(_, bytes @ None) = &mut emitted.body
+            && memchr2(b'\n', b'\r', &json).is_none()
+        {
+            *bytes = Some(json);
+        }
+        Ok(emitted)
+    }
+
     /// The type and ids.
     pub fn head(&self) -> &Head {
         &self.head

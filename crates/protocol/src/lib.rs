@@ -8,19 +8,45 @@
 //! # Ok::<(), copilotkit_protocol::WireError>(())
 //! ```
 //!
+//! An agent's stream on its way to a page: [`sse::Decoder`] finds the events, [`Emitted`] reads them as far as needed,
+//! [`Expander`] makes starts and ends of chunks, [`Repair`] puts the rest in order, [`Verifier`] checks that it did,
+//! [`gate`] leaves out what the page does not understand. [`Applied`] is what the page then holds, and [`compact`]
+//! shortens a history that leads to the same.
+//!
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
+mod apply;
+mod capabilities;
+mod compact;
 mod emitted;
+mod error;
 mod event;
+mod expand;
+pub mod gate;
 mod input;
 mod message;
+pub mod patch;
+mod repair;
+pub mod runtime_api;
+#[cfg(test)]
+mod soup;
 pub mod sse;
+mod state;
+mod verify;
 pub mod wire;
 
+pub use apply::{Applied, MAX_APPLY_WARNINGS};
+pub use capabilities::*;
+pub use compact::compact;
 pub use emitted::{Emitted, Head};
+pub use error::ProtocolError;
 pub use event::*;
+pub use expand::Expander;
+pub use gate::{Downgrade, Peer};
 pub use input::*;
 pub use message::*;
+pub use repair::{End, MAX_WARNINGS, Repair, RepairOptions};
+pub use verify::Verifier;
 pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
 
 /// The AG-UI version that this crate implements, as `protocolVersion` carries it.

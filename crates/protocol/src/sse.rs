@@ -261,7 +261,7 @@ mod tests {
         let mut events = Vec::new();
         for piece in pieces {
             decoder.push(piece);
-            while let Some(event) = decoder.next() {
+            for event in decoder.by_ref() {
                 events.push(event.unwrap());
             }
         }

@@ -1,7 +1,7 @@
 //! The rules that hold for every object on the wire, stated once.
 //!
 //! AG-UI section "Wire rules": absent is absent and never `null`; a required member of any type keeps its `null`; a
-//! reader never fails on what it does not know. [`wire_struct!`] and [`wire_union!`] write the serde code for those
+//! reader never fails on what it does not know. `wire_struct!` and `wire_union!` write the serde code for those
 //! rules, so that a type is a list of members and nothing else.
 //!
 //! * Unknown members are kept in [`Extra`] and written back; [`Wire::tidy`] removes them before emission.
@@ -27,6 +27,9 @@ use std::marker::PhantomData;
 /// Largest integer that every JSON implementation reads exactly: 2^53 − 1.
 pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
+/// The deepest nesting of arrays and objects that is read. Opaque JSON is kept as text, but somebody will walk it.
+pub const MAX_DEPTH: usize = 128;
+
 /// Something that is read from the wire with the path of an error, and tidied before it is written.
 pub trait Wire: Sized {
     /// Reads a value; an error carries the path below this value.
@@ -47,10 +50,42 @@ pub trait Wire: Sized {
 /// # Errors
 /// Not JSON, or a member that is missing or of another type; the error names its path.
 pub fn from_slice<T: Wire>(text: &[u8]) -> Result<T, WireError> {
+    check_depth(text)?;
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = T::read(&mut deserializer).map_err(WireError::from)?;
     deserializer.end().map_err(WireError::from)?;
     Ok(value)
+}
+
+/// Refuses text that is nested deeper than [`MAX_DEPTH`], without building anything.
+fn check_depth(text: &[u8]) -> Result<(), WireError> {
+    let (mut depth, mut rest) = (0_usize, text);
+    while let Some(position) = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']')) {
+        let (byte, behind) = (rest.get(position), rest.get(position + 1..).unwrap_or_default());
+        rest = behind;
+        match byte {
+            Some(b'"') => rest = after_string(rest),
+            Some(b'{' | b'[') if depth == MAX_DEPTH => {
+                let message = format!("nested deeper than {MAX_DEPTH} levels");
+                return Err(WireError { path: String::new(), message, syntax: false });
+            }
+            Some(b'{' | b'[') => depth += 1,
+            _ => depth = depth.saturating_sub(1),
+        }
+    }
+    Ok(())
+}
+
+/// What follows the string whose opening quote was just read.
+fn after_string(mut text: &[u8]) -> &[u8] {
+    while let Some(position) = memchr::memchr2(b'"', b'\\', text) {
+        let escape = text.get(position) == Some(&b'\\');
+        text = text.get(position + 1 + usize::from(escape)..).unwrap_or_default();
+        if !escape {
+            return text;
+        }
+    }
+    &[]
 }
 
 /// Reads `text` as `T`, see [`from_slice`].
@@ -287,5 +322,63 @@ impl<'de> Deserialize<'de> for Timestamp {
 impl Wire for Timestamp {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Event, RunAgentInput, StateSnapshot};
+
+    #[test]
+    fn errors_name_the_path() {
+        let body = r#"{"threadId":"t","runId":"r","messages":[{"id":"a","role":"assistant","toolCalls":[{"id":"c","type":"function","function":{"arguments":"{}"}}]}]}"#;
+        let error = from_str::<RunAgentInput>(body).unwrap_err();
+        assert_eq!(error.to_string(), "messages[0].toolCalls[0].function.name: this member is required");
+        let cases = [
+            (r#"{"runId":"r","messages":[]}"#, "threadId: this member is required"),
+            (r#"{"threadId":5,"runId":"r","messages":[]}"#, "threadId: invalid type: integer `5`, expected a string"),
+            (
+                r#"{"threadId":"t","runId":"r","messages":[{"id":"1","role":"user","content":[{"type":"image"}]}]}"#,
+                "messages[0].content[0].source: this member is required",
+            ),
+            (
+                r#"{"threadId":"t","runId":"r","messages":[{"id":"1","role":"assistant","content":null}]}"#,
+                "messages[0].content: invalid type: null, expected a string",
+            ),
+            (
+                r#"{"threadId":"t","runId":"r","messages":[],"resume":[{"interruptId":"i","status":"maybe"}]}"#,
+                "resume[0].status: unknown value `maybe`, expected `resolved` or `cancelled`",
+            ),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(from_str::<RunAgentInput>(body).unwrap_err().to_string(), expected, "{body}");
+        }
+        let error = from_str::<RunAgentInput>("{oops").unwrap_err();
+        assert!(error.syntax && error.message.starts_with("not valid JSON"), "{error}");
+    }
+
+    #[test]
+    fn absent_is_absent_and_null_of_a_required_member_stays() {
+        let text = r#"{"type":"STATE_SNAPSHOT","snapshot":null}"#;
+        let event: Event = from_str(text).unwrap();
+        assert_eq!(event, StateSnapshot::default().into());
+        assert_eq!(event.to_json(), text.as_bytes());
+        let mut event: Event = from_str(r#"{"type":"RUN_ERROR","message":"m","code":null,"x":{"y":[null]}}"#).unwrap();
+        assert_eq!(event.to_json(), br#"{"type":"RUN_ERROR","message":"m","x":{"y":[null]}}"#);
+        assert!(event.tidy());
+        assert_eq!(event.to_json(), br#"{"type":"RUN_ERROR","message":"m"}"#);
+    }
+
+    #[test]
+    fn depth_is_bounded_and_brackets_in_texts_do_not_count() {
+        let nested = |depth: usize| {
+            format!(r#"{{"type":"STATE_SNAPSHOT","snapshot":{}1{}}}"#, "[".repeat(depth), "]".repeat(depth))
+        };
+        assert!(from_str::<Event>(&nested(MAX_DEPTH - 1)).is_ok());
+        let error = from_str::<Event>(&nested(MAX_DEPTH)).unwrap_err();
+        assert_eq!(error.to_string(), "nested deeper than 128 levels");
+        let text = format!(r#"{{"type":"STATE_SNAPSHOT","snapshot":"{}\\\""}}"#, "[".repeat(500));
+        assert!(from_str::<Event>(&text).is_ok());
     }
 }

@@ -6,6 +6,7 @@ use copilotkit_protocol::{Emitted, RunAgentInput};
 use futures::stream::BoxStream;
 use http::HeaderMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +56,24 @@ pub struct RunContext {
     pub cancel: CancellationToken,
     /// When the run is ended as too long.
     pub deadline: Instant,
+    /// Beaten by an agent that is alive though it has nothing to say, so that it is not taken for dead.
+    pub pulse: Pulse,
+}
+
+/// Tells the lifecycle that an agent is alive while it is silent: a remote agent's keep-alive comments, a long tool.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse(Arc<AtomicU64>);
+
+impl Pulse {
+    /// The agent is alive.
+    pub fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was beaten.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl RunContext {
@@ -67,6 +86,7 @@ impl RunContext {
             headers: Arc::default(),
             cancel: CancellationToken::new(),
             deadline: Instant::now() + crate::limits::RUN_MAX,
+            pulse: Pulse::default(),
         }
     }
 }

@@ -5,18 +5,40 @@
 //! outbound HTTP client and remote AG-UI agents; `http` the surface that CopilotKit frontends talk to.
 
 pub mod agent;
+#[cfg(feature = "lifecycle")]
+pub mod agents;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "lifecycle")]
+pub mod error;
+pub mod headers;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "lifecycle")]
+pub mod hub;
+#[cfg(feature = "lifecycle")]
+pub mod lifecycle;
 pub mod limits;
 pub mod middleware;
 pub mod model;
 pub mod principal;
+#[cfg(feature = "lifecycle")]
+pub mod registry;
+pub mod store;
 pub mod tool;
+pub mod tools;
 
 pub use agent::{Agent, AgentError, EventStream, RunContext};
 pub use copilotkit_protocol as protocol;
 pub use copilotkit_protocol::{Emitted, Head};
+#[cfg(feature = "lifecycle")]
+pub use error::RunError;
+#[cfg(feature = "lifecycle")]
+pub use lifecycle::{Lifecycle, LifecycleOptions, StartRun};
 pub use middleware::{Middleware, Next};
 pub use model::{Model, ModelError, ModelEvent, ModelRequest, ModelStream};
 pub use principal::Principal;
+#[cfg(feature = "lifecycle")]
+pub use registry::{AgentRegistry, Registered};
+pub use store::Store;
 pub use tool::{Tool, ToolError, ToolOutput, ToolSource};

@@ -46,3 +46,16 @@ pub const MEMORY_THREADS: usize = 1_000;
 pub const MEMORY_RUNS_PER_THREAD: usize = 100;
 /// Bytes of history that the memory store keeps, the live runs included.
 pub const MEMORY_BYTES: usize = 512 * 1024 * 1024;
+/// The most calls of a model in one run of a built-in agent, unless it is configured. A model that calls tools for ever
+/// must end.
+pub const MODEL_STEPS: u32 = 10;
+/// How long a server tool may take, unless the tool has a shorter limit of its own.
+pub const TOOL_CALL: Duration = Duration::from_secs(120);
+/// How long a source of tools may take to list them at the start of a run.
+pub const TOOL_LIST: Duration = Duration::from_secs(20);
+/// How many server tools of one step run at once. A model may ask for hundreds.
+pub const TOOL_CONCURRENCY: usize = 16;
+/// How long an HTTP tool may take, unless it is configured.
+pub const HTTP_TOOL: Duration = Duration::from_secs(30);
+/// The largest answer of an HTTP tool. A model's context is far smaller.
+pub const HTTP_TOOL_BODY: usize = 1024 * 1024;

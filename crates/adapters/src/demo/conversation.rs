@@ -1,7 +1,7 @@
 //! What the demo model reads out of a conversation.
 
 use super::command::{ASK_TOOL, DELTA_TOOL, SNAPSHOT_TOOL};
-use copilotkit_protocol::Json;
+use copilotkit_protocol::{Json, JsonPatch};
 use copilotkit_runtime::ModelRequest;
 use copilotkit_runtime::model::{ModelMessage, ToolChoice};
 use std::borrow::Cow;
@@ -37,7 +37,10 @@ pub(super) fn tool_answer(messages: &[ModelMessage]) -> Option<String> {
             let state = call.and_then(|call| argument(&call.arguments, "snapshot")).unwrap_or(result);
             format!("The state is now: {state}")
         }
-        DELTA_TOOL => "The state was changed.".to_owned(),
+        DELTA_TOOL => call
+            .and_then(|call| argument(&call.arguments, "delta"))
+            .and_then(|patch| patched(messages, patch))
+            .map_or_else(|| "The state was changed.".to_owned(), |state| format!("The state is now: {state}")),
         _ => format!("The tool {name} answered: {result}"),
     })
 }
@@ -59,19 +62,29 @@ pub(super) fn suggestions(request: &ModelRequest) -> Option<String> {
 
 /// The context and the state, as they stand in the system message.
 pub(super) fn context(messages: &[ModelMessage]) -> String {
-    let system = messages.iter().filter_map(|message| match message {
-        ModelMessage::System { content } => Some(content.as_str()),
-        _ => None,
-    });
-    let (mut entries, mut state) = (Vec::new(), None);
-    for text in system {
-        if let Some(section) = section(text, CONTEXT_HEADING) {
-            entries.extend(context_entries(section));
-        }
-        state = state.or_else(|| section(text, STATE_HEADING).and_then(fenced_json));
-    }
+    let entries: Vec<String> = sections(messages, CONTEXT_HEADING).flat_map(context_entries).collect();
     let context = if entries.is_empty() { "none".to_owned() } else { entries.join("; ") };
-    format!("Context: {context}; State: {}", state.unwrap_or_else(|| "none".to_owned()))
+    format!("Context: {context}; State: {}", state(messages).unwrap_or_else(|| "none".to_owned()))
+}
+
+/// The state that the run began with.
+fn state(messages: &[ModelMessage]) -> Option<String> {
+    sections(messages, STATE_HEADING).find_map(fenced_json)
+}
+
+/// The state that the run began with, after a patch.
+fn patched(messages: &[ModelMessage], patch: String) -> Option<String> {
+    let mut state = serde_json::from_str(&state(messages).unwrap_or_else(|| "{}".to_owned())).ok()?;
+    let patch = JsonPatch::try_from(Json::parse(patch).ok()?).ok()?;
+    copilotkit_protocol::patch::apply(&mut state, &patch).ok()?;
+    Some(state.to_string())
+}
+
+fn sections<'a>(messages: &'a [ModelMessage], heading: &'static str) -> impl Iterator<Item = &'a str> {
+    messages.iter().filter_map(move |message| match message {
+        ModelMessage::System { content } => section(content, heading),
+        _ => None,
+    })
 }
 
 /// The text below a heading, up to the next heading.

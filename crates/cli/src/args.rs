@@ -1,0 +1,92 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use toml::Value;
+
+/// The CopilotKit runtime: agents for CopilotKit and AG-UI frontends, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "copilotkit", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve agents to CopilotKit and AG-UI frontends.
+    ///
+    /// Without any option it listens on http://127.0.0.1:8000 with one agent, `default`, on the demo model: no key and
+    /// no network needed.
+    #[command(after_help = "Examples:
+  copilotkit serve
+  copilotkit serve --provider openai --model gpt-4o          (key in OPENAI_API_KEY)
+  copilotkit serve --provider ollama --model llama3.2
+  copilotkit serve --config copilotkit.toml --port 9000
+
+Every key of the file can be set by a variable too: COPILOTKIT_SERVER__PORT=9000 is [server] port.
+A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows more.")]
+    Serve(ServeArgs),
+}
+
+/// Options of `serve`.
+#[derive(Clone, Debug, Default, Parser)]
+pub struct ServeArgs {
+    /// The configuration file (TOML).
+    #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<String>,
+    /// The port to listen on; 0 lets the system choose [default: 8000].
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Where the routes begin; may be given more than once [default: /copilotkit and /api/copilotkit].
+    #[arg(long, value_name = "PATH")]
+    pub base_path: Vec<String>,
+    /// The provider of the default agent's model: openai, deepseek, groq, ollama … or demo.
+    #[arg(long)]
+    pub provider: Option<String>,
+    /// The default agent's model, as the provider calls it.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// The provider's key. Other users of this machine can see it: better set the provider's variable.
+    #[arg(long, value_name = "KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// Where the provider is, for any OpenAI-compatible service.
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Origins whose pages may use the server, separated by commas [default: pages of this machine].
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+    /// Where threads live: memory.
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+}
+
+impl ServeArgs {
+    /// The keys that flags set.
+    pub(crate) fn keys(&self) -> Vec<(&'static str, Vec<&'static str>, Value)> {
+        let list = |items: &[String]| Value::Array(items.iter().cloned().map(Value::String).collect());
+        let mut keys = Vec::new();
+        let mut set = |flag, path: &[&'static str], value| keys.push((flag, path.to_vec(), value));
+        if let Some(host) = &self.host {
+            set("--host", &["server", "host"], Value::String(host.clone()));
+        }
+        if let Some(port) = self.port {
+            set("--port", &["server", "port"], Value::Integer(port.into()));
+        }
+        if !self.base_path.is_empty() {
+            set("--base-path", &["server", "base_path"], list(&self.base_path));
+        }
+        if !self.cors_origins.is_empty() {
+            set("--cors-origins", &["server", "cors_origins"], list(&self.cors_origins));
+        }
+        if let Some(store) = &self.store {
+            set("--store", &["store", "kind"], Value::String(store.clone()));
+        }
+        keys
+    }
+}

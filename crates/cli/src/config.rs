@@ -1,0 +1,126 @@
+//! The configuration: a TOML file, the environment above it, flags above that.
+//!
+//! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
+
+mod agents;
+mod error;
+mod parts;
+mod sources;
+mod units;
+
+pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use error::ConfigError;
+pub use parts::{LimitsConfig, ModeName, OneOrMany, ServerConfig, StoreConfig, StoreKind};
+pub use sources::{Environment, Sources};
+pub use units::{Size, Span};
+
+use error::Place;
+use serde::Deserialize;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
+    /// `[agents.ID]`, in the order of the file.
+    pub agents: Vec<(String, AgentConfig)>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+}
+
+/// The sections that are read as they stand; agents are read one by one, by their type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Sections {
+    server: ServerConfig,
+    store: StoreConfig,
+    limits: LimitsConfig,
+    agents: Table,
+}
+
+impl Config {
+    /// Puts the sources together.
+    ///
+    /// # Errors
+    /// The first thing that is wrong: see [`ConfigError`].
+    pub fn load(sources: Sources<'_>) -> Result<Self, ConfigError> {
+        let merged = sources.merge()?;
+        let sections: Sections = merged.read(Value::Table(merged.table.clone()), &[])?;
+        let mut agents = Vec::with_capacity(sections.agents.len());
+        for (id, value) in sections.agents {
+            let agent = AgentConfig::read(&merged, &id, value)?;
+            agents.push((id, agent));
+        }
+        let config = Self {
+            server: sections.server,
+            store: sections.store,
+            limits: sections.limits,
+            agents,
+            file: merged.file().map(PathBuf::from),
+        };
+        config.check(&merged)?;
+        Ok(config)
+    }
+
+    fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        let server = &self.server;
+        let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
+        if any_origin && server.allow_credentials {
+            return Err(merged.error(
+                &["server", "cors_origins"],
+                "every origin (`*`) together with credentials would let any web page act as its visitors",
+                "list the origins that you trust, or set `allow_credentials = false`",
+            ));
+        }
+        if any_origin && server.cors_origins.len() > 1 {
+            return Err(merged.error(
+                &["server", "cors_origins"],
+                "`*` stands beside other origins",
+                "keep one of the two",
+            ));
+        }
+        for origin in server.cors_origins.iter().filter(|origin| *origin != "*") {
+            let valid = url::Url::parse(origin).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() && url.has_host()
+            });
+            if !valid {
+                return Err(merged.error(
+                    &["server", "cors_origins"],
+                    format!("`{origin}` is not an origin"),
+                    "write scheme, host and port, like \"https://app.example.com\"",
+                ));
+            }
+        }
+        if server.base_path.items().is_empty() {
+            return Err(merged.error(&["server", "base_path"], "no path is left", "write one, like \"/copilotkit\""));
+        }
+        for path in server.base_path.items() {
+            if !path.starts_with('/') {
+                let remedy = format!("write \"/{path}\"");
+                return Err(merged.error(
+                    &["server", "base_path"],
+                    format!("`{path}` does not begin with `/`"),
+                    remedy,
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn of(path: &[&str], line: Option<usize>, merged: &sources::Merged) -> Self {
+        match (merged.origin(path), line, merged.file()) {
+            (Some(origin), _, _) => Self::Named(origin),
+            (None, Some(line), Some(file)) => Self::Line(file.to_path_buf(), line),
+            (None, None, Some(file)) => Self::Named(file.display().to_string()),
+            (None, _, None) => Self::Named("the configuration".to_owned()),
+        }
+    }
+}

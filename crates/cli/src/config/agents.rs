@@ -1,0 +1,298 @@
+//! `[agents.ID]`: told apart by `type`.
+
+use super::sources::Merged;
+use super::{ConfigError, Span};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Value;
+
+/// One agent.
+#[derive(Clone, Debug)]
+pub enum AgentConfig {
+    /// `type = "built-in"`: a model with tools. Boxed, since it has many members.
+    BuiltIn(Box<BuiltInConfig>),
+    /// `type = "ag-ui"`: a remote AG-UI agent.
+    AgUi(AgUiConfig),
+}
+
+const TYPES: &str = "`built-in` or `ag-ui`";
+
+impl AgentConfig {
+    pub(super) fn read(merged: &Merged, id: &str, value: Value) -> Result<Self, ConfigError> {
+        let at = ["agents", id];
+        if id.is_empty() {
+            return Err(merged.error(&at, "an agent needs an id", "write a name between the quotes"));
+        }
+        let Value::Table(mut table) = value else {
+            return Err(merged.error(&at, "an agent is a table", format!("write [agents.{id}]")));
+        };
+        let kind = match table.remove("type") {
+            Some(Value::String(kind)) => kind,
+            Some(_) => return Err(merged.error(&["agents", id, "type"], "expected a text", format!("write {TYPES}"))),
+            None => return Err(merged.error(&at, "the key `type` is missing", format!("add type = {TYPES}"))),
+        };
+        let value = Value::Table(table);
+        match kind.as_str() {
+            "built-in" => {
+                let agent: BuiltInConfig = merged.read(value, &at)?;
+                agent.check(merged, id)?;
+                Ok(Self::BuiltIn(Box::new(agent)))
+            }
+            "ag-ui" => {
+                let agent: AgUiConfig = merged.read(value, &at)?;
+                merged.check_url(&["agents", id, "url"], &agent.url)?;
+                merged.check_headers(&["agents", id, "headers"], &agent.headers)?;
+                Ok(Self::AgUi(agent))
+            }
+            other => {
+                let reason = format!("`{other}` is not a type of agent");
+                Err(merged.error(&["agents", id, "type"], reason, format!("write {TYPES}")))
+            }
+        }
+    }
+}
+
+/// A model with tools.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuiltInConfig {
+    /// What it does, for people.
+    #[serde(default)]
+    pub description: String,
+    /// `provider/model`, `demo`, or a list that is tried in order.
+    pub model: ModelNames,
+    /// Where the provider is.
+    pub base_url: Option<String>,
+    /// The dialect to speak: `chat`.
+    pub api: Option<String>,
+    /// The environment variable that holds the key.
+    pub api_key_env: Option<String>,
+    /// The key itself.
+    pub api_key: Option<String>,
+    /// Instructions for the model.
+    #[serde(default)]
+    pub prompt: String,
+    /// The most calls of the model in one run.
+    pub max_steps: Option<u32>,
+    /// What `forwardedProps` of a request may override.
+    #[serde(default)]
+    pub overridable: Vec<String>,
+    /// Whether system messages of the page reach the model.
+    #[serde(default)]
+    pub forward_system_messages: bool,
+    /// Whether developer messages of the page reach the model.
+    #[serde(default)]
+    pub forward_developer_messages: bool,
+    /// `auto`, `none`, `required`, or a tool's name.
+    pub tool_choice: Option<String>,
+    /// The most tokens that the model writes in one call.
+    pub max_output_tokens: Option<u64>,
+    /// Sampling temperature.
+    pub temperature: Option<f64>,
+    /// Nucleus sampling.
+    pub top_p: Option<f64>,
+    /// Top-k sampling.
+    pub top_k: Option<u64>,
+    /// Presence penalty.
+    pub presence_penalty: Option<f64>,
+    /// Frequency penalty.
+    pub frequency_penalty: Option<f64>,
+    /// Texts that end the output.
+    #[serde(default)]
+    pub stop: Vec<String>,
+    /// Seed of the sampler.
+    pub seed: Option<i64>,
+    /// How often a call of the model is tried again before its first event.
+    pub max_retries: Option<u32>,
+    /// Members that are added to the provider's request as they are.
+    #[serde(default)]
+    pub provider_options: BTreeMap<String, serde_json::Value>,
+    /// Tools that the server calls over HTTP.
+    #[serde(default)]
+    pub tools: Vec<ToolConfig>,
+}
+
+impl BuiltInConfig {
+    /// An agent on one model, everything else by default.
+    pub fn on_model(model: impl Into<String>) -> Self {
+        Self {
+            description: String::new(),
+            model: ModelNames::One(model.into()),
+            base_url: None,
+            api: None,
+            api_key_env: None,
+            api_key: None,
+            prompt: String::new(),
+            max_steps: None,
+            overridable: Vec::new(),
+            forward_system_messages: false,
+            forward_developer_messages: false,
+            tool_choice: None,
+            max_output_tokens: None,
+            temperature: None,
+            top_p: None,
+            top_k: None,
+            presence_penalty: None,
+            frequency_penalty: None,
+            stop: Vec::new(),
+            seed: None,
+            max_retries: None,
+            provider_options: BTreeMap::new(),
+            tools: Vec::new(),
+        }
+    }
+
+    fn check(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
+        let at = |key: &'static str| ["agents", id, key];
+        if self.model.items().is_empty() {
+            return Err(merged.error(
+                &at("model"),
+                "no model is named",
+                "write one, like \"openai/gpt-5\" or \"demo\"",
+            ));
+        }
+        if let Some(url) = &self.base_url {
+            merged.check_url(&at("base_url"), url)?;
+        }
+        if self.api_key.is_some() && self.api_key_env.is_some() {
+            return Err(merged.error(
+                &at("api_key"),
+                "the key is given twice",
+                "keep `api_key_env` and remove `api_key`",
+            ));
+        }
+        if let Some(api) = self.api.as_deref().filter(|api| *api != "chat") {
+            let reason = format!("this version does not speak `{api}`");
+            return Err(merged.error(&at("api"), reason, "write \"chat\", or remove the key"));
+        }
+        if self.max_steps == Some(0) {
+            return Err(merged.error(
+                &at("max_steps"),
+                "a run needs at least one call of the model",
+                "write 1 or more",
+            ));
+        }
+        for tool in &self.tools {
+            tool.check(merged, id)?;
+        }
+        Ok(())
+    }
+}
+
+/// One model, or several of which the next is tried when one fails before its first event.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a model like \"openai/gpt-5\", or a list of them")]
+pub enum ModelNames {
+    /// One.
+    One(String),
+    /// In this order.
+    Many(Vec<String>),
+}
+
+impl ModelNames {
+    /// All of them.
+    pub fn items(&self) -> &[String] {
+        match self {
+            Self::One(item) => std::slice::from_ref(item),
+            Self::Many(items) => items,
+        }
+    }
+}
+
+/// A tool behind an HTTP endpoint, or a question to a person.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolConfig {
+    /// Its name.
+    pub name: String,
+    /// What it does, for the model.
+    #[serde(default)]
+    pub description: String,
+    /// Where its arguments are posted to; not needed by a question.
+    pub url: Option<String>,
+    /// JSON Schema of its arguments.
+    pub parameters: Option<serde_json::Value>,
+    /// How long a call may take.
+    pub timeout: Option<Span>,
+    /// Headers of each call.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// True: a call ends the run with a question instead of being executed.
+    #[serde(default)]
+    pub interrupt: bool,
+    /// Why the run is interrupted.
+    pub reason: Option<String>,
+    /// The question.
+    pub message: Option<String>,
+}
+
+impl ToolConfig {
+    fn check(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
+        let at = ["agents", id, "tools"];
+        let name = &self.name;
+        match &self.url {
+            Some(url) => merged.check_url(&at, url)?,
+            None if !self.interrupt => {
+                let reason = format!("the tool `{name}` has no url");
+                return Err(merged.error(&at, reason, "add url = \"http://…\", or interrupt = true for a question"));
+            }
+            None => {}
+        }
+        if self.parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
+            let reason = format!("the parameters of the tool `{name}` are no JSON Schema");
+            return Err(merged.error(&at, reason, "write a table, like { type = \"object\", properties = {} }"));
+        }
+        merged.check_headers(&at, &self.headers)
+    }
+}
+
+/// A remote AG-UI agent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgUiConfig {
+    /// Where it is.
+    pub url: String,
+    /// What it does, for people.
+    #[serde(default)]
+    pub description: String,
+    /// Headers of each request; they win over forwarded ones.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Which headers of the browser's request go on.
+    #[serde(default)]
+    pub forward_headers: ForwardHeaders,
+    /// `raw`: unknown events and members are sent on as they came.
+    pub passthrough: Option<Passthrough>,
+}
+
+/// Which headers of the browser's request go on to a remote agent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected \"default\" or a list of header names")]
+pub enum ForwardHeaders {
+    /// `authorization` and `x-*` without the infrastructure's.
+    Default(DefaultWord),
+    /// Exactly these.
+    Only(Vec<String>),
+}
+
+impl Default for ForwardHeaders {
+    fn default() -> Self {
+        Self::Default(DefaultWord::Default)
+    }
+}
+
+/// The word `default`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DefaultWord {
+    /// `default`
+    Default,
+}
+
+/// What is done with what AG-UI 1.0 does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Passthrough {
+    /// It is sent on.
+    Raw,
+}

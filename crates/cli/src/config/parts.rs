@@ -1,0 +1,138 @@
+//! The sections that are not agents.
+
+use super::{Size, Span};
+use copilotkit_runtime::limits;
+use serde::Deserialize;
+
+/// `[server]`: where and how it listens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// The address to listen on.
+    pub host: String,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// Where the routes begin.
+    pub base_path: OneOrMany,
+    /// Which forms of the protocol are served.
+    pub mode: ModeName,
+    /// Origins whose pages may use the server; empty for pages of this machine, `["*"]` for all.
+    pub cors_origins: Vec<String>,
+    /// Whether pages may send credentials.
+    pub allow_credentials: bool,
+    /// Silence after which a comment is sent on a stream.
+    pub keep_alive: Span,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8000,
+            base_path: OneOrMany::Many(vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()]),
+            mode: ModeName::Both,
+            cors_origins: Vec::new(),
+            allow_credentials: true,
+            keep_alive: Span(limits::KEEP_ALIVE),
+        }
+    }
+}
+
+/// A text or a list of texts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a text or a list of texts")]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Any number.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// All of them.
+    pub fn items(&self) -> &[String] {
+        match self {
+            Self::One(item) => std::slice::from_ref(item),
+            Self::Many(items) => items,
+        }
+    }
+}
+
+/// Which forms of the protocol are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeName {
+    /// REST, and the envelope by POST on the base path.
+    #[default]
+    Both,
+    /// REST.
+    Multi,
+    /// The envelope.
+    Single,
+}
+
+/// `[store]`: where threads live.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// What kind of store.
+    pub kind: StoreKind,
+}
+
+/// What kind of store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// In memory: threads are gone when the process ends.
+    #[default]
+    Memory,
+}
+
+/// `[limits]`: every bound that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// How long a request's head may take.
+    pub header_timeout: Span,
+    /// How long a request's body may take as a whole.
+    pub body_timeout: Span,
+    /// The largest request body.
+    pub body_max: Size,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most runs at once.
+    pub runs: usize,
+    /// The most events of one run.
+    pub run_events: u64,
+    /// The most bytes of events of one run.
+    pub run_bytes: Size,
+    /// How long connecting to a remote agent may take.
+    pub agent_connect: Span,
+    /// The longest silence of an agent.
+    pub agent_idle: Span,
+    /// The longest run.
+    pub run_max: Span,
+    /// The longest thread or run id, in bytes.
+    pub id_max: usize,
+    /// How long open streams may go on after the server was asked to stop.
+    pub drain_timeout: Span,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            header_timeout: Span(limits::HEADER_TIMEOUT),
+            body_timeout: Span(limits::BODY_TIMEOUT),
+            body_max: Size(limits::BODY_MAX),
+            connections: limits::CONNECTIONS,
+            runs: limits::RUNS,
+            run_events: limits::RUN_EVENTS,
+            run_bytes: Size(limits::RUN_BYTES),
+            agent_connect: Span(limits::AGENT_CONNECT),
+            agent_idle: Span(limits::AGENT_IDLE),
+            run_max: Span(limits::RUN_MAX),
+            id_max: limits::ID_MAX,
+            drain_timeout: Span(limits::DRAIN_TIMEOUT),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Where values come from, in the order of their weight: file, environment, flags.
+
+use super::error::{ConfigError, Place};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+/// Looks up an environment variable.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Everything that a configuration is made of.
+pub struct Sources<'a> {
+    /// A file and its text.
+    pub file: Option<(PathBuf, String)>,
+    /// All variables that begin with `COPILOTKIT_` and hold two underscores: `COPILOTKIT_SERVER__PORT`.
+    pub overrides: Vec<(String, String)>,
+    /// Flags, as the key that each one sets.
+    pub flags: Vec<(&'static str, Vec<&'static str>, Value)>,
+    /// For `${NAME}`.
+    pub environment: Environment<'a>,
+}
+
+/// The sources as one table, and where each key came from.
+pub(super) struct Merged {
+    pub(super) table: Table,
+    file: Option<(PathBuf, String)>,
+    origins: BTreeMap<Vec<String>, String>,
+}
+
+impl Sources<'_> {
+    pub(super) fn merge(self) -> Result<Merged, ConfigError> {
+        let table = match &self.file {
+            Some((path, text)) => text.parse::<Table>().map_err(|error| syntax_error(path, text, &error))?,
+            None => Table::new(),
+        };
+        let mut merged = Merged { table, file: self.file, origins: BTreeMap::new() };
+        for (name, text) in self.overrides {
+            let path: Vec<String> =
+                name.trim_start_matches("COPILOTKIT_").split("__").map(str::to_ascii_lowercase).collect();
+            merged.set(&path, scalar(&text), format!("environment variable {name}"));
+        }
+        for (flag, path, value) in self.flags {
+            let path: Vec<String> = path.into_iter().map(str::to_owned).collect();
+            merged.set(&path, value, format!("flag {flag}"));
+        }
+        let mut table = std::mem::take(&mut merged.table);
+        let mut path = Vec::new();
+        for (key, value) in table.iter_mut() {
+            path.push(key.to_owned());
+            merged.expand(value, &mut path, self.environment)?;
+            path.pop();
+        }
+        merged.table = table;
+        Ok(merged)
+    }
+}
+
+impl Merged {
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    /// The variable or flag that set a key, if it was not the file.
+    pub(super) fn origin(&self, path: &[&str]) -> Option<String> {
+        let owned: Vec<String> = path.iter().map(|&key| key.to_owned()).collect();
+        self.origins.get(&owned).cloned()
+    }
+
+    fn set(&mut self, path: &[String], value: Value, origin: String) {
+        let Some((last, parents)) = path.split_last() else { return };
+        let mut table = &mut self.table;
+        for parent in parents {
+            let entry = table.entry(parent.clone()).or_insert_with(|| Value::Table(Table::new()));
+            if !entry.is_table() {
+                *entry = Value::Table(Table::new());
+            }
+            match entry.as_table_mut() {
+                Some(next) => table = next,
+                None => return,
+            }
+        }
+        table.insert(last.clone(), value);
+        self.origins.insert(path.to_vec(), origin);
+    }
+
+    /// Puts the values of variables in the place of `${NAME}`, in every text.
+    fn expand(
+        &self,
+        value: &mut Value,
+        path: &mut Vec<String>,
+        environment: Environment<'_>,
+    ) -> Result<(), ConfigError> {
+        match value {
+            Value::String(text) => {
+                *text = expand_text(text, environment).map_err(|(reason, remedy)| {
+                    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+                    self.error(&keys, reason, remedy)
+                })?;
+            }
+            Value::Array(items) => items.iter_mut().try_for_each(|item| self.expand(item, path, environment))?,
+            Value::Table(table) => {
+                for (key, value) in table.iter_mut() {
+                    path.push(key.to_owned());
+                    self.expand(value, path, environment)?;
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Reads a part of the table as `T`; an error names the key below `at`.
+    pub(super) fn read<T: DeserializeOwned>(&self, value: Value, at: &[&str]) -> Result<T, ConfigError> {
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let inner = error.path().to_string();
+            let message = error.into_inner().message().trim().to_owned();
+            let mut path: Vec<String> = at.iter().map(|&key| key.to_owned()).collect();
+            path.extend(inner.split('.').filter(|key| !key.is_empty() && *key != "?").map(str::to_owned));
+            let (reason, remedy) = match quoted(&message, "unknown field `") {
+                Some((field, rest)) => {
+                    if path.last().is_none_or(|last| last != field) {
+                        path.push(field.to_owned());
+                    }
+                    ("there is no such key".to_owned(), rest.trim_start_matches(", ").replace("expected", "use"))
+                }
+                None => match quoted(&message, "missing field `") {
+                    Some((field, _)) => (format!("the key `{field}` is missing"), format!("add {field} = …")),
+                    None => (message, String::new()),
+                },
+            };
+            let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.error(&keys, reason, remedy)
+        })
+    }
+
+    /// An error at a key.
+    pub(super) fn error(&self, path: &[&str], reason: impl Into<String>, remedy: impl Into<String>) -> ConfigError {
+        ConfigError {
+            place: Place::of(path, self.line(path), self),
+            key: path.join("."),
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The line of the file on which a key stands, or the nearest one above it that stands there.
+    fn line(&self, path: &[&str]) -> Option<usize> {
+        let (_, text) = self.file.as_ref()?;
+        let root = DeTable::parse(text).ok()?;
+        let mut table = root.get_ref();
+        let mut found = None;
+        for key in path {
+            // `tools[2]` stands with `tools`: the position of the item is in the message.
+            let name = key.split('[').next().unwrap_or(key);
+            let Some((span, value)) = table.iter().find(|(found, _)| found.get_ref() == name) else { break };
+            found = Some(span.span().start);
+            match value.get_ref() {
+                DeValue::Table(next) => table = next,
+                _ => break,
+            }
+        }
+        found.map(|offset| 1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count())
+    }
+
+    pub(super) fn check_url(&self, path: &[&str], text: &str) -> Result<(), ConfigError> {
+        let remedy = "write a whole address, like \"http://127.0.0.1:9000/\"";
+        match url::Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
+            Ok(_) => Err(self.error(path, format!("`{text}` is not an http or https address"), remedy)),
+            Err(error) => Err(self.error(path, format!("`{text}` is not an address: {error}"), remedy)),
+        }
+    }
+
+    pub(super) fn check_headers(&self, path: &[&str], headers: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        for (name, value) in headers {
+            if http::HeaderName::try_from(name).is_err() {
+                let reason = format!("`{name}` is not the name of a header");
+                return Err(self.error(path, reason, "use letters, digits and dashes"));
+            }
+            // The value may be a secret: it is not shown.
+            if http::HeaderValue::try_from(value).is_err() {
+                let reason = format!("the value of the header `{name}` has characters that no header may have");
+                return Err(self.error(path, reason, "remove line ends and control characters"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A variable's text as the value that it looks like.
+fn scalar(text: &str) -> Value {
+    match format!("value = {text}").parse::<Table>() {
+        Ok(mut table) => table.remove("value").unwrap_or_else(|| Value::String(text.to_owned())),
+        Err(_) => Value::String(text.to_owned()),
+    }
+}
+
+/// `${NAME}` becomes the variable's value, `$${` stays `${`.
+fn expand_text(text: &str, environment: Environment<'_>) -> Result<String, (String, String)> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        if let Some(escaped) = before.strip_suffix('$') {
+            out.push_str(escaped);
+            out.push_str("${");
+            rest = after;
+            continue;
+        }
+        out.push_str(before);
+        let Some((name, behind)) = after.split_once('}') else {
+            return Err(("a `${` has no `}`".to_owned(), "close it, or write `$${` for the text itself".to_owned()));
+        };
+        match environment(name) {
+            Some(value) => out.push_str(&value),
+            None => {
+                let reason = format!("the environment variable `{name}` is not set");
+                return Err((reason, format!("set it before the start: export {name}=…")));
+            }
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn quoted<'a>(message: &'a str, start: &str) -> Option<(&'a str, &'a str)> {
+    message.split_once(start)?.1.split_once('`')
+}
+
+fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let offset = error.span().map_or(0, |span| span.start);
+    let line = 1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count();
+    ConfigError {
+        place: Place::Line(path.to_path_buf(), line),
+        key: String::new(),
+        reason: format!("not valid TOML: {}", error.message().trim().replace('\n', ", ")),
+        remedy: "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+    }
+}

@@ -1,0 +1,269 @@
+//! From the configuration to a running lifecycle.
+
+use crate::args::ServeArgs;
+use crate::config::{
+    AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, ToolConfig,
+};
+use anyhow::{Context as _, Result, bail};
+use copilotkit_adapters::{Options, model_from_spec};
+use copilotkit_protocol::Json;
+use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
+use copilotkit_runtime::headers::HeaderPolicy;
+use copilotkit_runtime::http::{CorsPolicy, Mode, Origins, SurfaceOptions};
+use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
+use copilotkit_runtime::store::MemoryStore;
+use copilotkit_runtime::tools::{HttpTool, InterruptTool};
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Model, Registered, Tool};
+use http::{HeaderName, HeaderValue};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The id of the agent that frontends use when they name none.
+const DEFAULT_AGENT: &str = "default";
+
+/// Puts `--provider`, `--model`, `--base-url` and `--api-key` into the default agent; makes it if there is no agent.
+///
+/// # Errors
+/// Flags that fit no agent.
+pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
+    let model = match (&args.provider, &args.model) {
+        (Some(provider), None) if provider == "demo" => Some("demo".to_owned()),
+        (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
+        (None, Some(model)) if model == "demo" || model.contains(['/', ':']) => Some(model.clone()),
+        (Some(provider), None) => {
+            bail!("--provider {provider} needs a model: add --model NAME, as the provider calls it")
+        }
+        (None, Some(model)) => {
+            bail!("--model {model} needs a provider: add --provider NAME, or write provider/{model}")
+        }
+        (None, None) => None,
+    };
+    let flags = model.is_some() || args.base_url.is_some() || args.api_key.is_some();
+    if config.agents.is_empty() {
+        let agent = BuiltInConfig::on_model("demo");
+        config.agents.push((DEFAULT_AGENT.to_owned(), AgentConfig::BuiltIn(Box::new(agent))));
+    }
+    if !flags {
+        return Ok(());
+    }
+    let agent = config.agents.iter_mut().find_map(|(id, agent)| match agent {
+        AgentConfig::BuiltIn(agent) if id == DEFAULT_AGENT => Some(agent),
+        _ => None,
+    });
+    let Some(agent) = agent else {
+        bail!(
+            "--provider, --model, --base-url and --api-key set the agent `default`, and the file has no such built-in agent"
+        )
+    };
+    if let Some(model) = model {
+        agent.model = ModelNames::One(model);
+    }
+    if let Some(url) = &args.base_url {
+        url::Url::parse(url)
+            .with_context(|| format!("--base-url {url} is not an address, write it like http://127.0.0.1:8080/v1"))?;
+        agent.base_url = Some(url.clone());
+    }
+    if let Some(key) = &args.api_key {
+        agent.api_key = Some(key.clone());
+        agent.api_key_env = None;
+    }
+    Ok(())
+}
+
+/// The lifecycle of a configuration.
+///
+/// # Errors
+/// A model, key or address that cannot be used.
+pub fn lifecycle(config: &Config, environment: Environment<'_>) -> Result<Lifecycle> {
+    let mut agents = Vec::with_capacity(config.agents.len());
+    for (id, agent) in &config.agents {
+        let registered = match agent {
+            AgentConfig::BuiltIn(agent) => {
+                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+            }
+            AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
+        };
+        agents.push(registered);
+    }
+    let limits = &config.limits;
+    let options = LifecycleOptions {
+        store: Arc::new(MemoryStore::default()),
+        runs: limits.runs,
+        run_max: limits.run_max.0,
+        agent_idle: limits.agent_idle.0,
+        run_events: limits.run_events,
+        run_bytes: limits.run_bytes.0,
+        ..LifecycleOptions::default()
+    };
+    Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
+}
+
+fn at(id: &str) -> String {
+    format!("[agents.{id}]")
+}
+
+/// The options of the HTTP surface.
+///
+/// # Errors
+/// Every origin together with credentials.
+pub fn surface_options(config: &Config) -> Result<SurfaceOptions> {
+    let server = &config.server;
+    let origins = match server.cors_origins.as_slice() {
+        [] => Origins::Loopback,
+        [any] if any == "*" => Origins::Any,
+        list => Origins::List(list.to_vec()),
+    };
+    Ok(SurfaceOptions {
+        base_paths: server.base_path.items().to_vec(),
+        mode: match server.mode {
+            ModeName::Both => Mode::Both,
+            ModeName::Multi => Mode::Multi,
+            ModeName::Single => Mode::Single,
+        },
+        cors: CorsPolicy::new(origins, server.allow_credentials)?,
+        body_max: config.limits.body_max.0,
+        body_timeout: config.limits.body_timeout.0,
+        id_max: config.limits.id_max,
+        keep_alive: server.keep_alive.0,
+    })
+}
+
+fn built_in(agent: &BuiltInConfig, environment: Environment<'_>) -> Result<BuiltInAgent> {
+    let mut models = Vec::new();
+    for name in agent.model.items() {
+        models.push(model(name, agent, environment)?);
+    }
+    let mut models = models.into_iter();
+    let Some(first) = models.next() else { bail!("no model is named") };
+    let mut builder = BuiltInAgent::builder(first)
+        .description(agent.description.as_str())
+        .prompt(agent.prompt.as_str())
+        .settings(settings(agent))
+        .overridable(agent.overridable.iter().cloned())
+        .forward_system_messages(agent.forward_system_messages)
+        .forward_developer_messages(agent.forward_developer_messages);
+    for fallback in models {
+        builder = builder.fallback(fallback);
+    }
+    if let Some(steps) = agent.max_steps {
+        builder = builder.max_steps(steps);
+    }
+    if let Some(choice) = &agent.tool_choice {
+        builder = builder.tool_choice(match choice.as_str() {
+            "auto" => ToolChoice::Auto,
+            "none" => ToolChoice::None,
+            "required" => ToolChoice::Required,
+            name => ToolChoice::Tool(name.to_owned()),
+        });
+    }
+    for config in &agent.tools {
+        builder = builder.tool(tool(config)?);
+    }
+    if agent.model.items().iter().any(|name| name == "demo") && !agent.tools.iter().any(|tool| tool.name == ASK_USER) {
+        builder = builder.tool(ask_user());
+    }
+    Ok(builder.build())
+}
+
+const ASK_USER: &str = "ask_user";
+
+/// Lets the demo model show what an interrupt is.
+fn ask_user() -> Arc<dyn Tool> {
+    let parameters = serde_json::json!({
+        "type": "object",
+        "properties": { "question": { "type": "string" } },
+        "required": ["question"],
+    });
+    let spec = ToolSpec {
+        name: ASK_USER.to_owned(),
+        description: "Asks the user a question and waits for the answer.".to_owned(),
+        parameters: Some(Json::from(parameters)),
+    };
+    Arc::new(InterruptTool::new(spec, None, Some("The agent asks you a question.".to_owned())))
+}
+
+fn model(name: &str, agent: &BuiltInConfig, environment: Environment<'_>) -> Result<Arc<dyn Model>> {
+    let api_key = match (&agent.api_key, &agent.api_key_env) {
+        (Some(key), _) => Some(SecretString::from(key.as_str())),
+        (None, Some(variable)) => {
+            let key = environment(variable).filter(|key| !key.is_empty());
+            let key = key.with_context(|| {
+                format!(
+                    "api_key_env: the environment variable {variable} is not set; export {variable}=… before the start"
+                )
+            })?;
+            Some(SecretString::from(key))
+        }
+        (None, None) => None,
+    };
+    Ok(model_from_spec(name, &Options { api_key, base_url: agent.base_url.clone(), env: environment })?)
+}
+
+fn settings(agent: &BuiltInConfig) -> ModelSettings {
+    ModelSettings {
+        max_output_tokens: agent.max_output_tokens,
+        temperature: agent.temperature,
+        top_p: agent.top_p,
+        top_k: agent.top_k,
+        presence_penalty: agent.presence_penalty,
+        frequency_penalty: agent.frequency_penalty,
+        stop: agent.stop.clone(),
+        seed: agent.seed,
+        max_retries: agent.max_retries,
+        provider_options: agent.provider_options.clone(),
+    }
+}
+
+fn tool(config: &ToolConfig) -> Result<Arc<dyn Tool>> {
+    let spec = ToolSpec {
+        name: config.name.clone(),
+        description: config.description.clone(),
+        parameters: config.parameters.clone().map(Json::from),
+    };
+    match &config.url {
+        Some(url) if !config.interrupt => {
+            let mut builder = HttpTool::builder(config.name.as_str(), url.as_str()).description(spec.description);
+            if let Some(schema) = spec.parameters {
+                builder = builder.parameters(schema);
+            }
+            if let Some(timeout) = config.timeout {
+                builder = builder.timeout(timeout.0);
+            }
+            for (name, value) in headers(&config.headers)? {
+                builder = builder.header(name, value);
+            }
+            Ok(Arc::new(builder.build()?))
+        }
+        _ => Ok(Arc::new(InterruptTool::new(spec, config.reason.clone(), config.message.clone()))),
+    }
+}
+
+fn ag_ui(agent: &AgUiConfig, config: &Config) -> Result<HttpAgent> {
+    let forward = match &agent.forward_headers {
+        ForwardHeaders::Default(_) => HeaderPolicy::Default,
+        ForwardHeaders::Only(names) => {
+            HeaderPolicy::only(names).context("forward_headers: a name is not one of a header")?
+        }
+    };
+    let mut builder = HttpAgent::builder(agent.url.as_str())
+        .description(agent.description.as_str())
+        .forward(forward)
+        .connect_timeout(config.limits.agent_connect.0)
+        .idle_timeout(config.limits.agent_idle.0)
+        .raw_passthrough(agent.passthrough.is_some());
+    for (name, value) in headers(&agent.headers)? {
+        builder = builder.header(name, value);
+    }
+    Ok(builder.build()?)
+}
+
+/// Headers of the configuration. They are likely secrets, and the builders that take them mark them so.
+fn headers(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let parse = |(name, value): (&String, &String)| {
+        let parsed = HeaderName::try_from(name).with_context(|| format!("`{name}` is not the name of a header"))?;
+        let value = HeaderValue::try_from(value).with_context(|| format!("the value of the header `{name}`"))?;
+        Ok((parsed, value))
+    };
+    headers.iter().map(parse).collect()
+}

@@ -1,0 +1,172 @@
+//! The runtime's own wire types: what CopilotKit frontends exchange with a runtime besides AG-UI itself.
+
+use crate::wire::Json;
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The answer to `GET /info`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RuntimeInfo {
+    /// The version of the server.
+    pub version: String,
+    /// The agents by id, in the order in which they are shown.
+    #[serde(serialize_with = "by_id")]
+    pub agents: Vec<AgentInfo>,
+    /// Whether `/transcribe` has a service.
+    pub audio_file_transcription_enabled: bool,
+    /// How events travel: `sse`.
+    pub mode: RuntimeMode,
+    /// What the thread routes can do.
+    pub thread_endpoints: ThreadEndpoints,
+    /// The same over the single endpoint; absent where that is not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub single_route: Option<SingleRoute>,
+    /// Whether `/agent/:agentId/suggest` is served.
+    pub suggestions: bool,
+    /// Whether A2UI is on.
+    #[serde(rename = "a2uiEnabled")]
+    pub a2ui_enabled: bool,
+    /// Whether open generative UI is on.
+    #[serde(rename = "openGenerativeUIEnabled")]
+    pub open_generative_ui_enabled: bool,
+    /// Always true: this runtime sends nothing home.
+    pub telemetry_disabled: bool,
+}
+
+impl RuntimeInfo {
+    /// A runtime of this version with these agents and nothing else switched on.
+    pub fn new(version: impl Into<String>, agents: Vec<AgentInfo>) -> Self {
+        Self {
+            version: version.into(),
+            agents,
+            audio_file_transcription_enabled: false,
+            mode: RuntimeMode::Sse,
+            thread_endpoints: ThreadEndpoints::default(),
+            single_route: None,
+            suggestions: false,
+            a2ui_enabled: false,
+            open_generative_ui_enabled: false,
+            telemetry_disabled: true,
+        }
+    }
+}
+
+/// How events travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RuntimeMode {
+    /// As server-sent events.
+    #[default]
+    Sse,
+}
+
+/// An agent, as `/info` shows it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentInfo {
+    /// The id in `/agent/:agentId/run`.
+    pub name: String,
+    /// What it does, for people.
+    pub description: String,
+    /// What kind of agent it is; informational.
+    pub class_name: String,
+    /// AG-UI `AgentCapabilities`, if it declares any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Json>,
+}
+
+fn by_id<S: Serializer>(agents: &[AgentInfo], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(agents.len()))?;
+    for agent in agents {
+        map.serialize_entry(&agent.name, agent)?;
+    }
+    map.end()
+}
+
+/// What the thread routes can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadEndpoints {
+    /// Threads can be listed.
+    pub list: bool,
+    /// Messages, events and state of a thread can be read.
+    pub inspect: bool,
+    /// Threads can be renamed, archived and deleted.
+    pub mutations: bool,
+    /// Changes are pushed over a websocket.
+    pub realtime_metadata: bool,
+}
+
+/// What the single endpoint can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SingleRoute {
+    /// Whether `resource/request` is served.
+    pub resource_operations: bool,
+    /// What the thread routes can do by way of it.
+    pub thread_endpoints: ThreadEndpoints,
+}
+
+/// The body of a POST on the single endpoint.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Envelope {
+    /// What is asked for: `agent/run`.
+    pub method: Option<serde_json::Value>,
+    /// The ids that REST has in its path.
+    pub params: Option<serde_json::Value>,
+    /// The body that REST would have; `null` is told apart from absence.
+    #[serde(default, deserialize_with = "present")]
+    pub body: Option<Json>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
+/// The answer to a request to stop a run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum StopAnswer {
+    /// The run was asked to stop.
+    Stopped {
+        /// Always true.
+        stopped: bool,
+        /// What the reference runtime shows here; it is not an event of any stream.
+        interrupt: StopInterrupt,
+    },
+    /// There was nothing to stop.
+    Idle {
+        /// Always false.
+        stopped: bool,
+        /// Why.
+        message: String,
+    },
+}
+
+/// What the reference runtime shows of a stop.
+#[derive(Clone, Debug, Serialize)]
+pub struct StopInterrupt {
+    /// `RUN_ERROR`
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// For people.
+    pub message: &'static str,
+    /// `STOPPED`
+    pub code: &'static str,
+}
+
+impl StopAnswer {
+    /// The run was asked to stop.
+    pub fn stopped() -> Self {
+        let interrupt = StopInterrupt { kind: "RUN_ERROR", message: "Run stopped by user", code: "STOPPED" };
+        Self::Stopped { stopped: true, interrupt }
+    }
+
+    /// There was nothing to stop.
+    pub fn idle(message: impl Into<String>) -> Self {
+        Self::Idle { stopped: false, message: message.into() }
+    }
+}

@@ -1,0 +1,9 @@
+//! Agents that come with the runtime.
+
+mod built_in;
+#[cfg(feature = "client")]
+mod http_agent;
+
+pub use built_in::{BuiltInAgent, BuiltInAgentBuilder, ModelResolver};
+#[cfg(feature = "client")]
+pub use http_agent::{HttpAgent, HttpAgentBuilder};

@@ -1,0 +1,156 @@
+//! The HTTP surface that CopilotKit and AG-UI frontends talk to: REST and the single-route envelope over the same
+//! handlers, as one tower service that fits into any axum application.
+
+mod answer;
+mod body;
+mod cors;
+mod envelope;
+mod handlers;
+mod json;
+pub mod probes;
+mod router;
+pub mod server;
+mod sse;
+
+pub use cors::{CorsError, CorsPolicy, Origins};
+pub use router::{ROUTES, Route, RouteId};
+
+use crate::lifecycle::Lifecycle;
+use crate::limits;
+use answer::Refusal;
+use axum::body::Body;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Which forms of the protocol a base path serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// REST below the base path, the envelope by POST on the base path itself.
+    #[default]
+    Both,
+    /// REST only.
+    Multi,
+    /// The envelope only.
+    Single,
+}
+
+/// What a [`Surface`] is made with.
+#[derive(Clone, Debug)]
+pub struct SurfaceOptions {
+    /// Where the routes begin: `/copilotkit`. `/` and the empty text match every path.
+    pub base_paths: Vec<String>,
+    /// Which forms are served.
+    pub mode: Mode,
+    /// Who may read answers from another origin.
+    pub cors: CorsPolicy,
+    /// The largest request body, in bytes.
+    pub body_max: usize,
+    /// How long a request's body may take as a whole.
+    pub body_timeout: Duration,
+    /// The longest thread, run or agent id, in bytes.
+    pub id_max: usize,
+    /// Silence after which a comment is sent; zero for never.
+    pub keep_alive: Duration,
+}
+
+impl Default for SurfaceOptions {
+    fn default() -> Self {
+        Self {
+            base_paths: vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()],
+            mode: Mode::Both,
+            cors: CorsPolicy::default(),
+            body_max: limits::BODY_MAX,
+            body_timeout: limits::BODY_TIMEOUT,
+            id_max: limits::ID_MAX,
+            keep_alive: limits::KEEP_ALIVE,
+        }
+    }
+}
+
+/// The runtime as a tower service.
+///
+/// ```no_run
+/// # use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, http::{Surface, SurfaceOptions}};
+/// # use std::sync::Arc;
+/// let lifecycle = Lifecycle::new(Arc::new(AgentRegistry::default()), LifecycleOptions::default());
+/// let surface = Surface::new(lifecycle, SurfaceOptions::default());
+/// let app: axum::Router = axum::Router::new().fallback_service(surface);
+/// ```
+#[derive(Clone)]
+pub struct Surface(Arc<State>);
+
+struct State {
+    lifecycle: Lifecycle,
+    options: SurfaceOptions,
+}
+
+impl Surface {
+    /// The surface of a lifecycle.
+    pub fn new(lifecycle: Lifecycle, mut options: SurfaceOptions) -> Self {
+        for base in &mut options.base_paths {
+            *base = format!("/{}", base.trim_matches('/')).trim_end_matches('/').to_owned();
+        }
+        Self(Arc::new(State { lifecycle, options }))
+    }
+
+    /// The lifecycle behind it.
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.0.lifecycle
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let cors = &self.0.options.cors;
+        if let Some(answer) = cors.preflight(&parts) {
+            return answer;
+        }
+        let origin = parts.headers.get(http::header::ORIGIN).cloned();
+        let mut response = self.0.dispatch(parts, body).await.unwrap_or_else(Refusal::into_response);
+        cors.apply(origin.as_ref(), response.headers_mut());
+        response
+    }
+}
+
+impl State {
+    async fn dispatch(&self, parts: http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
+        let options = &self.options;
+        let Some(rest) = router::below_base(&options.base_paths, parts.uri.path()) else {
+            return Err(Refusal::not_found());
+        };
+        let enveloped = match options.mode {
+            Mode::Single => true,
+            Mode::Multi => false,
+            Mode::Both => rest.is_empty() && parts.method == http::Method::POST,
+        };
+        if enveloped {
+            return envelope::dispatch(self, &parts, body).await;
+        }
+        let Some((route, ids)) = router::find(rest) else {
+            return envelope::mismatch(self, &parts, body).await;
+        };
+        if !route.allows(&parts.method) {
+            return Err(Refusal::method_not_allowed(route.allow));
+        }
+        handlers::dispatch(self, route.id, ids, &parts, handlers::Payload::Request(body)).await
+    }
+}
+
+impl tower::Service<Request<Body>> for Surface {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let surface = self.clone();
+        Box::pin(async move { Ok(surface.handle(request).await) })
+    }
+}

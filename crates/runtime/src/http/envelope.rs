@@ -1,0 +1,107 @@
+//! The single-route form: `POST {base} {"method", "params", "body"}` for what REST has paths for.
+
+use super::answer::Refusal;
+use super::handlers::{self, Payload};
+use super::{State, body};
+use crate::http::RouteId;
+use axum::body::Body;
+use bytes::Bytes;
+use copilotkit_protocol::Json;
+use copilotkit_protocol::runtime_api::Envelope;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// A method of the envelope: its route, the params that become the route's ids, and whether it needs a body.
+struct MethodSpec {
+    name: &'static str,
+    route: RouteId,
+    params: &'static [&'static str],
+    needs_body: bool,
+}
+
+const METHODS: &[MethodSpec] = &[
+    MethodSpec { name: "info", route: RouteId::Info, params: &[], needs_body: false },
+    MethodSpec { name: "agent/run", route: RouteId::Run, params: &["agentId"], needs_body: true },
+    MethodSpec { name: "agent/connect", route: RouteId::Connect, params: &["agentId"], needs_body: true },
+    MethodSpec { name: "agent/stop", route: RouteId::Stop, params: &["agentId", "threadId"], needs_body: false },
+];
+
+pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Result<Response<Body>, Refusal> {
+    if parts.method != Method::POST {
+        return Err(Refusal::method_not_allowed("POST"));
+    }
+    if !is_json(parts) {
+        let body = json!({ "error": "invalid_request", "message": "Single-route endpoint expects JSON payloads" });
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, body));
+    }
+    let text = body::read(&state.options, request).await?;
+    let json: Json = serde_json::from_slice(&text).map_err(|_| Refusal::invalid_envelope("Invalid JSON payload"))?;
+    let missing = || Refusal::invalid_envelope("Missing method field");
+    if !json.is_object() {
+        return Err(missing());
+    }
+    let envelope: Envelope = json.read().map_err(|error| Refusal::invalid_envelope(error.to_string()))?;
+    let method = match envelope.method {
+        None | Some(Value::Null | Value::Bool(false)) => return Err(missing()),
+        Some(Value::String(method)) if method.is_empty() => return Err(missing()),
+        Some(Value::String(method)) => method,
+        Some(other) => other.to_string(),
+    };
+    let Some(spec) = METHODS.iter().find(|spec| spec.name == method) else {
+        return Err(Refusal::invalid_envelope(format!("Unsupported method '{method}'")));
+    };
+    let mut ids = Vec::with_capacity(spec.params.len());
+    for key in spec.params {
+        let value = envelope.params.as_ref().and_then(|params| params.get(key)).and_then(Value::as_str);
+        match value.filter(|value| !value.trim().is_empty()) {
+            Some(value) => ids.push(value.to_owned()),
+            None => return Err(Refusal::invalid_envelope(format!("Missing or invalid parameter '{key}'"))),
+        }
+    }
+    let payload = match envelope.body {
+        None if spec.needs_body => None,
+        Some(body) if body.is_null() => None,
+        None => Some(Bytes::new()),
+        // A body that was encoded twice is taken as it was meant.
+        Some(body) => Some(match body.read::<String>() {
+            Ok(text) => text.into(),
+            Err(_) => body.get().to_owned().into(),
+        }),
+    };
+    let Some(payload) = payload else {
+        return Err(Refusal::invalid_envelope("Missing request body for JSON handler"));
+    };
+    handlers::dispatch(state, spec.route, ids, parts, Payload::Read(payload)).await
+}
+
+/// An unmatched request: when it is an envelope that met a REST-only server, the answer says so.
+pub(super) async fn mismatch(state: &State, parts: &Parts, request: Body) -> Result<Response<Body>, Refusal> {
+    if parts.method != Method::POST || !is_json(parts) {
+        return Err(Refusal::not_found());
+    }
+    let text = body::read(&state.options, request).await?;
+    let method = serde_json::from_slice::<Envelope>(&text).ok().and_then(|envelope| envelope.method);
+    let known = method.as_ref().and_then(Value::as_str).is_some_and(is_method);
+    if !known {
+        return Err(Refusal::not_found());
+    }
+    let message = "This request is a single-route envelope, and this path serves no envelope. Send it to the base path \
+                   of a server that serves both forms, or let the frontend find out the transport by itself (remove \
+                   useSingleEndpoint).";
+    let body = json!({
+        "error": "Not found",
+        "code": "single_route_envelope_against_multi_route_runtime",
+        "message": message,
+    });
+    Err(Refusal::new(StatusCode::NOT_FOUND, body))
+}
+
+fn is_method(name: &str) -> bool {
+    METHODS.iter().any(|spec| spec.name == name)
+}
+
+fn is_json(parts: &Parts) -> bool {
+    let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.to_ascii_lowercase().contains("application/json"))
+}

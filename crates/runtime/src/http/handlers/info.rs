@@ -1,0 +1,31 @@
+//! `GET /info`: what the server is and which agents it has.
+
+use super::super::answer::{Refusal, json_answer};
+use super::super::{Mode, State};
+use axum::body::Body;
+use copilotkit_protocol::Json;
+use copilotkit_protocol::runtime_api::{AgentInfo, RuntimeInfo, SingleRoute};
+use futures::future::join_all;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+
+pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>, Refusal> {
+    let registered = state.lifecycle.agents().all();
+    let declared = join_all(registered.iter().map(|registered| registered.agent.capabilities())).await;
+    let agents = registered.iter().zip(declared).map(|(registered, declared)| AgentInfo {
+        name: registered.id.to_string(),
+        description: registered.agent.description().to_owned(),
+        class_name: registered.agent.kind().to_owned(),
+        capabilities: declared
+            .unwrap_or_else(|error| {
+                tracing::warn!(agent = %registered.id, %error, "an agent's capabilities could not be found out");
+                None
+            })
+            .map(Json::from),
+    });
+    let mut info = RuntimeInfo::new(env!("CARGO_PKG_VERSION"), agents.collect());
+    if state.options.mode == Mode::Both || parts.method == Method::POST {
+        info.single_route = Some(SingleRoute::default());
+    }
+    Ok(json_answer(StatusCode::OK, &info))
+}

@@ -1,0 +1,22 @@
+//! Bodies as values, with errors that name the member.
+
+use super::SurfaceOptions;
+use super::answer::Refusal;
+use copilotkit_protocol::{RunAgentInput, Wire as _, from_slice};
+
+/// The body of a run or connect request.
+pub(super) fn run_input(options: &SurfaceOptions, body: &[u8]) -> Result<RunAgentInput, Refusal> {
+    let mut input: RunAgentInput = match body.iter().all(u8::is_ascii_whitespace) {
+        true => return Err(Refusal::invalid_body("the body is empty, expected a RunAgentInput object")),
+        false => from_slice(body).map_err(|error| Refusal::invalid_body(&error.to_string()))?,
+    };
+    // Unknown members are let go, as the reference runtime does.
+    input.tidy();
+    for (name, id) in [("threadId", &input.thread_id), ("runId", &input.run_id)] {
+        if id.len() > options.id_max {
+            let details = format!("{name}: longer than {} bytes", options.id_max);
+            return Err(Refusal::invalid_body(&details));
+        }
+    }
+    Ok(input)
+}

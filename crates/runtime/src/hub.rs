@@ -1,0 +1,110 @@
+//! A subscriber is a cursor on a thread's log: first what is there, then what comes, without a gap or a duplicate.
+
+use crate::limits;
+use crate::store::{Frame, ReadLog, Signal, Store, StoreError, ThreadKey};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Where a subscription ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// Behind the frames of this run: it is live, or was when the subscription began.
+    Run(u64),
+    /// In front of the frame with this number: nothing is live.
+    Seq(u64),
+}
+
+/// Reads a thread's log from a cursor to the end of a run.
+pub struct Subscription {
+    store: Arc<dyn Store>,
+    thread: ThreadKey,
+    cursor: u64,
+    compact_until: u64,
+    until: Until,
+    signal: Option<watch::Receiver<Signal>>,
+    done: bool,
+}
+
+impl Subscription {
+    /// Follows one run from its first frame to its last, uncompacted.
+    pub(crate) fn to_run(
+        store: Arc<dyn Store>,
+        thread: ThreadKey,
+        run: u64,
+        first_seq: u64,
+        signal: watch::Receiver<Signal>,
+    ) -> Self {
+        let until = Until::Run(run);
+        Self { store, thread, cursor: first_seq, compact_until: 0, until, signal: Some(signal), done: false }
+    }
+
+    /// Replays the whole thread, finished runs in their compact form, and follows the live run to its end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn to_thread(store: Arc<dyn Store>, thread: ThreadKey) -> Result<Self, StoreError> {
+        let probe = ReadLog { thread: thread.clone(), from: u64::MAX, compact_until: 0, max_bytes: 0 };
+        let now = store.read(probe).await?;
+        let (until, compact_until, signal) = match now.live {
+            Some(live) => (Until::Run(live.run), live.first_seq, Some(store.follow(&thread).await?)),
+            None => (Until::Seq(now.head), now.head, None),
+        };
+        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done: until == Until::Seq(0) })
+    }
+
+    /// The next frames, waiting for them if there are none yet; empty at the end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next(&mut self) -> Result<Vec<Frame>, StoreError> {
+        while !self.done {
+            if let Some(signal) = &mut self.signal {
+                // Seen before the read: what is appended during the read is not slept over.
+                signal.borrow_and_update();
+            }
+            let page = self
+                .store
+                .read(ReadLog {
+                    thread: self.thread.clone(),
+                    from: self.cursor,
+                    compact_until: self.compact_until,
+                    max_bytes: limits::READ_BATCH,
+                })
+                .await?;
+            let mut frames = page.frames;
+            self.cursor = page.next.max(self.cursor);
+            let reached_head = self.cursor >= page.head;
+            match self.until {
+                Until::Run(run) => {
+                    if frames.iter().any(|frame| frame.run > run) {
+                        self.done = true;
+                        frames.retain(|frame| frame.run <= run);
+                    } else if reached_head && page.live.as_ref().is_none_or(|live| live.run != run) {
+                        self.done = true;
+                    }
+                }
+                Until::Seq(end) => {
+                    frames.retain(|frame| frame.seq < end);
+                    self.done = self.cursor >= end;
+                }
+            }
+            if !frames.is_empty() {
+                return Ok(frames);
+            }
+            if !self.done && reached_head {
+                let waited = match &mut self.signal {
+                    Some(signal) => signal.changed().await.is_ok(),
+                    None => false,
+                };
+                // Without a sender the thread was let go: nothing more will come.
+                self.done = !waited;
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// True when everything was read.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+}

@@ -1,0 +1,217 @@
+//! Drives one run: takes what the agent has, writes it in one go, waits, until there is a terminal event.
+
+use super::LifecycleOptions;
+use super::pipeline::Pipeline;
+use crate::agent::{AgentError, EventStream, RunContext};
+use crate::middleware::Next;
+use crate::store::{Append, Lease, Signal, StoreError};
+use copilotkit_protocol::{Emitted, End, RunAgentInput};
+use futures::stream::{ReadyChunks, StreamExt as _};
+use futures::{FutureExt as _, Stream};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The most events that are processed before they are written and others get their turn.
+const BATCH: usize = 256;
+
+/// One run, about to begin.
+pub(super) struct Drive {
+    pub(super) options: Arc<LifecycleOptions>,
+    pub(super) shutdown: CancellationToken,
+    pub(super) signal: watch::Receiver<Signal>,
+    pub(super) lease: Lease,
+    pub(super) context: RunContext,
+    pub(super) echo: Option<Box<RunAgentInput>>,
+}
+
+type Item = Result<Result<Emitted, AgentError>, Box<dyn Any + Send>>;
+type Batches = ReadyChunks<Pin<Box<dyn Stream<Item = Item> + Send>>>;
+
+/// What woke the run.
+enum Wake {
+    Batch(Option<Vec<Item>>),
+    Stop,
+    Shutdown,
+    Deadline,
+    Idle,
+    Renew,
+}
+
+impl Drive {
+    /// Runs to the end. Never panics over an agent's panic and never leaves the thread locked.
+    pub(super) async fn run(mut self, chain: Next) {
+        let echo = self.echo.take();
+        let input = &self.context.input;
+        let mut pipeline = Pipeline::new(&self.options, &self.lease, input, echo);
+        let mut last = Append::default();
+        let end = self.agent(chain, &mut pipeline, &mut last).await;
+        // The agent's stream is gone by now: its sockets are closed before anyone hears of the end.
+        if let Some(end) = end {
+            pipeline.finish(end, &mut last);
+        } else if !pipeline.is_finished() {
+            return;
+        }
+        if let Err(error) = self.options.store.finish(&self.lease, last).await {
+            tracing::error!(%error, thread_id = %self.lease.thread.thread_id, "a run's end could not be stored");
+        }
+    }
+
+    /// Drives the agent. `None` when the terminal event is in `last`, or when the lease was lost.
+    async fn agent(&mut self, chain: Next, pipeline: &mut Pipeline, last: &mut Append) -> Option<End> {
+        let mut batches = fence(chain, self.context.clone());
+        let deadline = Instant::from_std(self.context.deadline);
+        let mut idle_at = Instant::now() + self.options.agent_idle;
+        let mut renew_at = Instant::now() + self.options.lease_ttl / 3;
+        let mut pulse = self.context.pulse.count();
+        let mut stopping: Option<(Instant, End)> = None;
+        loop {
+            let limit = stopping.as_ref().map_or(deadline, |(at, _)| *at);
+            match self.wake(&mut batches, limit, idle_at, renew_at, stopping.is_none()).await {
+                Wake::Batch(Some(items)) => {
+                    let full = items.len() == BATCH;
+                    let failed = take(items, pipeline, last);
+                    idle_at = Instant::now() + self.options.agent_idle;
+                    if pipeline.is_finished() {
+                        return None;
+                    }
+                    if let Some(end) = failed {
+                        return Some(stopping.map_or(end, |(_, end)| end));
+                    }
+                    if let Err(error) = self.append(last).await {
+                        return self.lost(error);
+                    }
+                    if full {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Wake::Batch(None) => return Some(stopping.map_or(End::Ended, |(_, end)| end)),
+                Wake::Stop => {
+                    self.context.cancel.cancel();
+                    stopping = Some((Instant::now() + self.options.stop_grace, End::Stopped));
+                }
+                Wake::Shutdown => {
+                    self.context.cancel.cancel();
+                    let end = failure("server_shutdown", "The server was shut down before the run ended.");
+                    stopping = Some((Instant::now() + self.options.stop_grace, end));
+                }
+                Wake::Deadline => {
+                    self.context.cancel.cancel();
+                    let message = format!("The run was ended after {} s.", self.options.run_max.as_secs());
+                    return Some(stopping.map_or_else(|| failure("run_timeout", message), |(_, end)| end));
+                }
+                Wake::Idle => {
+                    let beats = self.context.pulse.count();
+                    if beats == pulse {
+                        self.context.cancel.cancel();
+                        let silence = self.options.agent_idle.as_secs();
+                        let message = format!("The agent was silent for {silence} s and was ended.");
+                        return Some(failure("agent_timeout", message));
+                    }
+                    pulse = beats;
+                    idle_at = Instant::now() + self.options.agent_idle;
+                }
+                Wake::Renew => {
+                    if let Err(error) = self.options.store.renew(&self.lease, self.options.lease_ttl).await {
+                        return self.lost(error);
+                    }
+                    renew_at = Instant::now() + self.options.lease_ttl / 3;
+                }
+            }
+        }
+    }
+
+    async fn wake(
+        &mut self,
+        batches: &mut Batches,
+        limit: Instant,
+        idle_at: Instant,
+        renew_at: Instant,
+        stoppable: bool,
+    ) -> Wake {
+        let run = self.lease.run;
+        let stop = async {
+            // The sender lives as long as the store; without it nobody can ask to stop.
+            if self.signal.wait_for(|signal| signal.stop == Some(run)).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop, if stoppable => Wake::Stop,
+            () = self.shutdown.cancelled(), if stoppable => Wake::Shutdown,
+            batch = batches.next() => Wake::Batch(batch),
+            () = tokio::time::sleep_until(limit) => Wake::Deadline,
+            () = tokio::time::sleep_until(renew_at) => Wake::Renew,
+            () = tokio::time::sleep_until(idle_at), if stoppable => Wake::Idle,
+        }
+    }
+
+    async fn append(&self, append: &mut Append) -> Result<(), StoreError> {
+        if append.frames.is_empty() {
+            return Ok(());
+        }
+        self.options.store.append(&self.lease, std::mem::take(append)).await
+    }
+
+    /// The store refused: a lost lease belongs to another writer by now, anything else ends the run coded.
+    fn lost(&self, error: StoreError) -> Option<End> {
+        self.context.cancel.cancel();
+        tracing::error!(%error, thread_id = %self.lease.thread.thread_id, "a run could not be logged and was ended");
+        match error {
+            StoreError::Fenced => None,
+            other => Some(failure(other.code(), other.to_string())),
+        }
+    }
+}
+
+/// Processes a batch. `Some` when the run must end.
+fn take(items: Vec<Item>, pipeline: &mut Pipeline, out: &mut Append) -> Option<End> {
+    for item in items {
+        match item {
+            Ok(Ok(emitted)) => {
+                if let Err(overrun) = pipeline.push(emitted, out) {
+                    return Some(failure(overrun.code, overrun.message));
+                }
+            }
+            Ok(Err(error)) => return Some(failure(error.code, error.message)),
+            Err(panic) => {
+                tracing::error!(panic = panic_text(&*panic), "an agent panicked");
+                return Some(failure("agent_panic", "The agent failed with an internal error."));
+            }
+        }
+        if pipeline.is_finished() {
+            return None;
+        }
+    }
+    None
+}
+
+fn failure(code: impl Into<String>, message: impl Into<String>) -> End {
+    End::Failed { code: code.into(), message: message.into() }
+}
+
+/// The agent's events in batches of what is ready; a panic, also in the call itself, is an item.
+fn fence(chain: Next, context: RunContext) -> Batches {
+    let start = async move { std::panic::catch_unwind(AssertUnwindSafe(|| chain.run(context))) };
+    let stream = start
+        .map(|started: Result<EventStream, _>| match started {
+            Ok(stream) => AssertUnwindSafe(stream).catch_unwind().boxed(),
+            Err(panic) => futures::stream::once(async move { Err(panic) }).boxed(),
+        })
+        .flatten_stream()
+        .boxed();
+    stream.ready_chunks(BATCH)
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "(no text)",
+    }
+}

@@ -1,0 +1,61 @@
+//! The agents that a server offers; replaced as a whole, so that a run keeps the agent that it began with.
+
+use crate::agent::Agent;
+use crate::middleware::{Middleware, Next};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// An agent under its id, with what stands in front of it.
+#[derive(Clone)]
+pub struct Registered {
+    /// The id in `/agent/:id/run`.
+    pub id: Arc<str>,
+    /// The agent.
+    pub agent: Arc<dyn Agent>,
+    /// What stands in front of it, outermost first.
+    pub middlewares: Arc<[Arc<dyn Middleware>]>,
+}
+
+impl Registered {
+    /// An agent with nothing in front of it.
+    pub fn new(id: impl Into<Arc<str>>, agent: impl Agent) -> Self {
+        Self { id: id.into(), agent: Arc::new(agent), middlewares: Arc::new([]) }
+    }
+
+    /// The chain that a run goes through.
+    pub(crate) fn chain(&self) -> Next {
+        Next::new(self.middlewares.clone(), self.agent.clone())
+    }
+}
+
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registered").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The agents by id, in the order in which they are shown.
+#[derive(Debug, Default)]
+pub struct AgentRegistry(RwLock<Arc<[Registered]>>);
+
+impl AgentRegistry {
+    /// A registry of these agents.
+    pub fn new(agents: impl IntoIterator<Item = Registered>) -> Self {
+        Self(RwLock::new(agents.into_iter().collect()))
+    }
+
+    /// Puts these agents in the place of all that were there. Runs that began go on with what they began with.
+    pub fn replace(&self, agents: impl IntoIterator<Item = Registered>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = agents.into_iter().collect();
+    }
+
+    /// All agents.
+    pub fn all(&self) -> Arc<[Registered]> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The agent under `id`.
+    pub fn get(&self, id: &str) -> Option<Registered> {
+        self.all().iter().find(|registered| *registered.id == *id).cloned()
+    }
+}

@@ -1,0 +1,28 @@
+//! The compact form of a finished run, for replay.
+
+use super::Frame;
+use copilotkit_protocol::{Emitted, Event, compact};
+
+/// The frames of a finished run in their compact form. Numbers stay inside the run's range and grow: the last frame
+/// keeps its number, so that a reader who has seen all of it stands at the run's end.
+pub(crate) fn compact_run(frames: &[Frame]) -> Vec<Frame> {
+    let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Vec::new() };
+    let mut events = Vec::with_capacity(frames.len());
+    for frame in frames {
+        match Event::from_json(&frame.json) {
+            Ok(event) => events.push(event),
+            // Frames were made from events: one that cannot be read again is a damaged log, shown as it is.
+            Err(_) => return frames.to_vec(),
+        }
+    }
+    let compacted = compact(events);
+    let count = compacted.len() as u64;
+    compacted
+        .into_iter()
+        .zip(0..)
+        .map(|(event, index)| {
+            let seq = if index + 1 == count { last.seq } else { first.seq + index };
+            Frame::new(seq, first.run, Emitted::from(event))
+        })
+        .collect()
+}

@@ -1,0 +1,79 @@
+//! An event as it stands in the log: encoded once, shared by the store and every reader.
+
+use bytes::Bytes;
+use copilotkit_protocol::gate::{self, Downgrade};
+use copilotkit_protocol::{Emitted, Event, EventKind, Wire as _};
+
+/// One event of a thread's log.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Its number in the thread.
+    pub seq: u64,
+    /// Our number of its run.
+    pub run: u64,
+    /// Its type.
+    pub kind: EventKind,
+    /// The event as it is stored.
+    pub json: Bytes,
+    /// What a client of AG-UI 1.0 gets.
+    pub modern: Variant,
+    /// What a client of AG-UI 0.0.59, which does not say its version, gets.
+    pub legacy: Variant,
+}
+
+/// How the event that is sent differs from the one that is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Variant {
+    /// Not at all.
+    #[default]
+    Same,
+    /// It has this form.
+    Bytes(Bytes),
+    /// It is not sent.
+    Drop,
+}
+
+impl Frame {
+    /// The frame of an event. What its agent's bytes may be passed on as they came is sent so to modern clients.
+    pub fn new(seq: u64, run: u64, emitted: Emitted) -> Self {
+        let kind = emitted.kind();
+        let json = emitted.to_json();
+        if kind.is_delta() && emitted.raw().is_some() {
+            return Self { seq, run, kind, json, modern: Variant::Same, legacy: Variant::Same };
+        }
+        let clean = emitted.raw().is_some();
+        let mut event = emitted.into_event();
+        let modern = match event {
+            _ if clean => Variant::Same,
+            Event::Unknown(_) => Variant::Drop,
+            _ => match event.tidy().then(|| event.to_json()) {
+                Some(tidied) if tidied != *json => Variant::Bytes(tidied.into()),
+                _ => Variant::Same,
+            },
+        };
+        let legacy = match gate::for_legacy(&event) {
+            Downgrade::Same => modern.clone(),
+            Downgrade::Changed(event) => Variant::Bytes(event.to_json().into()),
+            Downgrade::Drop => Variant::Drop,
+        };
+        Self { seq, run, kind, json, modern, legacy }
+    }
+
+    /// The bytes that a client gets, if it gets any.
+    pub fn for_client(&self, legacy: bool) -> Option<&Bytes> {
+        match if legacy { &self.legacy } else { &self.modern } {
+            Variant::Same => Some(&self.json),
+            Variant::Bytes(bytes) => Some(bytes),
+            Variant::Drop => None,
+        }
+    }
+
+    /// The bytes that this frame occupies.
+    pub fn size(&self) -> usize {
+        let variant = |variant: &Variant| match variant {
+            Variant::Bytes(bytes) => bytes.len(),
+            Variant::Same | Variant::Drop => 0,
+        };
+        self.json.len() + variant(&self.modern) + variant(&self.legacy)
+    }
+}

@@ -1,0 +1,385 @@
+//! Runs through the lifecycle over the memory store: whatever an agent does, every reader sees one well-formed run.
+
+use copilotkit_protocol::{
+    Event, EventKind, Message, RunAgentInput, RunFinished, RunStarted, TextMessageContent, TextMessageEnd,
+    TextMessageStart, UserMessage,
+};
+use copilotkit_runtime::agent::{AgentError, EventStream, RunContext};
+use copilotkit_runtime::hub::Subscription;
+use copilotkit_runtime::store::{Frame, StopOutcome};
+use copilotkit_runtime::{
+    Agent, AgentRegistry, Emitted, Lifecycle, LifecycleOptions, Principal, Registered, RunError, StartRun,
+};
+use futures::StreamExt as _;
+use futures::stream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// An agent from a closure.
+struct From<F>(F);
+
+impl<F: Fn(RunContext) -> EventStream + Send + Sync + 'static> Agent for From<F> {
+    fn run(&self, context: RunContext) -> EventStream {
+        (self.0)(context)
+    }
+}
+
+fn started(context: &RunContext) -> Event {
+    let input = &context.input;
+    RunStarted { thread_id: input.thread_id.clone(), run_id: input.run_id.clone(), ..Default::default() }.into()
+}
+
+fn finished(context: &RunContext) -> Event {
+    let input = &context.input;
+    RunFinished { thread_id: input.thread_id.clone(), run_id: input.run_id.clone(), ..Default::default() }.into()
+}
+
+fn text(id: &str, delta: &str) -> Event {
+    TextMessageContent { message_id: id.to_owned(), delta: delta.to_owned(), ..Default::default() }.into()
+}
+
+fn open(id: &str) -> Event {
+    TextMessageStart { message_id: id.to_owned(), ..Default::default() }.into()
+}
+
+fn close(id: &str) -> Event {
+    TextMessageEnd { message_id: id.to_owned(), ..Default::default() }.into()
+}
+
+fn ready(events: Vec<Event>) -> EventStream {
+    stream::iter(events.into_iter().map(|event| Ok(Emitted::from(event)))).boxed()
+}
+
+fn say_hello(context: RunContext) -> EventStream {
+    let id = format!("m-{}", context.input.run_id);
+    ready(vec![started(&context), open(&id), text(&id, "Hello"), text(&id, " there"), close(&id), finished(&context)])
+}
+
+/// Events, and then silence for ever.
+fn hangs(events: fn(&RunContext) -> Vec<Event>) -> impl Fn(RunContext) -> EventStream {
+    move |context| ready(events(&context)).chain(stream::pending()).boxed()
+}
+
+fn lifecycle(
+    agent: impl Fn(RunContext) -> EventStream + Send + Sync + 'static,
+    options: LifecycleOptions,
+) -> Lifecycle {
+    Lifecycle::new(Arc::new(AgentRegistry::new([Registered::new("default", From(agent))])), options)
+}
+
+fn input(thread: &str, run: &str) -> RunAgentInput {
+    let question = UserMessage { id: format!("u-{run}"), content: "Hi".into(), ..Default::default() };
+    RunAgentInput {
+        thread_id: thread.to_owned(),
+        run_id: run.to_owned(),
+        messages: vec![Message::User(question)],
+        ..Default::default()
+    }
+}
+
+async fn start(lifecycle: &Lifecycle, thread: &str, run: &str) -> Result<Subscription, RunError> {
+    lifecycle
+        .start(StartRun {
+            agent_id: "default".to_owned(),
+            principal: Principal::anonymous(),
+            headers: Arc::default(),
+            input: input(thread, run),
+        })
+        .await
+}
+
+async fn all(mut subscription: Subscription) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let more = subscription.next().await.expect("the memory store can be read");
+            if more.is_empty() {
+                return;
+            }
+            frames.extend(more);
+        }
+    })
+    .await
+    .expect("the subscription ends");
+    frames
+}
+
+async fn replay(lifecycle: &Lifecycle, thread: &str) -> Vec<Frame> {
+    all(lifecycle.connect("default", &Principal::anonymous(), thread).await.expect("the agent exists")).await
+}
+
+fn events(frames: &[Frame]) -> Vec<Event> {
+    frames.iter().map(|frame| Event::from_json(&frame.json).expect("a frame is an event")).collect()
+}
+
+fn kinds(frames: &[Frame]) -> Vec<EventKind> {
+    frames.iter().map(|frame| frame.kind).collect()
+}
+
+/// The code of the RUN_ERROR that a run ended with, after a check that it is the only terminal event and the last one.
+fn error_code(frames: &[Frame]) -> String {
+    let terminals = frames.iter().filter(|frame| frame.kind.is_terminal()).count();
+    assert_eq!(terminals, 1, "{:?}", kinds(frames));
+    match events(frames).pop() {
+        Some(Event::RunError(error)) => error.code.expect("our errors have a code"),
+        other => panic!("expected RUN_ERROR at the end, found {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_streamed_and_replayed_in_its_compact_form() {
+    let lifecycle = lifecycle(say_hello, LifecycleOptions::default());
+    let live = all(start(&lifecycle, "t", "r1").await.unwrap()).await;
+    assert_eq!(live.iter().map(|frame| frame.seq).collect::<Vec<_>>(), (0..live.len() as u64).collect::<Vec<_>>());
+    let Event::RunStarted(first) = &events(&live)[0] else { panic!("RUN_STARTED first") };
+    assert_eq!(first.input.as_ref().map(|input| input.messages.len()), Some(1));
+    let replayed = replay(&lifecycle, "t").await;
+    let expected = ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"];
+    assert_eq!(kinds(&replayed).iter().map(|kind| kind.as_str()).collect::<Vec<_>>(), expected);
+    assert_eq!(events(&replayed)[2], text("m-r1", "Hello there"));
+}
+
+#[tokio::test]
+async fn messages_that_the_thread_knows_are_not_shown_again() {
+    let lifecycle = lifecycle(say_hello, LifecycleOptions::default());
+    all(start(&lifecycle, "t", "r1").await.unwrap()).await;
+    let mut second = input("t", "r2");
+    second.messages.insert(0, input("t", "r1").messages.remove(0));
+    let request = StartRun {
+        agent_id: "default".to_owned(),
+        principal: Principal::anonymous(),
+        headers: Arc::default(),
+        input: second,
+    };
+    let frames = all(lifecycle.start(request).await.unwrap()).await;
+    let Event::RunStarted(first) = &events(&frames)[0] else { panic!("RUN_STARTED first") };
+    let shown: Vec<_> = first.input.as_ref().unwrap().messages.iter().map(|message| message.id().to_owned()).collect();
+    assert_eq!(shown, ["u-r2"]);
+}
+
+#[tokio::test]
+async fn every_way_to_fail_ends_in_one_coded_error_and_frees_the_thread() {
+    let cases: Vec<(&str, Box<dyn Fn(RunContext) -> EventStream + Send + Sync>)> = vec![
+        ("agent_panic", Box::new(|_| panic!("in the call"))),
+        (
+            "agent_panic",
+            Box::new(|context| {
+                let first = ready(vec![started(&context), open("m")]);
+                first.chain(stream::once(async { panic!("in the stream") })).boxed()
+            }),
+        ),
+        ("agent_incomplete", Box::new(|_| ready(vec![]))),
+        ("agent_incomplete", Box::new(|context| ready(vec![started(&context), open("m"), text("m", "cut")]))),
+        (
+            "agent_failed",
+            Box::new(|context| {
+                let first = ready(vec![started(&context), open("m")]);
+                first.chain(stream::once(async { Err(AgentError::failed("boom")) })).boxed()
+            }),
+        ),
+        ("agent_timeout", Box::new(hangs(|context| vec![started(context), open("m")]))),
+        (
+            "run_too_many_events",
+            Box::new(|context| {
+                let first = ready(vec![started(&context), open("m")]);
+                first.chain(stream::repeat_with(|| Ok(Emitted::from(text("m", "x"))))).boxed()
+            }),
+        ),
+    ];
+    for (code, agent) in cases {
+        let options = LifecycleOptions {
+            agent_idle: Duration::from_millis(100),
+            run_events: 1_000,
+            ..LifecycleOptions::default()
+        };
+        let lifecycle = lifecycle(agent, options);
+        let live = all(start(&lifecycle, "t", "r1").await.unwrap()).await;
+        assert_eq!(error_code(&live), code);
+        assert_eq!(live[0].kind, EventKind::RunStarted);
+        let replayed = replay(&lifecycle, "t").await;
+        assert_eq!(error_code(&replayed), code);
+        all(start(&lifecycle, "t", "r2").await.expect("the thread is free again")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_too_long_is_ended() {
+    let options = LifecycleOptions { run_max: Duration::from_millis(80), ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(hangs(|context| vec![started(context)]), options);
+    assert_eq!(error_code(&all(start(&lifecycle, "t", "r").await.unwrap()).await), "run_timeout");
+}
+
+#[tokio::test]
+async fn stop_ends_an_agent_that_does_not_listen_and_is_idempotent() {
+    let lifecycle =
+        lifecycle(hangs(|context| vec![started(context), open("m"), text("m", "tick")]), Default::default());
+    let subscription = start(&lifecycle, "t", "r").await.unwrap();
+    let principal = Principal::anonymous();
+    let stop = async |run_id: Option<&str>| {
+        lifecycle.stop("default", &principal, "t", run_id.map(str::to_owned)).await.unwrap()
+    };
+    assert_eq!(stop(Some("other")).await, StopOutcome::OtherRun);
+    let begun = std::time::Instant::now();
+    assert_eq!(stop(Some("r")).await, StopOutcome::Requested);
+    assert_eq!(stop(None).await, StopOutcome::Idle);
+    let frames = all(subscription).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let events = events(&frames);
+    let Some(Event::RunFinished(last)) = events.last() else { panic!("RUN_FINISHED last: {events:?}") };
+    assert_eq!((last.thread_id.as_str(), last.run_id.as_str()), ("t", "r"));
+    assert_eq!(events[events.len() - 2].kind(), EventKind::TextMessageEnd);
+    // A client of 1.0 is told that the run was cancelled, an older one would refuse that.
+    let seen = |legacy| String::from_utf8(frames.last().unwrap().for_client(legacy).unwrap().to_vec()).unwrap();
+    assert!(seen(false).contains("cancelled"), "{}", seen(false));
+    assert!(!seen(true).contains("outcome"), "{}", seen(true));
+    assert_eq!(stop(None).await, StopOutcome::Idle);
+}
+
+#[tokio::test]
+async fn the_agent_is_dropped_before_anyone_hears_of_the_end() {
+    struct OnDrop(Arc<AtomicBool>);
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let dropped = Arc::new(AtomicBool::new(false));
+    let flag = dropped.clone();
+    let agent = move |context: RunContext| {
+        let guard = OnDrop(flag.clone());
+        ready(vec![started(&context)])
+            .chain(stream::pending())
+            .map(move |item| {
+                let _held = &guard;
+                item
+            })
+            .boxed()
+    };
+    let lifecycle = lifecycle(agent, LifecycleOptions::default());
+    let subscription = start(&lifecycle, "t", "r").await.unwrap();
+    lifecycle.stop("default", &Principal::anonymous(), "t", None).await.unwrap();
+    all(subscription).await;
+    assert!(dropped.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn a_busy_thread_refuses_and_another_principal_has_its_own() {
+    let lifecycle = lifecycle(hangs(|context| vec![started(context)]), LifecycleOptions::default());
+    let _first = start(&lifecycle, "t", "r1").await.unwrap();
+    assert!(matches!(start(&lifecycle, "t", "r2").await, Err(RunError::ThreadBusy)));
+    let other = StartRun {
+        agent_id: "default".to_owned(),
+        principal: Principal::new("bob"),
+        headers: Arc::default(),
+        input: input("t", "r2"),
+    };
+    let _second = lifecycle.start(other).await.expect("the same id under another principal is another thread");
+    assert!(all(lifecycle.connect("default", &Principal::new("eve"), "t").await.unwrap()).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_concurrent_starts_have_one_winner() {
+    let lifecycle = lifecycle(hangs(|context| vec![started(context)]), LifecycleOptions::default());
+    let attempts = (0..50).map(|index| {
+        let lifecycle = lifecycle.clone();
+        async move { start(&lifecycle, "t", &format!("r{index}")).await.is_ok() }
+    });
+    let won = futures::future::join_all(attempts).await.into_iter().filter(|won| *won).count();
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn a_dropped_subscription_leaves_the_run_alone() {
+    let agent = |context: RunContext| {
+        let id = "m".to_owned();
+        let end = (close(&id), finished(&context));
+        ready(vec![started(&context), open(&id)])
+            .chain(stream::iter(0..10).then(|index| async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                Ok(Emitted::from(text("m", &format!("{index} "))))
+            }))
+            .chain(ready(vec![end.0, end.1]))
+            .boxed()
+    };
+    let lifecycle = lifecycle(agent, LifecycleOptions::default());
+    let mut subscription = start(&lifecycle, "t", "r").await.unwrap();
+    assert!(!subscription.next().await.unwrap().is_empty());
+    drop(subscription);
+    let joined = replay(&lifecycle, "t").await;
+    let content: String = events(&joined)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::TextMessageContent(content) => Some(content.delta),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(content, "0 1 2 3 4 5 6 7 8 9 ");
+    assert_eq!(joined.last().unwrap().kind, EventKind::RunFinished);
+}
+
+/// Runs a fast agent with subscribers that join at random moments: all see the same frames, numbered without a gap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribers_that_join_at_any_moment_see_the_same() {
+    let full = std::env::var_os("COPILOTKIT_TEST_FULL").is_some();
+    for round in 0..if full { 1_000 } else { 100 } {
+        let agent = move |context: RunContext| {
+            let end = (close("m"), finished(&context));
+            ready(vec![started(&context), open("m")])
+                .chain(stream::iter(0..40_u64).then(move |index| async move {
+                    if (index + round) % 7 == 0 {
+                        tokio::time::sleep(Duration::from_micros(200)).await;
+                    }
+                    Ok(Emitted::from(text("m", &index.to_string())))
+                }))
+                .chain(ready(vec![end.0, end.1]))
+                .boxed()
+        };
+        let lifecycle = lifecycle(agent, LifecycleOptions::default());
+        let own = start(&lifecycle, "t", "r").await.unwrap();
+        let joiners = (0..4_u64).map(|joiner| {
+            let lifecycle = lifecycle.clone();
+            async move {
+                tokio::time::sleep(Duration::from_micros((round * 131 + joiner * 577) % 2_500)).await;
+                replay(&lifecycle, "t").await
+            }
+        });
+        let (own, joined) = futures::future::join(all(own), futures::future::join_all(joiners)).await;
+        let numbers: Vec<u64> = own.iter().map(|frame| frame.seq).collect();
+        assert_eq!(numbers, (0..own.len() as u64).collect::<Vec<_>>());
+        let content = |frames: &[Frame]| -> String {
+            let deltas = events(frames).into_iter().filter_map(|event| match event {
+                Event::TextMessageContent(content) => Some(content.delta),
+                _ => None,
+            });
+            deltas.collect()
+        };
+        for frames in joined {
+            assert_eq!(content(&frames), content(&own), "round {round}");
+            assert_eq!(frames.iter().filter(|frame| frame.kind.is_terminal()).count(), 1);
+            let live = frames.len() == own.len();
+            assert!(
+                !live || frames.iter().zip(&own).all(|(a, b)| a.json == b.json),
+                "a live reader sees the same bytes"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn draining_ends_what_does_not_end_by_itself() {
+    let lifecycle = lifecycle(hangs(|context| vec![started(context)]), LifecycleOptions::default());
+    let subscription = start(&lifecycle, "t", "r").await.unwrap();
+    lifecycle.drain(Duration::from_millis(50)).await;
+    assert_eq!(error_code(&all(subscription).await), "server_shutdown");
+    assert!(matches!(start(&lifecycle, "t2", "r").await, Err(RunError::ShuttingDown)));
+}
+
+#[tokio::test]
+async fn more_runs_than_allowed_are_refused() {
+    let options = LifecycleOptions { runs: 2, ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(hangs(|context| vec![started(context)]), options);
+    let _one = start(&lifecycle, "a", "r").await.unwrap();
+    let _two = start(&lifecycle, "b", "r").await.unwrap();
+    assert!(matches!(start(&lifecycle, "c", "r").await, Err(RunError::TooManyRuns(2))));
+}

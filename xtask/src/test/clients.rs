@@ -1,0 +1,150 @@
+//! The published JavaScript clients, in Node and in Chromium, against the built binary.
+
+use super::count::Runner;
+use super::steps::{self, Outcome, Steps};
+use super::{Options, binary, full};
+use crate::process;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const NODE_MIN: u32 = 20;
+const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+const TEST_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// Prepares and runs them.
+pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
+    let folder = root.join("fixtures/clients");
+    let mut browser = None;
+    let ready = steps.add("client tools", "Node, npm, Chromium", || {
+        if let Err(why) = node() {
+            return Ok(Outcome::Bad(why));
+        }
+        Ok(match chromium() {
+            Ok(path) => {
+                println!("Chromium: {}", path.display());
+                browser = Some(path);
+                Outcome::Good
+            }
+            Err(why) => Outcome::Bad(why),
+        })
+    });
+    let (true, Some(browser)) = (ready, browser) else {
+        return steps.skip("clients", "a tool is missing");
+    };
+    if stale(&folder) {
+        let good = steps.add("npm ci", "npm ci in fixtures/clients", || {
+            steps::command(npm(&folder).args(["ci", "--no-audit", "--no-fund"]), INSTALL_LIMIT, None)
+        });
+        if !good {
+            return steps.skip("clients", "npm packages are missing");
+        }
+    }
+    let built = steps.add("client pages", "npm run build in fixtures/clients", || {
+        steps::command(npm(&folder).args(["run", "build"]), INSTALL_LIMIT, None)
+    });
+    if !built {
+        return steps.skip("clients", "the pages were not built");
+    }
+    steps.run_tests("clients", "npm test in fixtures/clients", Runner::Node, |tally| {
+        let mut command = npm(&folder);
+        command.arg("test").env("COPILOTKIT_BIN", binary(root)?).env("CHROMIUM", browser);
+        full(&mut command, options);
+        steps::command(&mut command, TEST_LIMIT, Some(tally))
+    });
+}
+
+fn npm(folder: &Path) -> Command {
+    let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    command.current_dir(folder);
+    command
+}
+
+fn node() -> Result<(), String> {
+    let how = format!("install Node {NODE_MIN} or newer with npm, or leave the clients out with --no-clients");
+    let Some(version) = process::output("node", &["--version"]) else {
+        return Err(format!("there is no node: {how}"));
+    };
+    if major(&version).is_none_or(|major| major < NODE_MIN) {
+        return Err(format!("node is {version}: {how}"));
+    }
+    match process::output(if cfg!(windows) { "npm.cmd" } else { "npm" }, &["--version"]) {
+        Some(npm) => {
+            println!("Node {version}, npm {npm}");
+            Ok(())
+        }
+        None => Err(format!("there is no npm: {how}")),
+    }
+}
+
+fn major(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// Whether npm's own record of what it installed is missing or older than the lock file.
+fn stale(folder: &Path) -> bool {
+    let time = |path: &str| folder.join(path).metadata().and_then(|data| data.modified()).ok();
+    match (time("node_modules/.package-lock.json"), time("package-lock.json")) {
+        (Some(installed), Some(locked)) => installed < locked,
+        _ => true,
+    }
+}
+
+fn chromium() -> Result<PathBuf, String> {
+    if let Some(named) = std::env::var_os("CHROMIUM").map(PathBuf::from) {
+        let missing = || format!("CHROMIUM names {}, which is not there", named.display());
+        return if named.is_file() { Ok(named) } else { Err(missing()) };
+    }
+    if let Some(found) = find_chromium() {
+        return Ok(found);
+    }
+    let how = "there is no Chromium: apt-get install chromium, or name one in CHROMIUM, or pass --no-clients";
+    let is_root = process::output("id", &["-u"]).as_deref() == Some("0");
+    if !is_root || process::output("apt-get", &["--version"]).is_none() {
+        return Err(how.to_owned());
+    }
+    for args in [&["update"][..], &["install", "-y", "--no-install-recommends", "chromium"]] {
+        println!("apt-get {}", args.join(" "));
+        let mut command = Command::new("apt-get");
+        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        let good = steps::command(&mut command, INSTALL_LIMIT, None).is_ok_and(|outcome| outcome == Outcome::Good);
+        if !good {
+            return Err(format!("apt-get {} failed, and {how}", args.join(" ")));
+        }
+    }
+    find_chromium().ok_or_else(|| how.to_owned())
+}
+
+fn find_chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path)
+        .flat_map(|folder| ["chromium", "chromium-browser", "google-chrome"].map(|name| folder.join(name)));
+    std::iter::once(PathBuf::from("/usr/bin/chromium")).chain(on_path).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_node_are_read() {
+        assert_eq!(major("v20.20.2"), Some(20));
+        assert_eq!(major("v8.1.0"), Some(8));
+        assert_eq!(major("nonsense"), None);
+    }
+
+    #[test]
+    fn packages_without_a_record_are_stale() {
+        let folder = std::env::temp_dir().join(format!("xtask-stale-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("node_modules")).unwrap();
+        std::fs::write(folder.join("package-lock.json"), "{}").unwrap();
+        assert!(stale(&folder));
+        let record = folder.join("node_modules/.package-lock.json");
+        std::fs::write(&record, "{}").unwrap();
+        assert!(!stale(&folder));
+        let old = std::fs::File::options().write(true).open(&record).unwrap();
+        old.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert!(stale(&folder));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
