@@ -29,16 +29,17 @@ pub(crate) enum Ended {
 /// Makes Ctrl-C, SIGTERM and a closed terminal end every child with all its descendants, then us.
 pub(crate) fn end_children_on_signals() -> anyhow::Result<()> {
     let end = || {
-        let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for group in &groups {
+        // Held until the end, so that no next step starts a child meanwhile.
+        let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+        for group in groups.iter() {
             signal(*group, "TERM");
         }
         let deadline = Instant::now() + GRACE;
         while groups.iter().any(|group| signal(*group, "0")) && Instant::now() < deadline {
             pause(Duration::from_millis(50));
         }
-        for group in groups {
-            signal(group, "KILL");
+        for group in groups.iter() {
+            signal(*group, "KILL");
         }
         std::process::exit(130);
     };
@@ -155,9 +156,11 @@ pub(crate) fn stream(command: &mut Command, limit: Duration, on_line: &mut dyn F
     while status.is_none() || !closed {
         match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(News::Line(line)) => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(&line).and_then(|()| out.flush()).context("cannot write to stdout")?;
-                on_line(&plain(&String::from_utf8_lossy(&line)));
+                let line = String::from_utf8_lossy(&line);
+                // By macro, so that the output of our own tests is captured and not counted.
+                print!("{line}");
+                std::io::stdout().flush().context("cannot write to stdout")?;
+                on_line(&plain(&line));
             }
             Ok(News::Closed) => closed = true,
             Ok(News::Exited(exited)) => {
