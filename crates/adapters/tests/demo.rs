@@ -146,9 +146,18 @@ async fn results_are_answered_in_a_sentence() {
             "{}",
             "The state is now: {\"a\":\"x \\\" y\"}",
         ),
-        ("AGUISendStateDelta", "{\"delta\":[]}", "{}", "The state was changed."),
+        (
+            "AGUISendStateDelta",
+            "{\"delta\":[{\"op\":\"replace\",\"path\":\"/n\",\"value\":2}]}",
+            "{}",
+            "The state is now: {\"n\":2}",
+        ),
+        // A patch that the page may understand though the state at hand does not fit it.
+        ("AGUISendStateDelta", "{\"delta\":[{\"op\":\"remove\",\"path\":\"/x\"}]}", "{}", "The state was changed."),
     ] {
         let mut request = request("/call whatever");
+        let system = "\n## Application State\nText.\n```json\n{ \"n\": 1 }\n```\n";
+        request.messages.insert(0, ModelMessage::System { content: system.into() });
         let call =
             ModelToolCall { id: "c".into(), name: name.into(), arguments: arguments.into(), encrypted_value: None };
         request.messages.push(ModelMessage::Assistant {
