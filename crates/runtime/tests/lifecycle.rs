@@ -1,4 +1,5 @@
 //! Runs through the lifecycle over the memory store: whatever an agent does, every reader sees one well-formed run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
 use copilotkit_protocol::{
     Event, EventKind, Message, RunAgentInput, RunFinished, RunStarted, TextMessageContent, TextMessageEnd,
@@ -15,6 +16,8 @@ use futures::stream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+type Behaviour = Box<dyn Fn(RunContext) -> EventStream + Send + Sync>;
 
 /// An agent from a closure.
 struct From<F>(F);
@@ -160,7 +163,7 @@ async fn messages_that_the_thread_knows_are_not_shown_again() {
 
 #[tokio::test]
 async fn every_way_to_fail_ends_in_one_coded_error_and_frees_the_thread() {
-    let cases: Vec<(&str, Box<dyn Fn(RunContext) -> EventStream + Send + Sync>)> = vec![
+    let cases: Vec<(&str, Behaviour)> = vec![
         ("agent_panic", Box::new(|_| panic!("in the call"))),
         (
             "agent_panic",
