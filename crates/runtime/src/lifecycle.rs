@@ -12,13 +12,15 @@ use crate::error::RunError;
 use crate::hub::Subscription;
 use crate::limits;
 use crate::principal::Principal;
-use crate::registry::AgentRegistry;
+use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
 use copilotkit_protocol::RunAgentInput;
+use futures::FutureExt as _;
 use http::HeaderMap;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -67,6 +69,8 @@ pub struct Lifecycle {
     tracker: TaskTracker,
     /// Cancelled when runs must end because the server does.
     shutdown: CancellationToken,
+    /// Closes runs whose writer is gone; begun with the first run.
+    maintenance: Arc<Once>,
 }
 
 /// A run that somebody wants to start.
@@ -87,7 +91,14 @@ impl Lifecycle {
     pub fn new(agents: Arc<AgentRegistry>, options: LifecycleOptions) -> Self {
         let running = Arc::new(Semaphore::new(options.runs));
         let options = Arc::new(options);
-        Self { agents, options, running, tracker: TaskTracker::new(), shutdown: CancellationToken::new() }
+        Self {
+            agents,
+            options,
+            running,
+            tracker: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            maintenance: Arc::new(Once::new()),
+        }
     }
 
     /// The agents.
@@ -105,16 +116,50 @@ impl Lifecycle {
         self.tracker.len()
     }
 
-    /// Starts a run and follows it. It goes on when the subscription is dropped.
+    /// Starts a run and follows it. It goes on when the subscription, or this call, is dropped.
     ///
     /// # Errors
     /// An unknown agent, a busy thread, too many runs, a store that fails.
     pub async fn start(&self, start: StartRun) -> Result<Subscription, RunError> {
         let agent = self.agents.get(&start.agent_id).ok_or_else(|| RunError::UnknownAgent(start.agent_id.clone()))?;
+        // Counted before the check: whoever drains after it waits for this run.
+        let counted = self.tracker.token();
         if self.shutdown.is_cancelled() || self.tracker.is_closed() {
             return Err(RunError::ShuttingDown);
         }
         let permit = self.running.clone().try_acquire_owned().map_err(|_| RunError::TooManyRuns(self.options.runs))?;
+        self.maintenance.call_once(|| self.maintain());
+        let (begun, opened) = oneshot::channel();
+        let lifecycle = self.clone();
+        self.tracker.spawn(async move {
+            lifecycle.run(agent, start, begun).await;
+            drop((permit, counted));
+        });
+        // The task answers before it ends; if it could not, it panicked.
+        opened.await.unwrap_or(Err(RunError::ShuttingDown))
+    }
+
+    /// Opens a run, tells whoever waits for it, and drives it to its end.
+    async fn run(&self, agent: Registered, start: StartRun, begun: oneshot::Sender<Result<Subscription, RunError>>) {
+        let run = match self.open(&agent, start).await {
+            Ok((run, subscription)) => {
+                // Nobody waits any more: the run goes on all the same.
+                let _ = begun.send(Ok(subscription));
+                run
+            }
+            Err(error) => {
+                let _ = begun.send(Err(error));
+                return;
+            }
+        };
+        let lease = run.lease.clone();
+        if AssertUnwindSafe(run.run(agent.chain())).catch_unwind().await.is_err() {
+            tracing::error!(thread_id = %lease.thread.thread_id, "a run ended with a panic outside of its agent");
+            drive::close_abandoned(&*self.options.store, &lease).await;
+        }
+    }
+
+    async fn open(&self, agent: &Registered, start: StartRun) -> Result<(drive::Drive, Subscription), RunError> {
         let input = start.input;
         let thread = ThreadKey::new(&start.principal, input.thread_id.as_str());
         let store = self.options.store.clone();
@@ -127,33 +172,51 @@ impl Lifecycle {
                 ttl: self.options.lease_ttl,
             })
             .await?;
-        let signal = store.follow(&thread).await?;
+        let lease = begun.lease;
+        let signal = match store.follow(&thread).await {
+            Ok(signal) => signal,
+            Err(error) => {
+                drive::close_abandoned(&*store, &lease).await;
+                return Err(error.into());
+            }
+        };
         let echo = input::echo(&input, &begun.known);
+        let now = Instant::now();
         let context = RunContext {
             agent_id: agent.id.clone(),
             input: Arc::new(input::for_agent(input)),
             principal: start.principal,
             headers: start.headers,
             cancel: self.shutdown.child_token(),
-            deadline: Instant::now() + self.options.run_max,
+            deadline: now.checked_add(self.options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
         };
-        let lease = begun.lease;
         let subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
-        let run = drive::Drive {
-            options: self.options.clone(),
-            shutdown: self.shutdown.clone(),
-            signal,
-            lease,
-            context,
-            echo,
-        };
-        let chain = agent.chain();
-        self.tracker.spawn(async move {
-            run.run(chain).await;
-            drop(permit);
+        let options = self.options.clone();
+        Ok((drive::Drive { options, shutdown: self.shutdown.clone(), signal, lease, context, echo }, subscription))
+    }
+
+    /// Closes runs whose lease lapsed, again and again until the server shuts down.
+    fn maintain(&self) {
+        let (store, shutdown) = (self.options.store.clone(), self.shutdown.clone());
+        let every = (self.options.lease_ttl / 2).max(Duration::from_millis(10));
+        // Not counted among the runs: nobody waits for it, and it ends with the store or the server.
+        let weak = Arc::downgrade(&store);
+        drop(store);
+        TaskTracker::new().spawn(async move {
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(every) => {}
+                }
+                let Some(store) = weak.upgrade() else { return };
+                match store.recover().await {
+                    Ok(0) => {}
+                    Ok(runs) => tracing::warn!(runs, "runs whose writer was gone were closed"),
+                    Err(error) => tracing::warn!(%error, "runs whose writer is gone could not be closed"),
+                }
+            }
         });
-        Ok(subscription)
     }
 
     /// Replays a thread and follows its live run. An unknown thread is an empty replay.

@@ -206,6 +206,86 @@ async fn every_way_to_fail_ends_in_one_coded_error_and_frees_the_thread() {
     }
 }
 
+/// Events that are always ready and that repair drops: the run can be stopped, and it ends at its bound.
+#[tokio::test]
+async fn a_flood_that_nobody_sees_can_be_stopped_and_is_bounded() {
+    let flood = |context: RunContext| {
+        let first = started(&context);
+        stream::repeat_with(move || Ok(Emitted::from(first.clone()))).boxed()
+    };
+    let bounded = LifecycleOptions { run_events: 2_000, ..LifecycleOptions::default() };
+    let lifecycle_of = |options| lifecycle(flood, options);
+    assert_eq!(error_code(&all(start(&lifecycle_of(bounded), "t", "r").await.unwrap()).await), "run_too_many_events");
+    let unbounded = lifecycle_of(LifecycleOptions { run_events: u64::MAX, ..LifecycleOptions::default() });
+    let subscription = start(&unbounded, "t", "r").await.unwrap();
+    unbounded.stop("default", &Principal::anonymous(), "t", None).await.unwrap();
+    assert_eq!(all(subscription).await.last().unwrap().kind, EventKind::RunFinished);
+    let short = LifecycleOptions { run_events: u64::MAX, run_max: Duration::from_millis(50), ..Default::default() };
+    assert_eq!(error_code(&all(start(&lifecycle_of(short), "t", "r").await.unwrap()).await), "run_timeout");
+}
+
+/// Wherever the bound falls, what the log holds is a well-formed run.
+#[tokio::test]
+async fn a_bound_cuts_between_events_only() {
+    for bound in 1..12 {
+        let agent = |context: RunContext| {
+            let messages = (0..4).flat_map(|index| {
+                let id = format!("m{index}");
+                [open(&id), text(&id, "x"), close(&id)]
+            });
+            ready(std::iter::once(started(&context)).chain(messages).collect())
+        };
+        let options = LifecycleOptions { run_events: bound, ..LifecycleOptions::default() };
+        let frames = all(start(&lifecycle(agent, options), "t", "r").await.unwrap()).await;
+        assert_eq!(error_code(&frames), "run_too_many_events", "{bound}");
+        let mut verifier = copilotkit_protocol::Verifier::new();
+        for event in events(&frames) {
+            verifier.check(&Emitted::from(event)).unwrap();
+        }
+    }
+}
+
+/// The fence is around the agent; what panics outside of it still leaves a closed run and a free thread.
+#[tokio::test]
+async fn an_agent_that_panics_when_it_is_dropped_ends_its_run_all_the_same() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("in the drop");
+            }
+        }
+    }
+    let agent = |context: RunContext| {
+        let bomb = Bomb;
+        let events = ready(vec![started(&context), open("m"), text("m", "x"), close("m"), finished(&context)]);
+        events
+            .map(move |event| {
+                let _held = &bomb;
+                event
+            })
+            .boxed()
+    };
+    let lifecycle = lifecycle(agent, LifecycleOptions::default());
+    let frames = all(start(&lifecycle, "t", "r").await.unwrap()).await;
+    assert_eq!(error_code(&frames), "internal_error");
+    assert!(start(&lifecycle, "t", "r2").await.is_ok(), "the thread is free again");
+}
+
+/// A lease that nobody renews is closed by the server itself: nobody waits for ever.
+#[tokio::test]
+async fn a_run_whose_writer_is_gone_is_closed() {
+    use copilotkit_runtime::store::{BeginRun, ThreadKey};
+    let options = LifecycleOptions { lease_ttl: Duration::from_millis(60), ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(say_hello, options);
+    all(start(&lifecycle, "other", "r").await.unwrap()).await;
+    let thread = ThreadKey::new(&Principal::anonymous(), "t");
+    let ttl = Duration::from_millis(60);
+    let begin = BeginRun { thread, run_id: "gone".into(), agent_id: "default".into(), message_ids: vec![], ttl };
+    lifecycle.store().begin(begin).await.unwrap();
+    assert_eq!(error_code(&replay(&lifecycle, "t").await), "run_interrupted");
+}
+
 #[tokio::test]
 async fn a_run_that_is_too_long_is_ended() {
     let options = LifecycleOptions { run_max: Duration::from_millis(80), ..LifecycleOptions::default() };
