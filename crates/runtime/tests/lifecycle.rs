@@ -466,3 +466,23 @@ async fn more_runs_than_allowed_are_refused() {
     let _two = start(&lifecycle, "b", "r").await.unwrap();
     assert!(matches!(start(&lifecycle, "c", "r").await, Err(RunError::TooManyRuns(2))));
 }
+
+/// An agent that is silent but beats its pulse is alive; one that does not is ended.
+#[tokio::test]
+async fn a_pulse_keeps_a_silent_agent() {
+    let agent = |context: RunContext| {
+        let (first, last, pulse) = (started(&context), finished(&context), context.pulse.clone());
+        ready(vec![first])
+            .chain(stream::once(async move {
+                for _ in 0..10 {
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                    pulse.beat();
+                }
+                Ok(Emitted::from(last))
+            }))
+            .boxed()
+    };
+    let options = LifecycleOptions { agent_idle: Duration::from_millis(100), ..LifecycleOptions::default() };
+    let frames = all(start(&lifecycle(agent, options), "t", "r").await.unwrap()).await;
+    assert_eq!(frames.last().unwrap().kind, EventKind::RunFinished);
+}
