@@ -4,6 +4,7 @@ use crate::limits;
 use crate::store::{Frame, ReadLog, Signal, Store, StoreError, ThreadKey};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Where a subscription ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub struct Subscription {
     signal: Option<watch::Receiver<Signal>>,
     done: bool,
     complete: bool,
+    on_drop: Option<DropGuard>,
 }
 
 impl Subscription {
@@ -45,6 +47,7 @@ impl Subscription {
             signal: Some(signal),
             done: false,
             complete: false,
+            on_drop: None,
         }
     }
 
@@ -60,7 +63,7 @@ impl Subscription {
             None => (Until::Seq(now.head), now.head, None),
         };
         let done = until == Until::Seq(0);
-        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done, complete: done })
+        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done, complete: done, on_drop: None })
     }
 
     /// The next frames, waiting for them if there are none yet; empty at the end.
@@ -100,6 +103,11 @@ impl Subscription {
                     self.complete = self.done;
                 }
             }
+            if self.done
+                && let Some(guard) = self.on_drop.take()
+            {
+                guard.disarm();
+            }
             if !frames.is_empty() {
                 let ends = |frame: &Frame| self.until == Until::Run(frame.run) && frame.kind.is_terminal();
                 self.complete |= frames.last().is_some_and(ends);
@@ -115,6 +123,11 @@ impl Subscription {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Cancels `token` when this subscription is dropped before it is done.
+    pub(crate) fn cancels(&mut self, token: CancellationToken) {
+        self.on_drop = Some(token.drop_guard());
     }
 
     /// True when there is nothing more to read.

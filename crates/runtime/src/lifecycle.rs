@@ -6,6 +6,9 @@
 mod drive;
 mod input;
 mod pipeline;
+mod policy;
+
+pub use policy::{OnBusy, OnDisconnect};
 
 use crate::agent::{Pulse, RunContext};
 use crate::error::RunError;
@@ -29,6 +32,10 @@ use tokio_util::task::TaskTracker;
 pub struct LifecycleOptions {
     /// Where threads live.
     pub store: Arc<dyn Store>,
+    /// What becomes of a run on a thread that is busy.
+    pub on_busy: OnBusy,
+    /// What becomes of a run whose reader hangs up.
+    pub on_disconnect: OnDisconnect,
     /// The most runs at once.
     pub runs: usize,
     /// The longest run.
@@ -49,6 +56,8 @@ impl Default for LifecycleOptions {
     fn default() -> Self {
         Self {
             store: Arc::new(MemoryStore::default()),
+            on_busy: OnBusy::default(),
+            on_disconnect: OnDisconnect::default(),
             runs: limits::RUNS,
             run_max: limits::RUN_MAX,
             agent_idle: limits::AGENT_IDLE,
@@ -66,6 +75,7 @@ pub struct Lifecycle {
     agents: Arc<AgentRegistry>,
     options: Arc<LifecycleOptions>,
     running: Arc<Semaphore>,
+    queues: Arc<policy::Queues>,
     tracker: TaskTracker,
     /// Cancelled when runs must end because the server does.
     shutdown: CancellationToken,
@@ -95,6 +105,7 @@ impl Lifecycle {
             agents,
             options,
             running,
+            queues: Arc::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             maintenance: Arc::new(Once::new()),
@@ -163,15 +174,14 @@ impl Lifecycle {
         let input = start.input;
         let thread = ThreadKey::new(&start.principal, input.thread_id.as_str());
         let store = self.options.store.clone();
-        let begun = store
-            .begin(BeginRun {
-                thread: thread.clone(),
-                run_id: input.run_id.as_str().into(),
-                agent_id: agent.id.clone(),
-                message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
-                ttl: self.options.lease_ttl,
-            })
-            .await?;
+        let begin = BeginRun {
+            thread: thread.clone(),
+            run_id: input.run_id.as_str().into(),
+            agent_id: agent.id.clone(),
+            message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
+            ttl: self.options.lease_ttl,
+        };
+        let begun = self.queues.begin(&*store, self.options.on_busy, begin, &self.shutdown).await?;
         let lease = begun.lease;
         let signal = match store.follow(&thread).await {
             Ok(signal) => signal,
@@ -191,9 +201,13 @@ impl Lifecycle {
             deadline: now.checked_add(self.options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
         };
-        let subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
-        let options = self.options.clone();
-        Ok((drive::Drive { options, shutdown: self.shutdown.clone(), signal, lease, context, echo }, subscription))
+        let mut subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
+        let abandoned = CancellationToken::new();
+        if self.options.on_disconnect == OnDisconnect::Cancel {
+            subscription.cancels(abandoned.clone());
+        }
+        let (options, shutdown) = (self.options.clone(), self.shutdown.clone());
+        Ok((drive::Drive { options, shutdown, abandoned, signal, lease, context, echo }, subscription))
     }
 
     /// Closes runs whose lease lapsed, again and again until the server shuts down.

@@ -7,6 +7,7 @@ use copilotkit_protocol::{
 };
 use copilotkit_runtime::agent::{AgentError, EventStream, RunContext};
 use copilotkit_runtime::hub::Subscription;
+use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::store::{Frame, StopOutcome};
 use copilotkit_runtime::{
     Agent, AgentRegistry, Emitted, Lifecycle, LifecycleOptions, Principal, Registered, RunError, StartRun,
@@ -465,6 +466,69 @@ async fn more_runs_than_allowed_are_refused() {
     let _one = start(&lifecycle, "a", "r").await.unwrap();
     let _two = start(&lifecycle, "b", "r").await.unwrap();
     assert!(matches!(start(&lifecycle, "c", "r").await, Err(RunError::TooManyRuns(2))));
+}
+
+/// An agent whose run takes a moment.
+fn takes(pause: Duration) -> impl Fn(RunContext) -> EventStream {
+    move |context| {
+        let (first, last) = (started(&context), finished(&context));
+        let end = stream::once(async move {
+            tokio::time::sleep(pause).await;
+            Ok(Emitted::from(last))
+        });
+        ready(vec![first]).chain(end).boxed()
+    }
+}
+
+#[tokio::test]
+async fn runs_can_wait_for_their_thread_up_to_a_bound() {
+    let options = LifecycleOptions { on_busy: OnBusy::Enqueue, ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(takes(Duration::from_millis(20)), options);
+    let attempts = (0..12).map(|index| {
+        let lifecycle = lifecycle.clone();
+        async move {
+            match start(&lifecycle, "t", &format!("r{index}")).await {
+                Ok(subscription) => Some(all(subscription).await),
+                Err(error) => {
+                    assert!(matches!(error, RunError::ThreadBusy));
+                    None
+                }
+            }
+        }
+    });
+    let runs: Vec<_> = futures::future::join_all(attempts).await.into_iter().flatten().collect();
+    assert_eq!(runs.len(), 9, "one runs, eight wait, the others are refused");
+    for frames in &runs {
+        assert_eq!(kinds(frames), [EventKind::RunStarted, EventKind::RunFinished]);
+    }
+    assert_eq!(replay(&lifecycle, "t").await.len(), 18);
+}
+
+#[tokio::test]
+async fn a_run_can_take_the_place_of_another() {
+    let options = LifecycleOptions { on_busy: OnBusy::Supersede, ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(takes(Duration::from_secs(30)), options);
+    let old = start(&lifecycle, "t", "r1").await.unwrap();
+    let begun = std::time::Instant::now();
+    let _new = start(&lifecycle, "t", "r2").await.unwrap();
+    let old = all(old).await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    let seen = String::from_utf8(old.last().unwrap().json.to_vec()).unwrap();
+    assert!(seen.contains("cancelled") && seen.contains("r1"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_run_can_end_with_its_reader() {
+    let options = LifecycleOptions { on_disconnect: OnDisconnect::Cancel, ..LifecycleOptions::default() };
+    let hanging = lifecycle(hangs(|context| vec![started(context), open("m"), text("m", "x")]), options.clone());
+    let mut subscription = start(&hanging, "t", "r").await.unwrap();
+    subscription.next().await.unwrap();
+    let watcher = hanging.connect("default", &Principal::anonymous(), "t").await.unwrap();
+    drop(subscription);
+    assert_eq!(all(watcher).await.last().unwrap().kind, EventKind::RunFinished);
+    let quick = lifecycle(say_hello, options);
+    all(start(&quick, "t2", "r").await.unwrap()).await;
+    assert_eq!(replay(&quick, "t2").await.len(), 5, "a run that was read to its end is whole");
 }
 
 /// An agent that is silent but beats its pulse is alive; one that does not is ended.

@@ -27,6 +27,8 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) struct Drive {
     pub(super) options: Arc<LifecycleOptions>,
     pub(super) shutdown: CancellationToken,
+    /// Cancelled when the reader that started the run has gone and the run is to go with it.
+    pub(super) abandoned: CancellationToken,
     pub(super) signal: watch::Receiver<Signal>,
     pub(super) lease: Lease,
     pub(super) context: RunContext,
@@ -201,6 +203,7 @@ impl Drive {
         tokio::select! {
             biased;
             () = stop, if stoppable => Wake::Stop,
+            () = self.abandoned.cancelled(), if stoppable => Wake::Stop,
             () = self.shutdown.cancelled(), if stoppable => Wake::Shutdown,
             // Before the agent: one that always has something must not keep its run for ever.
             due = timer.due() => match due {
