@@ -83,6 +83,13 @@ pub struct Lifecycle {
     maintenance: Arc<Once>,
 }
 
+/// Whether a run belongs to a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Run,
+    Suggestion,
+}
+
 /// A run that somebody wants to start.
 #[derive(Clone, Debug)]
 pub struct StartRun {
@@ -132,6 +139,30 @@ impl Lifecycle {
     /// # Errors
     /// An unknown agent, a busy thread, too many runs, a store that fails.
     pub async fn start(&self, start: StartRun) -> Result<Subscription, RunError> {
+        self.launch(start, self.options.clone(), Kind::Run).await
+    }
+
+    /// Starts a run that leaves no trace: no thread, no history, no middlewares. It ends with its reader. Frontends ask
+    /// for suggestions in this way.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), but for a busy thread.
+    pub async fn suggest(&self, start: StartRun) -> Result<Subscription, RunError> {
+        // A store of its own is all that it takes to be seen by nobody else.
+        let options = LifecycleOptions {
+            store: Arc::new(MemoryStore::default()),
+            on_disconnect: OnDisconnect::Cancel,
+            ..(*self.options).clone()
+        };
+        self.launch(start, Arc::new(options), Kind::Suggestion).await
+    }
+
+    async fn launch(
+        &self,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+    ) -> Result<Subscription, RunError> {
         let agent = self.agents.get(&start.agent_id).ok_or_else(|| RunError::UnknownAgent(start.agent_id.clone()))?;
         // Counted before the check: whoever drains after it waits for this run.
         let counted = self.tracker.token();
@@ -143,7 +174,7 @@ impl Lifecycle {
         let (begun, opened) = oneshot::channel();
         let lifecycle = self.clone();
         self.tracker.spawn(async move {
-            lifecycle.run(agent, start, begun).await;
+            lifecycle.run(agent, start, options, kind, begun).await;
             drop((permit, counted));
         });
         // The task answers before it ends; if it could not, it panicked.
@@ -151,8 +182,16 @@ impl Lifecycle {
     }
 
     /// Opens a run, tells whoever waits for it, and drives it to its end.
-    async fn run(&self, agent: Registered, start: StartRun, begun: oneshot::Sender<Result<Subscription, RunError>>) {
-        let run = match self.open(&agent, start).await {
+    async fn run(
+        &self,
+        agent: Registered,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+        begun: oneshot::Sender<Result<Subscription, RunError>>,
+    ) {
+        let store = options.store.clone();
+        let run = match self.open(&agent, start, options, kind).await {
             Ok((run, subscription)) => {
                 // Nobody waits any more: the run goes on all the same.
                 let _ = begun.send(Ok(subscription));
@@ -164,24 +203,34 @@ impl Lifecycle {
             }
         };
         let lease = run.lease.clone();
-        if AssertUnwindSafe(run.run(agent.chain())).catch_unwind().await.is_err() {
+        let chain = match kind {
+            Kind::Run => agent.chain(),
+            Kind::Suggestion => agent.alone(),
+        };
+        if AssertUnwindSafe(run.run(chain)).catch_unwind().await.is_err() {
             tracing::error!(thread_id = %lease.thread.thread_id, "a run ended with a panic outside of its agent");
-            drive::close_abandoned(&*self.options.store, &lease).await;
+            drive::close_abandoned(&*store, &lease).await;
         }
     }
 
-    async fn open(&self, agent: &Registered, start: StartRun) -> Result<(drive::Drive, Subscription), RunError> {
+    async fn open(
+        &self,
+        agent: &Registered,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+    ) -> Result<(drive::Drive, Subscription), RunError> {
         let input = start.input;
         let thread = ThreadKey::new(&start.principal, input.thread_id.as_str());
-        let store = self.options.store.clone();
+        let store = options.store.clone();
         let begin = BeginRun {
             thread: thread.clone(),
             run_id: input.run_id.as_str().into(),
             agent_id: agent.id.clone(),
             message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
-            ttl: self.options.lease_ttl,
+            ttl: options.lease_ttl,
         };
-        let begun = self.queues.begin(&*store, self.options.on_busy, begin, &self.shutdown).await?;
+        let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;
         let lease = begun.lease;
         let signal = match store.follow(&thread).await {
             Ok(signal) => signal,
@@ -190,7 +239,7 @@ impl Lifecycle {
                 return Err(error.into());
             }
         };
-        let echo = input::echo(&input, &begun.known);
+        let echo = (kind == Kind::Run).then(|| input::echo(&input, &begun.known));
         let now = Instant::now();
         let context = RunContext {
             agent_id: agent.id.clone(),
@@ -198,15 +247,15 @@ impl Lifecycle {
             principal: start.principal,
             headers: start.headers,
             cancel: self.shutdown.child_token(),
-            deadline: now.checked_add(self.options.run_max).unwrap_or(now + limits::RUN_MAX),
+            deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
         };
         let mut subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
         let abandoned = CancellationToken::new();
-        if self.options.on_disconnect == OnDisconnect::Cancel {
+        if options.on_disconnect == OnDisconnect::Cancel {
             subscription.cancels(abandoned.clone());
         }
-        let (options, shutdown) = (self.options.clone(), self.shutdown.clone());
+        let shutdown = self.shutdown.clone();
         Ok((drive::Drive { options, shutdown, abandoned, signal, lease, context, echo }, subscription))
     }
 

@@ -550,3 +550,37 @@ async fn a_pulse_keeps_a_silent_agent() {
     let frames = all(start(&lifecycle(agent, options), "t", "r").await.unwrap()).await;
     assert_eq!(frames.last().unwrap().kind, EventKind::RunFinished);
 }
+
+#[tokio::test]
+async fn a_suggestion_leaves_no_trace_and_ends_with_its_reader() {
+    let request = || StartRun {
+        agent_id: "default".to_owned(),
+        principal: Principal::anonymous(),
+        headers: Arc::default(),
+        input: input("t", "r"),
+    };
+    let quick = lifecycle(say_hello, LifecycleOptions::default());
+    let frames = all(quick.suggest(request()).await.unwrap()).await;
+    assert_eq!(frames.last().unwrap().kind, EventKind::RunFinished);
+    let Event::RunStarted(first) = &events(&frames)[0] else { panic!("RUN_STARTED first") };
+    assert!(first.input.is_none());
+    assert!(replay(&quick, "t").await.is_empty());
+    let dropped = Arc::new(AtomicBool::new(false));
+    let flag = dropped.clone();
+    let agent = move |context: RunContext| {
+        let (first, cancel, flag) = (started(&context), context.cancel.clone(), flag.clone());
+        ready(vec![first])
+            .chain(stream::once(async move {
+                cancel.cancelled().await;
+                flag.store(true, Ordering::SeqCst);
+                Err(AgentError::failed("cancelled"))
+            }))
+            .boxed()
+    };
+    let hanging = lifecycle(agent, LifecycleOptions::default());
+    let mut subscription = hanging.suggest(request()).await.unwrap();
+    subscription.next().await.unwrap();
+    drop(subscription);
+    hanging.drain(Duration::from_secs(5)).await;
+    assert!(dropped.load(Ordering::SeqCst));
+}

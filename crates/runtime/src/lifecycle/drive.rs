@@ -32,7 +32,7 @@ pub(super) struct Drive {
     pub(super) signal: watch::Receiver<Signal>,
     pub(super) lease: Lease,
     pub(super) context: RunContext,
-    pub(super) echo: Box<RunAgentInput>,
+    pub(super) echo: Option<Box<RunAgentInput>>,
 }
 
 type Item = Result<Result<Emitted, AgentError>, Box<dyn Any + Send>>;
@@ -104,7 +104,7 @@ impl Timer {
 impl Drive {
     /// Runs to the end. The agent's panics are fenced, and the thread is not left locked.
     pub(super) async fn run(mut self, chain: Next) {
-        let echo = std::mem::take(&mut self.echo);
+        let echo = self.echo.take();
         let mut pipeline = Pipeline::new(&self.options, &self.lease, &self.context.input, echo);
         let mut last = Append::default();
         let end = self.agent(chain, &mut pipeline, &mut last).await;

@@ -36,7 +36,7 @@ impl Pipeline {
         options: &LifecycleOptions,
         lease: &Lease,
         input: &RunAgentInput,
-        echo: Box<RunAgentInput>,
+        echo: Option<Box<RunAgentInput>>,
     ) -> Self {
         Self {
             expander: Expander::new(),
@@ -49,7 +49,7 @@ impl Pipeline {
             verifier: Verifier::new(),
             run: lease.run,
             next_seq: lease.first_seq,
-            echo: Some(echo),
+            echo,
             events: 0,
             max_events: options.run_events,
             bytes: 0,
