@@ -26,6 +26,8 @@ pub mod gate;
 mod input;
 mod message;
 pub mod patch;
+#[cfg(feature = "protobuf")]
+pub mod proto;
 mod repair;
 pub mod runtime_api;
 #[cfg(test)]

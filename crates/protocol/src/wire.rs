@@ -77,7 +77,7 @@ fn check_depth(text: &[u8]) -> Result<(), WireError> {
 }
 
 /// What follows the string whose opening quote was just read.
-fn after_string(mut text: &[u8]) -> &[u8] {
+pub(crate) fn after_string(mut text: &[u8]) -> &[u8] {
     while let Some(position) = memchr::memchr2(b'"', b'\\', text) {
         let escape = text.get(position) == Some(&b'\\');
         text = text.get(position + 1 + usize::from(escape)..).unwrap_or_default();
