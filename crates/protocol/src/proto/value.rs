@@ -98,8 +98,14 @@ impl Writer<'_> {
         while !matches!(self.peek(), b'}' | 0) {
             self.out.push(FIRST);
             self.sized(|writer| {
-                writer.out.push(FIRST);
-                writer.string();
+                // An empty key is the default, which is not written.
+                writer.peek();
+                if writer.text.starts_with("\"\"") {
+                    writer.skip(2);
+                } else {
+                    writer.out.push(FIRST);
+                    writer.string();
+                }
                 writer.peek();
                 writer.skip(1);
                 writer.out.push(SECOND);
