@@ -16,6 +16,7 @@
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
 mod apply;
+pub mod build;
 mod capabilities;
 mod compact;
 mod emitted;
@@ -36,6 +37,7 @@ pub mod sse;
 mod state;
 mod verify;
 pub mod wire;
+pub mod writer;
 
 pub use apply::{Applied, MAX_APPLY_WARNINGS};
 pub use capabilities::*;
@@ -50,6 +52,7 @@ pub use message::*;
 pub use repair::{End, MAX_WARNINGS, Repair, RepairOptions};
 pub use verify::Verifier;
 pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
+pub use writer::EventWriter;
 
 /// The AG-UI version that this crate implements, as `protocolVersion` carries it.
 pub const PROTOCOL_VERSION: &str = "1.0";
