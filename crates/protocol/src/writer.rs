@@ -13,6 +13,7 @@ use crate::message::Content;
 use crate::verify::Verifier;
 use crate::wire::{Extra, JsonPatch};
 use serde::Serialize;
+use std::fmt;
 
 /// Writes the events of one run.
 ///
@@ -56,7 +57,6 @@ use serde::Serialize;
 /// message.delta("too late")?;
 /// # Ok::<(), copilotkit_protocol::ProtocolError>(())
 /// ```
-#[derive(Debug)]
 pub struct EventWriter<F: FnMut(Event)> {
     sink: F,
     verifier: Verifier,
@@ -355,6 +355,12 @@ impl<F: FnMut(Event)> EventWriter<F> {
         self.verifier.check(&emitted)?;
         (self.sink)(emitted.into_event());
         Ok(())
+    }
+}
+
+impl<F: FnMut(Event)> fmt::Debug for EventWriter<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventWriter").field("run_id", &self.run_id).finish_non_exhaustive()
     }
 }
 

@@ -6,12 +6,12 @@ use crate::event::*;
 use crate::input::{SubagentFinishedOutcome, SubagentSuspendedOutcome};
 use crate::wire::{Extra, Json};
 use serde::Serialize;
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 macro_rules! handle {
     ($(#[$meta:meta])* $name:ident, $end:ident { $id:ident }) => {
         $(#[$meta])*
-        #[derive(Debug)]
         pub struct $name<'w, F: FnMut(Event)> {
             writer: &'w mut EventWriter<F>,
             id: String,
@@ -41,6 +41,12 @@ macro_rules! handle {
                 let $id = std::mem::take(&mut self.id);
                 let subagent_run_id = self.writer.owner.clone();
                 self.writer.push($end { $id, subagent_run_id, ..Default::default() })
+            }
+        }
+
+        impl<F: FnMut(Event)> fmt::Debug for $name<'_, F> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("id", &self.id).finish_non_exhaustive()
             }
         }
 
@@ -166,7 +172,6 @@ impl<F: FnMut(Event)> ThoughtWriter<'_, F> {
 
 /// A subagent that works. Whatever is written through it is its own. Dropped, it finishes; it can fail or be suspended
 /// too.
-#[derive(Debug)]
 pub struct SubagentWriter<'w, F: FnMut(Event)> {
     writer: &'w mut EventWriter<F>,
     id: String,
@@ -225,6 +230,12 @@ impl<'w, F: FnMut(Event)> SubagentWriter<'w, F> {
         self.open = false;
         self.writer.owner = self.before.take();
         self.writer.push(event)
+    }
+}
+
+impl<F: FnMut(Event)> fmt::Debug for SubagentWriter<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubagentWriter").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 /// What `write` makes of a run, checked once more from outside.
 fn run(write: impl FnOnce(EventWriter<&mut dyn FnMut(Event)>)) -> Vec<String> {
-    let mut events = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
     let mut sink = |event| events.push(event);
     write(EventWriter::start("t", "r", &mut sink as &mut dyn FnMut(Event)).unwrap());
     let mut verifier = Verifier::new();
