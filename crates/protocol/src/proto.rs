@@ -99,3 +99,6 @@ fn walk(mut bytes: &[u8]) -> Result<(), ProtoError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
