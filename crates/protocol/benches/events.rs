@@ -3,7 +3,6 @@
 //! `cargo bench -p copilotkit-protocol`. The goals are ratios, since machines differ: `Emitted` within 1.5 and `Event`
 //! within 3 times the minimal struct, verify and apply together below parsing, compaction linear.
 
-#![expect(missing_docs, reason = "criterion makes the functions")]
 #![expect(clippy::unwrap_used, reason = "a bench")]
 
 use bytes::Bytes;

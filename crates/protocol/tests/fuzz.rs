@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 #[derive(Deserialize)]
 struct Sample {
     event: Box<RawValue>,
+    #[cfg(feature = "protobuf")]
     hex: String,
 }
 

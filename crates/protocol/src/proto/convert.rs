@@ -21,7 +21,7 @@ macro_rules! pair {
     ($ours:ident = $theirs:ident { $($field:ident $key:literal),* $(,)? }) => {
         impl Proto<w::$theirs> for $ours {
             fn to_field(&self) -> w::$theirs {
-                w::$theirs { $($field: self.$field.to_field(),)* ..Default::default() }
+                w::$theirs { $($field: self.$field.to_field(),)* }
             }
             fn from_field(field: w::$theirs) -> Result<Self, ProtoError> {
                 Ok(Self {
