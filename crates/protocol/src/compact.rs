@@ -33,6 +33,8 @@ struct Compactor {
 /// The place of an item's content, and of its end behind it.
 struct Group {
     content: usize,
+    /// It begins with a start, not in the midst of an item.
+    started: bool,
     merged: Option<Merged>,
 }
 
@@ -52,19 +54,25 @@ impl Compactor {
                 let id = event.message_id().unwrap_or_default().to_owned();
                 seal(&mut self.texts, &mut self.slots, &id, text_content);
                 self.slots.push(Some(event));
-                let group = self.group();
+                let group = self.group(true);
                 self.texts.insert(id, group);
             }
             Event::ToolCallStart(ref start) => {
                 let id = start.tool_call_id.clone();
+                // A call makes its message where there is none, after a snapshot that took it away: content from
+                // before, which has nowhere to go, must not be mixed with content from after.
+                let parent = start.parent_message_id.as_ref().unwrap_or(&id);
+                if self.texts.get(parent).is_some_and(|text| !text.started) {
+                    seal(&mut self.texts, &mut self.slots, parent, text_content);
+                }
                 seal(&mut self.calls, &mut self.slots, &id, call_content);
                 self.slots.push(Some(event));
-                let group = self.group();
+                let group = self.group(true);
                 self.calls.insert(id, group);
             }
             Event::TextMessageContent(event) => {
                 if !self.texts.contains_key(&event.message_id) {
-                    let group = self.group();
+                    let group = self.group(false);
                     self.texts.insert(event.message_id.clone(), group);
                 }
                 if let Some(group) = self.texts.get_mut(&event.message_id) {
@@ -78,7 +86,7 @@ impl Compactor {
             }
             Event::ToolCallArgs(event) => {
                 if !self.calls.contains_key(&event.tool_call_id) {
-                    let group = self.group();
+                    let group = self.group(false);
                     self.calls.insert(event.tool_call_id.clone(), group);
                 }
                 if let Some(group) = self.calls.get_mut(&event.tool_call_id) {
@@ -125,10 +133,10 @@ impl Compactor {
     }
 
     /// Takes the places for content and end.
-    fn group(&mut self) -> Group {
+    fn group(&mut self, started: bool) -> Group {
         let content = self.slots.len();
         self.slots.extend([None, None]);
-        Group { content, merged: None }
+        Group { content, started, merged: None }
     }
 
     fn put_end(&mut self, place: Option<usize>, event: Event) {

@@ -1,11 +1,11 @@
 //! An event on its way from an agent to the log: decoded only as far as someone needs.
 
+mod scan;
+
 use crate::event::{Event, EventKind};
 use crate::wire::{Wire, WireError, from_slice};
 use bytes::Bytes;
 use memchr::memchr2;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The type of an event and the ids that order and repair look at.
@@ -41,10 +41,10 @@ impl Emitted {
     /// # Errors
     /// As [`Event::from_json`].
     pub fn from_json(json: Bytes) -> Result<Self, WireError> {
-        let one_line = memchr2(b'\n', b'\r', &json).is_none();
-        if one_line && let Some(head) = delta_head(&json) {
+        if let Some(head) = scan::delta_head(&json) {
             return Ok(Self { head, body: Body::Raw(json) });
         }
+        let one_line = memchr2(b'\n', b'\r', &json).is_none();
         let event: Event = from_slice(&json)?;
         let clean = one_line && !event.clone().tidy();
         let head = head_of(&event);
@@ -125,49 +125,6 @@ fn head_of(event: &Event) -> Head {
         other => other.message_id().map(str::to_owned),
     };
     Head { kind: event.kind(), id, subagent: event.subagent_run_id().map(str::to_owned) }
-}
-
-/// Every member that the three delta events may have, and no other.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Delta<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    message_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    tool_call_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    #[expect(dead_code, reason = "it must be there, as a string")]
-    delta: Cow<'a, str>,
-    #[serde(borrow)]
-    subagent_run_id: Option<Cow<'a, str>>,
-    timestamp: Option<i64>,
-    #[serde(borrow)]
-    raw_event: Option<&'a RawValue>,
-    metadata: Option<serde::de::IgnoredAny>,
-}
-
-/// The head of a delta event that may be passed on as it came; `None` sends it down the general way.
-fn delta_head(json: &[u8]) -> Option<Head> {
-    let delta: Delta<'_> = serde_json::from_slice(json).ok()?;
-    let kind = EventKind::from_name(&delta.kind);
-    let (id, other) = match kind {
-        EventKind::TextMessageContent | EventKind::ReasoningMessageContent => (delta.message_id, delta.tool_call_id),
-        EventKind::ToolCallArgs => (delta.tool_call_id, delta.message_id),
-        _ => return None,
-    };
-    // Rare members take the general way, which checks them; so does a `null`, which serde reads as absent here.
-    let plain = other.is_none() && delta.timestamp.is_none() && delta.raw_event.is_none() && delta.metadata.is_none();
-    if !plain || memchr::memmem::find(json, b"null").is_some() && holds_null(json) {
-        return None;
-    }
-    Some(Head { kind, id: Some(id?.into_owned()), subagent: delta.subagent_run_id.map(Cow::into_owned) })
-}
-
-/// True when a member of the object is `null`; called only when the four letters occur, which may be in a text.
-fn holds_null(json: &[u8]) -> bool {
-    from_slice::<Event>(json).map_or(true, |mut event| event.tidy())
 }
 
 /// Decodes bytes that were checked when they were read.

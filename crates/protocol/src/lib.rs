@@ -16,6 +16,7 @@
 //! Nothing here does I/O, reads a clock or needs a runtime.
 
 mod apply;
+pub mod build;
 mod capabilities;
 mod compact;
 mod emitted;
@@ -26,6 +27,8 @@ pub mod gate;
 mod input;
 mod message;
 pub mod patch;
+#[cfg(feature = "protobuf")]
+pub mod proto;
 mod repair;
 pub mod runtime_api;
 #[cfg(test)]
@@ -34,6 +37,7 @@ pub mod sse;
 mod state;
 mod verify;
 pub mod wire;
+pub mod writer;
 
 pub use apply::{Applied, MAX_APPLY_WARNINGS};
 pub use capabilities::*;
@@ -48,6 +52,7 @@ pub use message::*;
 pub use repair::{End, MAX_WARNINGS, Repair, RepairOptions};
 pub use verify::Verifier;
 pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
+pub use writer::EventWriter;
 
 /// The AG-UI version that this crate implements, as `protocolVersion` carries it.
 pub const PROTOCOL_VERSION: &str = "1.0";

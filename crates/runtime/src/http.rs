@@ -8,6 +8,8 @@ mod envelope;
 mod handlers;
 mod json;
 pub mod probes;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod router;
 pub mod server;
 mod sse;

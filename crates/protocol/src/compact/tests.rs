@@ -148,6 +148,23 @@ fn applied(events: &[Event]) -> (Vec<crate::Message>, Value) {
     (applied.messages().to_vec(), applied.state().to_value())
 }
 
+#[test]
+fn a_message_that_a_call_brings_back_keeps_what_comes_behind_it() {
+    let parented = json!({"type": "TOOL_CALL_START", "toolCallId": "c", "toolCallName": "f", "parentMessageId": "m"});
+    let snapshot = json!({"type": "MESSAGES_SNAPSHOT", "messages": []});
+    let events = [
+        text("START", "m"),
+        snapshot,
+        text("lost", "m"),
+        parented,
+        text("kept", "m"),
+        call("END", "c"),
+        text("END", "m"),
+    ];
+    assert_eq!(applied(&read(&compacted(&events)[..])), applied(&read(&events)));
+    assert_eq!(compacted(&events)[2], text("lost", "m"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(500), ..ProptestConfig::default() })]
 

@@ -74,6 +74,12 @@ macro_rules! events {
                 let kind = tag_of(json.get(), "type").map_err(D::Error::custom)?;
                 Self::read_as(EventKind::from_name(&kind), json.get()).map_err(D::Error::custom)
             }
+            fn read_document(text: &str) -> Option<Self> {
+                match leading_kind(text)? {
+                    $(EventKind::$name => read_whole::<$name>(text).map(Self::$name),)*
+                    EventKind::Unknown => None,
+                }
+            }
             fn tidy(&mut self) -> bool {
                 match self {
                     $(Self::$name(event) => event.tidy(),)*
@@ -129,6 +135,21 @@ pub struct UnknownEvent {
     pub kind: String,
     /// The whole event.
     pub json: Json,
+}
+
+/// The type of an event whose text begins with it, as most do. The struct checks the member once more when it is read,
+/// so that a second `type` further on is seen.
+fn leading_kind(text: &str) -> Option<EventKind> {
+    let rest = text.strip_prefix('{')?.trim_ascii_start().strip_prefix("\"type\"")?;
+    let rest = rest.trim_ascii_start().strip_prefix(':')?.trim_ascii_start().strip_prefix('"')?;
+    Some(EventKind::from_name(rest.get(..memchr::memchr(b'"', rest.as_bytes())?)?))
+}
+
+fn read_whole<T: Wire>(text: &str) -> Option<T> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = T::read(&mut deserializer).ok()?;
+    deserializer.end().ok()?;
+    Some(value)
 }
 
 impl Event {

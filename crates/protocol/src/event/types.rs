@@ -33,6 +33,7 @@ macro_rules! event {
 
 /// Who speaks in a streamed text message. Absent is the assistant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TextRole {
     /// The application's developer.
     Developer,
@@ -67,6 +68,7 @@ pub struct ToolRole;
 
 /// What an encrypted value belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EncryptedValueSubtype {
     /// A tool call.
     ToolCall,

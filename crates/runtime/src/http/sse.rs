@@ -1,5 +1,7 @@
 //! Frames as a body: what is there goes out in one write, and silence is broken by a comment.
 
+#[cfg(feature = "protobuf")]
+use super::protobuf;
 use crate::hub::Subscription;
 use crate::store::Frame;
 use axum::body::Body;
@@ -8,7 +10,7 @@ use copilotkit_protocol::gate::Peer;
 use copilotkit_protocol::sse::write_frame;
 use futures::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -16,11 +18,43 @@ const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Around each event: `data: ` and two line ends.
 const FRAMING: usize = 8;
 
-/// The answer that streams a subscription.
-pub(super) fn response(subscription: Subscription, peer: Peer, keep_alive: Duration) -> Response<Body> {
-    let mut response = Response::new(Body::from_stream(stream(subscription, peer, keep_alive)));
+/// How frames become bytes.
+struct Encoding {
+    content_type: &'static str,
+    /// `legacy` is for clients that do not say their version.
+    encode: fn(&[Frame], bool) -> Bytes,
+    /// What says that the stream is alive; empty where nothing can.
+    keep_alive: &'static [u8],
+}
+
+const SSE: Encoding = Encoding { content_type: "text/event-stream", encode, keep_alive: KEEP_ALIVE };
+
+#[cfg(feature = "protobuf")]
+const PROTOBUF: Encoding =
+    Encoding { content_type: copilotkit_protocol::proto::MEDIA_TYPE, encode: protobuf::encode, keep_alive: &[] };
+
+/// Protobuf for a client that names it, server-sent events for every other.
+fn encoding(headers: &HeaderMap) -> Encoding {
+    #[cfg(feature = "protobuf")]
+    if protobuf::is_named(headers) {
+        return PROTOBUF;
+    }
+    let _ = headers;
+    SSE
+}
+
+/// The answer to a request with these headers that streams a subscription.
+pub(super) fn response(
+    subscription: Subscription,
+    peer: Peer,
+    headers: &HeaderMap,
+    keep_alive: Duration,
+) -> Response<Body> {
+    let encoding = encoding(headers);
+    let content_type = HeaderValue::from_static(encoding.content_type);
+    let mut response = Response::new(Body::from_stream(stream(subscription, peer, encoding, keep_alive)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // nginx would hold back what is written until its buffer is full.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -30,18 +64,19 @@ pub(super) fn response(subscription: Subscription, peer: Peer, keep_alive: Durat
 fn stream(
     mut subscription: Subscription,
     peer: Peer,
+    encoding: Encoding,
     keep_alive: Duration,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     let legacy = peer == Peer::Legacy;
     async_stream::stream! {
         loop {
-            let frames = if keep_alive.is_zero() {
+            let frames = if keep_alive.is_zero() || encoding.keep_alive.is_empty() {
                 subscription.next().await
             } else {
                 match tokio::time::timeout(keep_alive, subscription.next()).await {
                     Ok(frames) => frames,
                     Err(_) => {
-                        yield Ok(Bytes::from_static(KEEP_ALIVE));
+                        yield Ok(Bytes::from_static(encoding.keep_alive));
                         continue;
                     }
                 }
@@ -49,7 +84,7 @@ fn stream(
             match frames {
                 Ok(frames) if frames.is_empty() => return,
                 Ok(frames) => {
-                    let bytes = encode(&frames, legacy);
+                    let bytes = (encoding.encode)(&frames, legacy);
                     if !bytes.is_empty() {
                         yield Ok(bytes);
                     }

@@ -24,16 +24,21 @@ pub(super) async fn run(
     let headers = Arc::new(parts.headers.clone());
     let principal = Principal::anonymous();
     let subscription = state.lifecycle.start(StartRun { agent_id, principal, headers, input }).await?;
-    Ok(sse::response(subscription, peer, state.options.keep_alive))
+    Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
 }
 
-pub(super) async fn connect(state: &State, agent_id: String, payload: Payload) -> Result<Response<Body>, Refusal> {
+pub(super) async fn connect(
+    state: &State,
+    agent_id: String,
+    parts: &Parts,
+    payload: Payload,
+) -> Result<Response<Body>, Refusal> {
     known(state, &agent_id)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     let peer = Peer::of(input.protocol_version.as_deref());
     let principal = Principal::anonymous();
     let subscription = state.lifecycle.connect(&agent_id, &principal, &input.thread_id).await?;
-    Ok(sse::response(subscription, peer, state.options.keep_alive))
+    Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
 }
 
 /// The agent is looked up before the body is read, as the reference runtime does.
