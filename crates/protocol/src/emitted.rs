@@ -51,6 +51,13 @@ impl Emitted {
         Ok(Self { head, body: Body::Typed(Box::new(event), clean.then_some(json)) })
     }
 
+    /// A delta event whose bytes hold nothing but what the specification describes; `None` says nothing.
+    pub(crate) fn plain(json: &Bytes) -> Option<Self> {
+        let one_line = memchr2(b'\n', b'\r', json).is_none();
+        let head = one_line.then(|| delta_head(json)).flatten()?;
+        Some(Self { head, body: Body::Raw(json.clone()) })
+    }
+
     /// Reads one event and keeps its bytes even where they hold members that AG-UI does not know, for an agent whose
     /// clients want them. Only line breaks still need a fresh encoding.
     ///

@@ -153,7 +153,7 @@ fn parts(list: &mut Vec<ContentPart>, legacy: bool) -> bool {
             PartSource::File(_) => !legacy,
             PartSource::Data(_) | PartSource::Url(_) => true,
         },
-        ContentPart::Binary(part) => legacy || part.data.is_some() || part.url.is_some(),
+        ContentPart::Binary(part) => legacy || part.upgrade().is_some(),
         ContentPart::Text(_) => true,
     });
     let mut changed = list.len() != before;
