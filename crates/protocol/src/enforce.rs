@@ -144,6 +144,16 @@ pub fn exact<T: Wire>(json: &Json) -> Result<T, WireError> {
     crate::wire::from_str(json.get())
 }
 
+/// The event without the messages, parts and operations that AG-UI does not know; `None` when it holds none.
+pub(crate) fn known(json: &[u8]) -> Result<Option<Bytes>, WireError> {
+    let mut tree = Tree::read(json)?;
+    let mut removed = Vec::new();
+    if !strip::strip(&mut tree, <Event as Wire>::SHAPE, "", &mut removed) || removed.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Bytes::from(String::from(tree.into_json().get()))))
+}
+
 fn invalid(message: &str) -> WireError {
     WireError { path: String::new(), message: message.to_owned(), syntax: false }
 }
