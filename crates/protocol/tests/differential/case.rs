@@ -45,37 +45,50 @@ pub(crate) struct Answer {
     pub(crate) stray: Option<String>,
 }
 
+/// What an answer tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aspect {
+    /// Whether the run was accepted.
+    Verdict,
+    /// Why it was not: the text where the order was wrong, nothing more where an event was.
+    Error,
+    /// What was removed from the events.
+    Removed,
+    Messages,
+    State,
+    /// An error that the client reported to nobody.
+    Stray,
+}
+
 impl Answer {
-    /// The order was wrong, rather than an event.
-    fn is_protocol(&self) -> bool {
-        matches!(self.name.as_str(), "AGUIError")
-            || self.error.starts_with("First ")
-            || self.error.starts_with("Cannot ")
-            || self.error.starts_with("Ambiguous ")
+    /// An event was wrong, rather than the order.
+    fn is_malformed(&self) -> bool {
+        matches!(self.name.as_str(), "ZodError" | "TypeError" | "SyntaxError" | "Malformed")
+            || self.error.starts_with("Invalid event")
     }
 
-    /// Where the two differ; `None` when they agree.
-    pub(crate) fn differs(&self, ours: &Self) -> Option<&'static str> {
-        if self.ok != ours.ok {
-            return Some("verdict");
+    /// Everything in which the two differ.
+    pub(crate) fn differences(&self, ours: &Self) -> Vec<Aspect> {
+        let mut found = Vec::new();
+        let mut note = |aspect, differs: bool| found.extend(differs.then_some(aspect));
+        note(Aspect::Stray, self.stray.is_some());
+        note(Aspect::Verdict, self.ok != ours.ok);
+        let errors = self.is_malformed() != ours.is_malformed()
+            || !self.is_malformed() && anonymous(&self.error) != anonymous(&ours.error);
+        note(Aspect::Error, self.ok == ours.ok && errors);
+        note(Aspect::Removed, self.removed != ours.removed);
+        if self.ok && ours.ok {
+            note(Aspect::Messages, !alike(&self.messages, &ours.messages));
+            note(Aspect::State, !alike(&self.state, &ours.state));
         }
-        if self.is_protocol() != ours.is_protocol()
-            || self.is_protocol() && anonymous(&self.error) != anonymous(&ours.error)
-        {
-            return Some("error");
-        }
-        if self.removed != ours.removed {
-            return Some("removed");
-        }
-        if !self.ok {
-            return None;
-        }
-        let values = |answer: &Self| {
-            let text = json!([answer.messages, answer.state]).to_string();
-            serde_json::from_str::<Value>(&anonymous(&text)).unwrap()
-        };
-        (!same(&values(self), &values(ours))).then_some("messages or state")
+        found
     }
+}
+
+/// Equal but for made ids.
+pub(crate) fn alike(a: &Value, b: &Value) -> bool {
+    let read = |value: &Value| serde_json::from_str::<Value>(&anonymous(&value.to_string())).unwrap();
+    same(a, b) || same(&read(a), &read(b))
 }
 
 /// Made ids differ each time: they are numbered by where they occur.
