@@ -1,5 +1,6 @@
 //! Runs through the lifecycle over the memory store: whatever an agent does, every reader sees one well-formed run.
 
+use copilotkit_fixtures::official_schema;
 use copilotkit_protocol::{
     Event, EventKind, Message, RunAgentInput, RunFinished, RunStarted, TextMessageContent, TextMessageEnd,
     TextMessageStart, UserMessage,
@@ -96,6 +97,9 @@ async fn all(mut subscription: Subscription) -> Vec<Frame> {
             let more = subscription.next().await.expect("the memory store can be read");
             if more.is_empty() {
                 return;
+            }
+            for frame in &more {
+                assert_eq!(official_schema::check_modern(&frame.json), Ok(()));
             }
             frames.extend(more);
         }
