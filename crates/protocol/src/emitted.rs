@@ -35,8 +35,8 @@ enum Body {
 }
 
 impl Emitted {
-    /// Reads one event. The bytes are kept where nothing in them needs a change: one line, no unknown member, no `null`
-    /// for an absent one.
+    /// Reads one event. The bytes are kept where nothing in them needs a change: one line, a known type, no unknown member, no
+    /// `null` for an absent one.
     ///
     /// # Errors
     /// As [`Event::from_json`].
@@ -54,7 +54,8 @@ impl Emitted {
             }
             Err(error) => return Err(error),
         };
-        let clean = one_line && !event.clone().tidy() && has_integer_timestamp(&json);
+        let known = event.kind() != EventKind::Unknown;
+        let clean = one_line && known && !event.clone().tidy() && has_integer_timestamp(&json);
         let head = head_of(&event);
         Ok(Self { head, body: Body::Typed(Box::new(event), clean.then_some(json)) })
     }

@@ -70,6 +70,13 @@ pub fn for_v1(event: &Event) -> Downgrade {
     gated(event, false)
 }
 
+/// As [`for_v1`], but members that AG-UI does not know stay, and so do events of an unknown type: for an agent whose
+/// clients want them.
+pub fn for_v1_as_is(event: &Event) -> Downgrade {
+    let mut copy = event.clone();
+    if reshape(&mut copy, false) { Downgrade::Changed(Box::new(copy)) } else { Downgrade::Same }
+}
+
 /// For a client of 0.0.59: nothing that makes it fail the run.
 ///
 /// Parts of a tool's result become their text, a file that only a provider knows goes away, an outcome that it does

@@ -98,7 +98,7 @@ impl Clients {
                 what.retain(|aspect| {
                     let excuse = EXCEPTIONS
                         .iter()
-                        .filter(|exception| exception.aspect == *aspect && exception.ways.contains(&way));
+                        .filter(|exception| exception.aspects.contains(aspect) && exception.ways.contains(&way));
                     let excuse = excuse.into_iter().find(|exception| (exception.holds)(given, &theirs, &ours));
                     excuse.map(|exception| *excused.entry(exception.name).or_default() += 1).is_none()
                 });

@@ -9,30 +9,46 @@ pub(crate) struct Exception {
     pub(crate) name: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) ways: &'static [Way],
-    pub(crate) aspect: Aspect,
+    pub(crate) aspects: &'static [Aspect],
     /// Whether it explains that the client (second) and we (third) make different things of the frames that the client
     /// was given.
     pub(crate) holds: fn(&Case, &Answer, &Answer) -> bool,
 }
 
 const RAW: &[Way] = &[Way::AsItIs];
+const SERVED: &[Way] = &[Way::ServedToV1, Way::ServedToLegacy];
 const LEGACY: &[Way] = &[Way::ServedToLegacy];
 
 pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         name: "a patch that the clients' library takes and RFC 6902 refuses",
-        reason: "fast-json-patch reads indices with leading zeros, moves a value into itself, and moves or copies \
-                 what is not there to the root, which leaves a state that is no JSON",
+        reason: "fast-json-patch reads empty indices and those with leading zeros, moves a value into itself, and moves or \
+                 copies what is not there to the root, which leaves a state that is no JSON and may fail the run later",
         ways: RAW,
-        aspect: Aspect::State,
-        holds: |given, _, _| operations(given).any(|operation| is_beyond_the_rfc(&operation)),
+        aspects: &[Aspect::State, Aspect::Messages, Aspect::Verdict],
+        holds: |given, _, _| operations(given, &["delta", "patch"]).any(|operation| is_beyond_the_rfc(&operation)),
+    },
+    Exception {
+        name: "such a patch of an activity",
+        reason: "as above; a server does not follow the content of activities, so it cannot tell that a patch does not apply",
+        ways: SERVED,
+        aspects: &[Aspect::Messages],
+        holds: |given, _, _| operations(given, &["patch"]).any(|operation| is_beyond_the_rfc(&operation)),
+    },
+    Exception {
+        name: "an activity whose content would no longer be an object",
+        reason: "AG-UI wants an object there; the clients do not look at what a patch of the root leaves, here it is not \
+                 applied",
+        ways: &super::WAYS,
+        aspects: &[Aspect::Messages],
+        holds: |given, _, _| operations(given, &["patch"]).any(|operation| operation["path"] == ""),
     },
     Exception {
         name: "two messages of one id share their fate after a snapshot",
         reason: "where a conversation holds an id twice, a snapshot puts one JavaScript object in both places, and later \
                  events change both; here they are two messages, of which the first is found",
         ways: &super::WAYS,
-        aspect: Aspect::Messages,
+        aspects: &[Aspect::Messages],
         holds: |given, theirs, ours| {
             let ids = |answer: &Answer| {
                 let all = answer.messages.as_array().cloned().unwrap_or_default();
@@ -48,10 +64,10 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         name: "0.0.59 ignores falsy states",
         reason: "0.0.59 takes a state of null, 0, false or an empty text for no news; 1.0 takes it for the state",
         ways: LEGACY,
-        aspect: Aspect::State,
+        aspects: &[Aspect::State],
         holds: |given, _, _| {
             events(given).any(|event| event["type"] == "STATE_SNAPSHOT" && is_falsy(&event["snapshot"]))
-                || operations(given).any(|operation| operation["path"] == "")
+                || operations(given, &["delta"]).any(|operation| operation["path"] == "")
         },
     },
     Exception {
@@ -59,14 +75,14 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: "0.0.59 keeps its own activity and reasoning messages before it looks at the snapshot's ids; 1.0 \
                  replaces them",
         ways: LEGACY,
-        aspect: Aspect::Messages,
+        aspects: &[Aspect::Messages],
         holds: |given, _, _| snapshot_names_what_was_kept(given),
     },
     Exception {
         name: "0.0.59 writes reasoning into an activity of the same id",
         reason: "only 1.0 leaves an activity alone that a reasoning message shares its id with",
         ways: LEGACY,
-        aspect: Aspect::Messages,
+        aspects: &[Aspect::Messages],
         holds: |given, _, _| {
             let activities = ids_of(given, &["activity"], &["ACTIVITY_SNAPSHOT"]);
             events(given).any(|event| {
@@ -79,7 +95,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         name: "0.0.59 forgets the new members of parts",
         reason: "ids of parts and metadata of text parts are of 1.0; 0.0.59 drops them without a word, so they are sent",
         ways: LEGACY,
-        aspect: Aspect::Messages,
+        aspects: &[Aspect::Messages],
         holds: |_, theirs, ours| alike(&theirs.messages, &without_new_members(&ours.messages)),
     },
 ];
@@ -107,20 +123,19 @@ fn is_beyond_the_rfc(operation: &Value) -> bool {
             .as_str()
             .zip(operation["from"].as_str())
             .is_some_and(|(path, from)| path.starts_with(from));
-    to_root
-        || into_itself
-        || paths(operation).any(|path| path.split('/').any(|step| step.len() > 1 && step.starts_with('0')))
+    let odd = |step: &str| step.is_empty() || step.len() > 1 && step.starts_with('0');
+    to_root || into_itself || paths(operation).any(|path| path.split('/').skip(1).any(odd))
 }
 
 fn events(case: &Case) -> impl Iterator<Item = Value> {
     case.texts().into_iter().filter_map(|text| serde_json::from_str(&text).ok())
 }
 
-/// Every operation of every patch.
-fn operations(case: &Case) -> impl Iterator<Item = Value> {
+/// Every operation of the patches under these members.
+fn operations(case: &Case, keys: &'static [&'static str]) -> impl Iterator<Item = Value> {
     events(case).flat_map(|event| {
-        let lists = [event["delta"].as_array(), event["patch"].as_array()];
-        lists.into_iter().flatten().flatten().cloned().collect::<Vec<_>>()
+        let lists = keys.iter().map(|key| event[key].as_array().cloned());
+        lists.flatten().flatten().collect::<Vec<_>>()
     })
 }
 

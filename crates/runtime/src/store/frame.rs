@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use copilotkit_protocol::gate::{self, Downgrade};
-use copilotkit_protocol::{Emitted, Event, EventKind, Wire as _};
+use copilotkit_protocol::{Emitted, EventKind};
 
 /// One event of a thread's log.
 #[derive(Clone, Debug)]
@@ -42,20 +42,17 @@ impl Frame {
             return Self { seq, run, kind, json, modern: Variant::Same, legacy: Variant::Same };
         }
         let clean = emitted.raw().is_some();
-        let mut event = emitted.into_event();
-        let modern = match event {
-            _ if clean => Variant::Same,
-            Event::Unknown(_) => Variant::Drop,
-            _ => match event.tidy().then(|| event.to_json()) {
-                Some(tidied) if tidied != *json => Variant::Bytes(tidied.into()),
-                _ => Variant::Same,
+        let event = emitted.into_event();
+        let variant = |gated| match gated {
+            Downgrade::Same => Variant::Same,
+            Downgrade::Drop => Variant::Drop,
+            Downgrade::Changed(changed) => match changed.to_json() {
+                changed if changed == *json => Variant::Same,
+                changed => Variant::Bytes(changed.into()),
             },
         };
-        let legacy = match gate::for_legacy(&event) {
-            Downgrade::Same => modern.clone(),
-            Downgrade::Changed(event) => Variant::Bytes(event.to_json().into()),
-            Downgrade::Drop => Variant::Drop,
-        };
+        let modern = variant(if clean { gate::for_v1_as_is(&event) } else { gate::for_v1(&event) });
+        let legacy = variant(gate::for_legacy(&event));
         Self { seq, run, kind, json, modern, legacy }
     }
 
