@@ -6,6 +6,7 @@ use crate::event::{Event, EventKind};
 use crate::wire::{Wire, WireError, from_slice};
 use bytes::Bytes;
 use memchr::memchr2;
+use serde::Deserialize;
 use std::borrow::Cow;
 
 /// The type of an event and the ids that order and repair look at.
@@ -35,8 +36,8 @@ enum Body {
 }
 
 impl Emitted {
-    /// Reads one event. The bytes are kept where nothing in them needs a change: one line, no unknown member, no `null`
-    /// for an absent one.
+    /// Reads one event. The bytes are kept where nothing in them needs a change: one line, a known type, no unknown member, no
+    /// `null` for an absent one.
     ///
     /// # Errors
     /// As [`Event::from_json`].
@@ -44,11 +45,26 @@ impl Emitted {
         if let Some(head) = scan::delta_head(&json) {
             return Ok(Self { head, body: Body::Raw(json) });
         }
+        let event = match from_slice::<Event>(&json) {
+            Ok(event) => event,
+            // A message or operation of a later version must not spoil the rest of its list.
+            Err(error) if !error.syntax => {
+                let known = crate::enforce::known(&json)?.ok_or(error)?;
+                return Self::from_json(known);
+            }
+            Err(error) => return Err(error),
+        };
         let one_line = memchr2(b'\n', b'\r', &json).is_none();
-        let event: Event = from_slice(&json)?;
-        let clean = one_line && !event.clone().tidy();
+        let known = event.kind() != EventKind::Unknown;
+        let clean = one_line && known && !event.clone().tidy() && has_integer_timestamp(&json);
         let head = head_of(&event);
         Ok(Self { head, body: Body::Typed(Box::new(event), clean.then_some(json)) })
+    }
+
+    /// A delta event whose bytes hold nothing but what the specification describes; `None` says nothing.
+    pub(crate) fn plain(json: &Bytes) -> Option<Self> {
+        let head = scan::delta_head(json)?;
+        Some(Self { head, body: Body::Raw(json.clone()) })
     }
 
     /// Reads one event and keeps its bytes even where they hold members that AG-UI does not know, for an agent whose
@@ -125,6 +141,17 @@ fn head_of(event: &Event) -> Head {
         other => other.message_id().map(str::to_owned),
     };
     Head { kind: event.kind(), id, subagent: event.subagent_run_id().map(str::to_owned) }
+}
+
+/// False for a timestamp with a fraction: it is read as an integer, and AG-UI 1.0 wants it to be written as one.
+fn has_integer_timestamp(json: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Time {
+        timestamp: Option<f64>,
+    }
+    memchr::memmem::find(json, b"\"timestamp\"").is_none()
+        || serde_json::from_slice::<Time>(json)
+            .is_ok_and(|time| time.timestamp.is_none_or(|number| number.fract() == 0.0))
 }
 
 /// Decodes bytes that were checked when they were read.

@@ -70,6 +70,13 @@ pub fn for_v1(event: &Event) -> Downgrade {
     gated(event, false)
 }
 
+/// As [`for_v1`], but members that AG-UI does not know stay, and so do events of an unknown type: for an agent whose
+/// clients want them.
+pub fn for_v1_as_is(event: &Event) -> Downgrade {
+    let mut copy = event.clone();
+    if reshape(&mut copy, false) { Downgrade::Changed(Box::new(copy)) } else { Downgrade::Same }
+}
+
 /// For a client of 0.0.59: nothing that makes it fail the run.
 ///
 /// Parts of a tool's result become their text, a file that only a provider knows goes away, an outcome that it does
@@ -153,7 +160,9 @@ fn parts(list: &mut Vec<ContentPart>, legacy: bool) -> bool {
             PartSource::File(_) => !legacy,
             PartSource::Data(_) | PartSource::Url(_) => true,
         },
-        ContentPart::Binary(part) => legacy || part.data.is_some() || part.url.is_some(),
+        ContentPart::Binary(part) => {
+            part.upgrade().is_some() || legacy && part.id.as_ref().is_some_and(|id| !id.is_empty())
+        }
         ContentPart::Text(_) => true,
     });
     let mut changed = list.len() != before;

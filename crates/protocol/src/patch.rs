@@ -183,6 +183,12 @@ fn operations(patch: &JsonPatch) -> Result<Vec<PatchOperation>, PatchError> {
         if is_prototype(operation.path().as_str()) || from.is_some_and(is_prototype) {
             return Err(malformed("a path must not go through a prototype".to_owned()));
         }
+        if let PatchOperation::Move(operation) = &operation
+            && operation.path.as_str().strip_prefix(operation.from.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        {
+            // The clients would make a value that contains itself.
+            return Err(malformed("a value cannot be moved into itself".to_owned()));
+        }
         operations.push(operation);
     }
     Ok(operations)
@@ -245,6 +251,7 @@ mod tests {
             json!([{"op":"replace","path":"/a","value":9},{"op":"test","path":"/a","value":8}]),
             json!([{"op":"move","from":"/a","path":"/no/deeper"}]),
             json!([{"op":"copy","from":"/no","path":"/b"}]),
+            json!([{"op":"move","from":"/no","path":""}]),
         ] {
             let mut document = json!({"a":1,"l":[]});
             let error = apply(&mut document, &patch(operations.clone()));
@@ -260,6 +267,8 @@ mod tests {
             json!([{"op":"add","path":"a","value":1}]),
             json!([{"op":"add","path":"/~2","value":1}]),
             json!([{"op":"move","path":"/a"}]),
+            json!([{"op":"move","from":"","path":"/x"}]),
+            json!([{"op":"move","from":"/a","path":"/a/0"}]),
             json!([{"path":"/a","value":1}]),
             json!([{"op":7,"path":"/a","value":1}]),
             json!([1]),

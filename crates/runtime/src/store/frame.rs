@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use copilotkit_protocol::gate::{self, Downgrade};
-use copilotkit_protocol::{Emitted, Event, EventKind, Wire as _, WireError};
+use copilotkit_protocol::{Emitted, Event, EventKind, WireError};
 
 /// What a frame occupies besides its bytes, for the bounds of stores in memory.
 const OVERHEAD: usize = std::mem::size_of::<Frame>();
@@ -69,22 +69,18 @@ impl Frame {
         Ok(Self::of_event(seq, run, event, json, false))
     }
 
-    fn of_event(seq: u64, run: u64, mut event: Event, json: Bytes, as_is: bool) -> Self {
-        let kind = event.kind();
-        let modern = match event {
-            _ if as_is => Variant::Same,
-            Event::Unknown(_) => Variant::Drop,
-            _ => match event.tidy().then(|| event.to_json()) {
-                Some(tidied) if tidied != *json => Variant::Bytes(tidied.into()),
-                _ => Variant::Same,
+    fn of_event(seq: u64, run: u64, event: Event, json: Bytes, as_is: bool) -> Self {
+        let variant = |gated| match gated {
+            Downgrade::Same => Variant::Same,
+            Downgrade::Drop => Variant::Drop,
+            Downgrade::Changed(changed) => match changed.to_json() {
+                changed if changed == *json => Variant::Same,
+                changed => Variant::Bytes(changed.into()),
             },
         };
-        let legacy = match gate::for_legacy(&event) {
-            Downgrade::Same => modern.clone(),
-            Downgrade::Changed(event) => Variant::Bytes(event.to_json().into()),
-            Downgrade::Drop => Variant::Drop,
-        };
-        Self { seq, run, kind, json, as_is, modern, legacy }
+        let modern = variant(if as_is { gate::for_v1_as_is(&event) } else { gate::for_v1(&event) });
+        let legacy = variant(gate::for_legacy(&event));
+        Self { seq, run, kind: event.kind(), json, as_is, modern, legacy }
     }
 
     /// The bytes that a client gets, if it gets any.
