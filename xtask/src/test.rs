@@ -41,7 +41,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
         true => Ok(Outcome::Good),
         false => Ok(Outcome::Bad("see the findings above".to_owned())),
     });
-    let lint = ["clippy", "--workspace", "--all-targets", "--features", "xtask/bench", "--", "-D", "warnings"];
+    let lint =
+        ["clippy", "--workspace", "--all-targets", "--features", "xtask/bench", "--keep-going", "--", "-D", "warnings"];
     steps.add("clippy", &format!("cargo {}", lint.join(" ")), || {
         component("clippy", "clippy", root, &lint, BUILD_LIMIT)
     });

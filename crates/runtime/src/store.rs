@@ -8,6 +8,8 @@
 
 #[cfg(feature = "lifecycle")]
 pub(crate) mod compaction;
+#[cfg(feature = "store-contract")]
+pub mod contract;
 mod frame;
 #[cfg(feature = "lifecycle")]
 mod memory;

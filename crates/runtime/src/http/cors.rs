@@ -76,7 +76,7 @@ impl CorsPolicy {
     /// Adds what lets the browser hand an answer to a page of `origin`.
     pub(super) fn apply(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         match &self.origins {
-            Origins::Off => return,
+            Origins::Off => {}
             Origins::Any => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }

@@ -12,8 +12,9 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 /// The most events that are processed before they are written and others get their turn.
@@ -37,9 +38,56 @@ enum Wake {
     Batch(Option<Vec<Item>>),
     Stop,
     Shutdown,
-    Deadline,
-    Idle,
+    Time(Due),
+}
+
+/// What is due.
+enum Due {
+    End,
     Renew,
+    Idle,
+}
+
+/// The three deadlines of a run over one timer of the runtime, which is set anew only when it fires too early: moving a
+/// deadline back, as every batch does, costs nothing.
+struct Timer {
+    end_at: Instant,
+    renew_at: Instant,
+    idle_at: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timer {
+    fn new(options: &LifecycleOptions, deadline: std::time::Instant) -> Self {
+        let now = Instant::now();
+        let end_at = Instant::from_std(deadline);
+        let (renew_at, idle_at) = (now + options.lease_ttl / 3, now + options.agent_idle);
+        let sleep = Box::pin(tokio::time::sleep_until(end_at.min(renew_at).min(idle_at)));
+        Self { end_at, renew_at, idle_at, sleep }
+    }
+
+    /// Ends the run no later than `grace` from now.
+    fn end_within(&mut self, grace: Duration) {
+        self.end_at = self.end_at.min(Instant::now() + grace);
+        self.sleep.as_mut().reset(self.end_at);
+    }
+
+    async fn due(&mut self) -> Due {
+        loop {
+            self.sleep.as_mut().await;
+            let now = Instant::now();
+            if now >= self.end_at {
+                return Due::End;
+            }
+            if now >= self.renew_at {
+                return Due::Renew;
+            }
+            if now >= self.idle_at {
+                return Due::Idle;
+            }
+            self.sleep.as_mut().reset(self.end_at.min(self.renew_at).min(self.idle_at));
+        }
+    }
 }
 
 impl Drive {
@@ -64,23 +112,20 @@ impl Drive {
     /// Drives the agent. `None` when the terminal event is in `last`, or when the lease was lost.
     async fn agent(&mut self, chain: Next, pipeline: &mut Pipeline, last: &mut Append) -> Option<End> {
         let mut batches = fence(chain, self.context.clone());
-        let deadline = Instant::from_std(self.context.deadline);
-        let mut idle_at = Instant::now() + self.options.agent_idle;
-        let mut renew_at = Instant::now() + self.options.lease_ttl / 3;
+        let mut timer = Timer::new(&self.options, self.context.deadline);
         let mut pulse = self.context.pulse.count();
-        let mut stopping: Option<(Instant, End)> = None;
+        let mut stopping: Option<End> = None;
         loop {
-            let limit = stopping.as_ref().map_or(deadline, |(at, _)| *at);
-            match self.wake(&mut batches, limit, idle_at, renew_at, stopping.is_none()).await {
+            match self.wake(&mut batches, &mut timer, stopping.is_none()).await {
                 Wake::Batch(Some(items)) => {
                     let full = items.len() == BATCH;
                     let failed = take(items, pipeline, last);
-                    idle_at = Instant::now() + self.options.agent_idle;
+                    timer.idle_at = Instant::now() + self.options.agent_idle;
                     if pipeline.is_finished() {
                         return None;
                     }
                     if let Some(end) = failed {
-                        return Some(stopping.map_or(end, |(_, end)| end));
+                        return Some(stopping.unwrap_or(end));
                     }
                     if let Err(error) = self.append(last).await {
                         return self.lost(error);
@@ -89,50 +134,44 @@ impl Drive {
                         tokio::task::yield_now().await;
                     }
                 }
-                Wake::Batch(None) => return Some(stopping.map_or(End::Ended, |(_, end)| end)),
+                Wake::Batch(None) => return Some(stopping.unwrap_or(End::Ended)),
                 Wake::Stop => {
                     self.context.cancel.cancel();
-                    stopping = Some((Instant::now() + self.options.stop_grace, End::Stopped));
+                    timer.end_within(self.options.stop_grace);
+                    stopping = Some(End::Stopped);
                 }
                 Wake::Shutdown => {
                     self.context.cancel.cancel();
-                    let end = failure("server_shutdown", "The server was shut down before the run ended.");
-                    stopping = Some((Instant::now() + self.options.stop_grace, end));
+                    timer.end_within(self.options.stop_grace);
+                    stopping = Some(failure("server_shutdown", "The server was shut down before the run ended."));
                 }
-                Wake::Deadline => {
+                Wake::Time(Due::End) => {
                     self.context.cancel.cancel();
-                    let message = format!("The run was ended after {} s.", self.options.run_max.as_secs());
-                    return Some(stopping.map_or_else(|| failure("run_timeout", message), |(_, end)| end));
+                    let message = || format!("The run was ended after {} s.", self.options.run_max.as_secs());
+                    return Some(stopping.unwrap_or_else(|| failure("run_timeout", message())));
                 }
-                Wake::Idle => {
+                Wake::Time(Due::Idle) => {
                     let beats = self.context.pulse.count();
-                    if beats == pulse {
+                    if beats == pulse && stopping.is_none() {
                         self.context.cancel.cancel();
                         let silence = self.options.agent_idle.as_secs();
                         let message = format!("The agent was silent for {silence} s and was ended.");
                         return Some(failure("agent_timeout", message));
                     }
                     pulse = beats;
-                    idle_at = Instant::now() + self.options.agent_idle;
+                    timer.idle_at = Instant::now() + self.options.agent_idle;
                 }
-                Wake::Renew => {
+                Wake::Time(Due::Renew) => {
                     if let Err(error) = self.options.store.renew(&self.lease, self.options.lease_ttl).await {
                         return self.lost(error);
                     }
-                    renew_at = Instant::now() + self.options.lease_ttl / 3;
+                    timer.renew_at = Instant::now() + self.options.lease_ttl / 3;
                 }
             }
         }
     }
 
-    async fn wake(
-        &mut self,
-        batches: &mut Batches,
-        limit: Instant,
-        idle_at: Instant,
-        renew_at: Instant,
-        stoppable: bool,
-    ) -> Wake {
+    async fn wake(&mut self, batches: &mut Batches, timer: &mut Timer, stoppable: bool) -> Wake {
         let run = self.lease.run;
         let stop = async {
             // The sender lives as long as the store; without it nobody can ask to stop.
@@ -145,9 +184,7 @@ impl Drive {
             () = stop, if stoppable => Wake::Stop,
             () = self.shutdown.cancelled(), if stoppable => Wake::Shutdown,
             batch = batches.next() => Wake::Batch(batch),
-            () = tokio::time::sleep_until(limit) => Wake::Deadline,
-            () = tokio::time::sleep_until(renew_at) => Wake::Renew,
-            () = tokio::time::sleep_until(idle_at), if stoppable => Wake::Idle,
+            due = timer.due() => Wake::Time(due),
         }
     }
 

@@ -1,0 +1,194 @@
+//! What a client sends wrong is an answer that says where and what, over a real socket; the server goes on.
+
+use axum::body::Body;
+use copilotkit_runtime::agent::{EventStream, RunContext};
+use copilotkit_runtime::http::probes::{Readiness, with_probes};
+use copilotkit_runtime::http::server::{ServeOptions, serve};
+use copilotkit_runtime::http::{Surface, SurfaceOptions};
+use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
+use futures::StreamExt as _;
+use http::Request;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// An agent that says nothing and never ends.
+struct Silent;
+
+impl Agent for Silent {
+    fn run(&self, _: RunContext) -> EventStream {
+        futures::stream::pending().boxed()
+    }
+}
+
+fn surface(options: SurfaceOptions) -> Surface {
+    let agents = Arc::new(AgentRegistry::new([Registered::new("default", Silent)]));
+    Surface::new(Lifecycle::new(agents, LifecycleOptions::default()), options)
+}
+
+struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    readiness: Readiness,
+    task: tokio::task::JoinHandle<()>,
+}
+
+async fn server(options: SurfaceOptions, serving: ServeOptions) -> Server {
+    let surface = surface(options);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, readiness) = (CancellationToken::new(), Readiness::default());
+    let (stopping, app) = (stop.clone(), with_probes(surface.clone(), readiness.clone()));
+    let tasks = tokio_util::task::TaskTracker::new();
+    let task = tasks.spawn(async move {
+        let drain = surface.lifecycle().drain(Duration::from_millis(100));
+        serve(listener, app, serving, stopping.cancelled(), drain).await;
+    });
+    Server { address, stop, readiness, task }
+}
+
+/// Sends text and reads the answer to its end, or for so long as the server keeps the connection open.
+async fn raw(address: SocketAddr, text: &[u8]) -> String {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(text).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut answer)).await;
+    assert!(read.is_ok(), "the server answers and closes");
+    String::from_utf8(answer).unwrap()
+}
+
+async fn post(address: SocketAddr, path: &str, body: &str) -> (u16, Value) {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = raw(address, request.as_bytes()).await;
+    let status = answer.get(9..12).and_then(|status| status.parse().ok()).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+const RUN: &str = "/copilotkit/agent/default/run";
+
+#[tokio::test]
+async fn a_wrong_body_is_a_400_that_names_the_member() {
+    let server = server(SurfaceOptions::default(), ServeOptions::default()).await;
+    let call = r#"{"id":"c","type":"function","function":{"arguments":"{}"}}"#;
+    let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
+    let body = |rest: &str| format!(r#"{{"threadId":"t","runId":"r",{rest}}}"#);
+    let cases = [
+        (String::new(), "the body is empty, expected a RunAgentInput object"),
+        ("{".to_owned(), "not valid JSON"),
+        ("[]".to_owned(), "invalid type: sequence, expected an object"),
+        (r#"{"runId":"r","messages":[]}"#.to_owned(), "threadId: this member is required"),
+        (body(r#""messages":{}"#), "messages: invalid type: map, expected an array"),
+        (body(r#""messages":[{"id":"1","role":"robot","content":"x"}]"#), "messages[0].role: unknown value `robot`"),
+        (body(r#""messages":[{"role":"user","content":"x"}]"#), "messages[0].id: this member is required"),
+        (
+            body(&format!(r#""messages":[{{"id":"1","role":"assistant","toolCalls":[{call}]}}]"#)),
+            "messages[0].toolCalls[0].function.name: this member is required",
+        ),
+        (body(r#""messages":[],"tools":[{"name":1}]"#), "tools[0].name: invalid type"),
+        (body(r#""messages":[],"context":[{"description":"d","value":{}}]"#), "context[0].value: invalid type"),
+        (body(&format!(r#""messages":[],"state":{deep}"#)), "nested deeper than 128 levels"),
+        (
+            format!(r#"{{"threadId":"{}","runId":"r","messages":[]}}"#, "x".repeat(300)),
+            "threadId: longer than 256 bytes",
+        ),
+        (body("\"messages\":[]}\u{0}"), "not valid JSON"),
+    ];
+    for (body, expected) in cases {
+        for path in [RUN, "/copilotkit/agent/default/connect"] {
+            let (status, answer) = post(server.address, path, &body).await;
+            let details = answer["details"].as_str().unwrap_or_default().to_owned();
+            assert_eq!(status, 400, "{body:.80}");
+            assert!(details.contains(expected), "{details:?} does not say {expected:?}");
+        }
+    }
+    let (status, _) = post(server.address, "/copilotkit/agent/ghost/run", "{").await;
+    assert_eq!(status, 404, "the agent is looked up first");
+}
+
+#[tokio::test]
+async fn a_large_body_is_a_413_and_a_slow_one_a_408() {
+    let options =
+        SurfaceOptions { body_max: 1_000, body_timeout: Duration::from_millis(200), ..SurfaceOptions::default() };
+    let server = server(options, ServeOptions::default()).await;
+    let (status, answer) = post(server.address, RUN, &"x".repeat(2_000)).await;
+    assert_eq!((status, answer["code"].as_str()), (413, Some("body_too_large")));
+    let begun = Instant::now();
+    let slow = format!("POST {RUN} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 50\r\n\r\n{{");
+    let answer = raw(server.address, slow.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_busy_thread_is_a_409_in_both_forms() {
+    let server = server(SurfaceOptions::default(), ServeOptions::default()).await;
+    let input = json!({ "threadId": "t", "runId": "r", "messages": [] });
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    let body = input.to_string();
+    let head = format!("POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    first.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = [0; 15];
+    first.read_exact(&mut seen).await.unwrap();
+    assert_eq!(&seen, b"HTTP/1.1 200 OK");
+    let envelope = json!({ "method": "agent/run", "params": { "agentId": "default" }, "body": input }).to_string();
+    for (path, body) in [(RUN, &body), ("/copilotkit", &envelope)] {
+        let (status, answer) = post(server.address, path, body).await;
+        assert_eq!((status, answer["code"].as_str()), (409, Some("thread_busy")));
+        assert_eq!(answer["error"], "Thread already running");
+        assert!(answer["message"].is_string());
+    }
+    let (status, answer) = post(server.address, "/copilotkit/agent/default/stop/t", "").await;
+    assert_eq!((status, &answer["stopped"]), (200, &json!(true)));
+}
+
+#[tokio::test]
+async fn what_is_not_http_ends_that_connection_only() {
+    let serving = ServeOptions { header_timeout: Duration::from_millis(200), ..ServeOptions::default() };
+    let server = server(SurfaceOptions::default(), serving).await;
+    for junk in [&b"\x16\x03\x01\x02\x00"[..], b"GET\r\n\r\n", b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", b"G"] {
+        raw(server.address, junk).await;
+    }
+    let slow = Instant::now();
+    raw(server.address, b"GET /copilotkit/info HTTP/1.1\r\nhost: x\r\nx-slow").await;
+    assert!(slow.elapsed() < Duration::from_secs(3), "a head that does not end is cut off");
+    let answer = raw(server.address, b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"status":"ok"}"#), "{answer}");
+}
+
+#[tokio::test]
+async fn draining_withdraws_readiness_and_ends_open_streams_in_order() {
+    let server = server(SurfaceOptions::default(), ServeOptions::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let body = json!({ "threadId": "t", "runId": "r", "messages": [] }).to_string();
+    let head = format!("POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = [0; 15];
+    stream.read_exact(&mut seen).await.unwrap();
+    server.readiness.withdraw();
+    let ready = raw(server.address, b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    server.stop.cancel();
+    let mut rest = String::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut rest)).await;
+    read.expect("the stream ends").unwrap();
+    assert!(rest.contains("server_shutdown"), "{rest}");
+    assert!(rest.trim_end().ends_with('0'), "the last chunk was written: {rest}");
+    tokio::time::timeout(Duration::from_secs(5), server.task).await.expect("the server ends").unwrap();
+}
+
+#[tokio::test]
+async fn the_surface_is_a_tower_service() {
+    use tower::ServiceExt as _;
+    let request = Request::get("/copilotkit/info").body(Body::empty()).unwrap();
+    let response = surface(SurfaceOptions::default()).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+}
