@@ -2,6 +2,8 @@
 
 use super::sources::Merged;
 use super::{ConfigError, Environment, Span};
+#[cfg(feature = "schema")]
+use copilotkit_adapters::openai_chat::{RETRIES, RETRIES_MAX};
 use copilotkit_adapters::{ConfigError as ModelConfigError, Options, model_from_spec};
 use copilotkit_runtime::Model;
 use secrecy::SecretString;
@@ -12,10 +14,13 @@ use toml::Value;
 
 /// One agent.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "type"))]
 pub enum AgentConfig {
     /// `type = "built-in"`: a model with tools. Boxed, since it has many members.
+    #[cfg_attr(feature = "schema", schemars(rename = "built-in"))]
     BuiltIn(Box<BuiltInConfig>),
     /// `type = "ag-ui"`: a remote AG-UI agent.
+    #[cfg_attr(feature = "schema", schemars(rename = "ag-ui"))]
     AgUi(AgUiConfig),
 }
 
@@ -58,6 +63,7 @@ impl AgentConfig {
 
 /// A model with tools.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BuiltInConfig {
     /// What it does, for people.
@@ -77,6 +83,7 @@ pub struct BuiltInConfig {
     #[serde(default)]
     pub prompt: String,
     /// The most calls of the model in one run.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1), extend("default" = copilotkit_runtime::limits::MODEL_STEPS)))]
     pub max_steps: Option<u32>,
     /// What `forwardedProps` of a request may override.
     #[serde(default)]
@@ -107,6 +114,7 @@ pub struct BuiltInConfig {
     /// Seed of the sampler.
     pub seed: Option<i64>,
     /// How often a call of the model is tried again before its first event.
+    #[cfg_attr(feature = "schema", schemars(range(max = RETRIES_MAX), extend("default" = RETRIES)))]
     pub max_retries: Option<u32>,
     /// Members that are added to the provider's request as they are.
     #[serde(default)]
@@ -206,6 +214,7 @@ impl BuiltInConfig {
 
 /// One model, or several of which the next is tried when one fails before its first event.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "expected a model like \"openai/gpt-5\", or a list of them")]
 pub enum ModelNames {
     /// One.
@@ -226,6 +235,7 @@ impl ModelNames {
 
 /// A tool behind an HTTP endpoint, or a question to a person.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ToolConfig {
     /// Its name.
@@ -238,6 +248,7 @@ pub struct ToolConfig {
     /// JSON Schema of its arguments.
     pub parameters: Option<serde_json::Value>,
     /// How long a call may take.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = Span(copilotkit_runtime::limits::HTTP_TOOL))))]
     pub timeout: Option<Span>,
     /// Headers of each call.
     #[serde(default)]
@@ -273,6 +284,7 @@ impl ToolConfig {
 
 /// A remote AG-UI agent.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AgUiConfig {
     /// Where it is.
@@ -292,6 +304,7 @@ pub struct AgUiConfig {
 
 /// Which headers of the browser's request go on to a remote agent.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(untagged, expecting = "expected \"default\" or a list of header names")]
 pub enum ForwardHeaders {
     /// `authorization` and `x-*` without the infrastructure's.
@@ -308,6 +321,7 @@ impl Default for ForwardHeaders {
 
 /// The word `default`.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum DefaultWord {
     /// `default`
@@ -316,6 +330,7 @@ pub enum DefaultWord {
 
 /// What is done with what AG-UI 1.0 does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Passthrough {
     /// It is sent on.

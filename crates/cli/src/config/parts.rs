@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 /// `[server]`: where and how it listens.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// The address to listen on.
@@ -40,6 +41,7 @@ impl Default for ServerConfig {
 
 /// A text or a list of texts.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(untagged, expecting = "expected a text or a list of texts")]
 pub enum OneOrMany {
     /// One.
@@ -60,6 +62,7 @@ impl OneOrMany {
 
 /// Which forms of the protocol are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum ModeName {
     /// REST, and the envelope by POST on the base path.
@@ -73,6 +76,7 @@ pub enum ModeName {
 
 /// `[store]`: where threads live.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// What kind of store.
@@ -81,6 +85,7 @@ pub struct StoreConfig {
 
 /// What kind of store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// In memory: threads are gone when the process ends.
@@ -90,6 +95,7 @@ pub enum StoreKind {
 
 /// `[limits]`: every bound that can be set.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// How long a request's head may take.
