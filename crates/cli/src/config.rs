@@ -44,7 +44,7 @@ struct Sections {
     agents: Table,
 }
 
-/// The file as a whole, for its schema.
+/// The configuration file of `copilotkit serve`.
 #[cfg(feature = "schema")]
 #[derive(Default, schemars::JsonSchema)]
 #[schemars(default, deny_unknown_fields, title = "copilotkit.toml")]

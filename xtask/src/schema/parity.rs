@@ -1,0 +1,162 @@
+//! Our definitions beside those of the official schema: the same documents must be accepted by both.
+
+use super::definitions;
+use super::random::{Random, document, mutate};
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Definitions of the official schema that ours does not have, and why.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("Attributable", "a fragment that others are composed of; its member is in each of them here"),
+    ("BaseEvent", "a fragment that others are composed of; its members are in each event here"),
+    ("BaseMessage", "a fragment that others are composed of; its members are in each message here"),
+    ("Role", "used by no other definition; each message names its own"),
+];
+
+/// Documents made by chance; ten times as many when everything is asked for.
+const DOCUMENTS: usize = 5_000;
+
+/// Beside the project, or beside the folder that holds its worktrees.
+fn golden() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    root.ancestors().skip(1).take(2).map(|above| above.join("shared/golden/agui")).find(|folder| folder.is_dir())
+}
+
+/// The definitions of both, or none where the official schema is not at hand.
+fn both() -> Option<(Map<String, Value>, Map<String, Value>, PathBuf)> {
+    let Some(folder) = golden() else {
+        println!("skipped: shared/golden/agui not found beside the project");
+        return None;
+    };
+    let text = std::fs::read_to_string(folder.join("schema-1.0.json")).unwrap();
+    let official: Value = serde_json::from_str(&text).unwrap();
+    Some((definitions::ag_ui("/$defs"), official["$defs"].as_object().unwrap().clone(), folder))
+}
+
+struct Pair {
+    ours: Validator,
+    official: Validator,
+}
+
+impl Pair {
+    fn of(name: &str, ours: &Map<String, Value>, official: &Map<String, Value>) -> Self {
+        let validator = |definitions: &Map<String, Value>| {
+            let schema = json!({
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "$ref": format!("#/$defs/{name}"),
+                "$defs": definitions,
+            });
+            jsonschema::validator_for(&schema).unwrap()
+        };
+        Self { ours: validator(ours), official: validator(official) }
+    }
+
+    /// What both say, or the disagreement.
+    fn verdict(&self, document: &Value) -> Result<bool, String> {
+        let (ours, official) = (self.ours.is_valid(document), self.official.is_valid(document));
+        let errors: Vec<_> = self.ours.iter_errors(document).map(|error| error.to_string()).collect();
+        (ours == official).then_some(ours).ok_or_else(|| format!("ours {ours}, official {official}: {document} {errors:?}"))
+    }
+}
+
+fn shared_names(ours: &Map<String, Value>, official: &Map<String, Value>) -> Vec<String> {
+    official.keys().filter(|name| ours.contains_key(*name)).cloned().collect()
+}
+
+#[test]
+fn every_definition_is_there_under_its_name() {
+    let Some((ours, official, _)) = both() else { return };
+    let missing: Vec<_> = official.keys().filter(|name| !ours.contains_key(*name)).collect();
+    let left_out: Vec<_> = LEFT_OUT.iter().map(|(name, _)| *name).collect();
+    assert_eq!(missing, left_out);
+    let ours_alone: Vec<_> = ours.keys().filter(|name| !official.contains_key(*name)).collect();
+    assert!(ours_alone.is_empty(), "{ours_alone:?}");
+}
+
+#[test]
+fn the_members_are_the_same() {
+    let Some((ours, official, _)) = both() else { return };
+    for name in shared_names(&ours, &official) {
+        let mut expected: Vec<String> = Vec::new();
+        members(&official, &official[&name], &mut expected);
+        let mut found: Vec<String> = Vec::new();
+        members(&ours, &ours[&name], &mut found);
+        for names in [&mut expected, &mut found] {
+            names.sort();
+            names.dedup();
+        }
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+fn members(definitions: &Map<String, Value>, schema: &Value, found: &mut Vec<String>) {
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        let name = part["$ref"].as_str().and_then(|target| target.rsplit('/').next()).unwrap();
+        members(definitions, &definitions[name], found);
+    }
+    found.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+}
+
+#[test]
+fn the_official_fixtures_get_the_same_verdict() {
+    let Some((ours, official, folder)) = both() else { return };
+    let mut count = [0, 0];
+    let mut disagreements = Vec::new();
+    for entry in folder.join("fixtures-draft-2026-08").read_dir().unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pair = Pair::of(&name, &ours, &official);
+        for kind in ["valid", "invalid"] {
+            for file in entry.path().join(kind).read_dir().into_iter().flatten() {
+                let path = file.unwrap().path();
+                if path.to_string_lossy().ends_with(".expect.json") {
+                    continue;
+                }
+                let document: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+                match pair.verdict(&document) {
+                    Ok(valid) => count[usize::from(valid)] += 1,
+                    Err(why) => disagreements.push(format!("{name}/{kind}/{}: {why}", path.display())),
+                }
+            }
+        }
+    }
+    assert!(disagreements.is_empty(), "{}", disagreements.join("\n"));
+    assert!(count[0] >= 50 && count[1] >= 100, "{count:?}");
+    println!("fixtures: {} accepted and {} refused by both", count[1], count[0]);
+}
+
+#[test]
+fn generated_documents_get_the_same_verdict() {
+    let Some((ours, official, _)) = both() else { return };
+    let names = shared_names(&ours, &official);
+    let pairs: BTreeMap<&String, Pair> = names.iter().map(|name| (name, Pair::of(name, &ours, &official))).collect();
+    let full = std::env::var_os("COPILOTKIT_TEST_FULL").is_some();
+    let documents = if full { 10 * DOCUMENTS } else { DOCUMENTS };
+    let mut random = Random::new(2026);
+    let mut count = [0, 0];
+    let mut disagreements = Vec::new();
+    for index in 0..documents {
+        // Unions hold all the rest: every other document is one of theirs.
+        let name = match index % 6 {
+            0 | 1 => "Event",
+            2 => "RunAgentInput",
+            _ => names[(index / 6 * 3 + index % 6) % names.len()].as_str(),
+        };
+        let pair = &pairs[&name.to_owned()];
+        let mut made = document(&official, &official[name], &mut random, 0);
+        assert!(pair.official.is_valid(&made), "{name} makes what its schema refuses: {made}");
+        for _ in 0..index % 4 {
+            mutate(&mut made, &mut random);
+        }
+        match pair.verdict(&made) {
+            Ok(valid) => count[usize::from(valid)] += 1,
+            Err(why) => disagreements.push(format!("{name}: {why}")),
+        }
+    }
+    assert!(disagreements.is_empty(), "{} disagree:\n{}", disagreements.len(), disagreements[..disagreements.len().min(8)].join("\n"));
+    let least = documents / 4;
+    assert!(count.iter().all(|count| *count > least), "one-sided documents: {count:?}");
+    println!("{} documents of {} definitions: {} accepted and {} refused by both", documents, names.len(), count[1], count[0]);
+}

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 /// Tries after the first, unless the request says otherwise.
 pub const RETRIES: u32 = 2;
 /// The most tries after the first, whatever the request says.
-pub const RETRIES_MAX: u32 = 10;
+const RETRIES_MAX: u32 = 10;
 /// The largest event of a stream.
 const EVENT_MAX: usize = 16 * 1024 * 1024;
 /// The largest body that is not a stream. A whole answer fits; an error is far smaller.

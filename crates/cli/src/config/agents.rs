@@ -3,7 +3,7 @@
 use super::sources::Merged;
 use super::{ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
-use copilotkit_adapters::openai_chat::{RETRIES, RETRIES_MAX};
+use copilotkit_adapters::openai_chat::RETRIES;
 use copilotkit_adapters::{ConfigError as ModelConfigError, Options, model_from_spec};
 use copilotkit_runtime::Model;
 use secrecy::SecretString;
@@ -16,7 +16,8 @@ use toml::Value;
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "type"))]
 pub enum AgentConfig {
-    /// `type = "built-in"`: a model with tools. Boxed, since it has many members.
+    // Boxed, since it has many members.
+    /// `type = "built-in"`: a model with tools.
     #[cfg_attr(feature = "schema", schemars(rename = "built-in"))]
     BuiltIn(Box<BuiltInConfig>),
     /// `type = "ag-ui"`: a remote AG-UI agent.
@@ -71,13 +72,13 @@ pub struct BuiltInConfig {
     pub description: String,
     /// `provider/model`, `demo`, or a list that is tried in order.
     pub model: ModelNames,
-    /// Where the provider is.
+    /// Where the provider is; absent is its own address, or its variable, like `OPENAI_BASE_URL`.
     pub base_url: Option<String>,
     /// The dialect to speak: `chat`.
     pub api: Option<String>,
-    /// The environment variable that holds the key.
+    /// The environment variable that holds the key; absent is the provider's own, like `OPENAI_API_KEY`.
     pub api_key_env: Option<String>,
-    /// The key itself.
+    /// The key itself. Better leave it out of the file: see `api_key_env` and `${NAME}`.
     pub api_key: Option<String>,
     /// Instructions for the model.
     #[serde(default)]
@@ -85,7 +86,7 @@ pub struct BuiltInConfig {
     /// The most calls of the model in one run.
     #[cfg_attr(feature = "schema", schemars(range(min = 1), extend("default" = copilotkit_runtime::limits::MODEL_STEPS)))]
     pub max_steps: Option<u32>,
-    /// What `forwardedProps` of a request may override.
+    /// What `forwardedProps` of a request may override, by its name here: `model`, `temperature`, `tool_choice` …
     #[serde(default)]
     pub overridable: Vec<String>,
     /// Whether system messages of the page reach the model.
@@ -113,8 +114,8 @@ pub struct BuiltInConfig {
     pub stop: Vec<String>,
     /// Seed of the sampler.
     pub seed: Option<i64>,
-    /// How often a call of the model is tried again before its first event.
-    #[cfg_attr(feature = "schema", schemars(range(max = RETRIES_MAX), extend("default" = RETRIES)))]
+    /// How often a call of the model is tried again before its first event, at most 10 times.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = RETRIES)))]
     pub max_retries: Option<u32>,
     /// Members that are added to the provider's request as they are.
     #[serde(default)]
