@@ -191,7 +191,7 @@ export type DocumentPart = {
 };
 
 /** An AG-UI event, told apart by `type`. */
-export type Event = 
+export type Event =
   | RunStartedEvent
   | RunFinishedEvent
   | RunErrorEvent
@@ -224,7 +224,7 @@ export type Event =
   | SubagentFinishedEvent
   | SubagentErrorEvent;
 
-export type EventType = 
+export type EventType =
   | "RUN_STARTED"
   | "RUN_FINISHED"
   | "RUN_ERROR"
@@ -363,7 +363,7 @@ export type JsonPatchOperation = AddOperation | RemoveOperation | ReplaceOperati
 export type JsonPointer = string;
 
 /** One message of a thread, told apart by `role`. */
-export type Message = 
+export type Message =
   | DeveloperMessage
   | SystemMessage
   | AssistantMessage

@@ -21,15 +21,15 @@ export type Envelope = {
   /** The body that REST would have; `null` is told apart from absence. */
   body?: unknown;
   /** The ids that REST has in its path. */
-  params?: EnvelopeParams | null;
+  params?: EnvelopeParams;
 };
 
 /** The ids that REST has in its path. */
 export type EnvelopeParams = {
   /** The agent. */
-  agentId?: string | null;
+  agentId?: string;
   /** The thread. */
-  threadId?: string | null;
+  threadId?: string;
 };
 
 /** The body of an answer that refuses a request. */
@@ -80,28 +80,28 @@ export type SingleRoute = {
 };
 
 /** The answer to a request to stop a run. */
-export type StopAnswer = 
+export type StopAnswer =
   | {
-  /** Always true. */
-  stopped: boolean;
-  /** What the reference runtime shows here; it is not an event of any stream. */
-  interrupt: StopInterrupt;
-}
+    /** Always true. */
+    stopped: true;
+    /** What the reference runtime shows here; it is not an event of any stream. */
+    interrupt: StopInterrupt;
+  }
   | {
-  /** Always false. */
-  stopped: boolean;
-  /** Why. */
-  message: string;
-};
+    /** Always false. */
+    stopped: false;
+    /** Why. */
+    message: string;
+  };
 
 /** What the reference runtime shows of a stop. */
 export type StopInterrupt = {
   /** `RUN_ERROR` */
-  type: string;
+  type: "RUN_ERROR";
   /** For people. */
   message: string;
   /** `STOPPED` */
-  code: string;
+  code: "STOPPED";
 };
 
 /** The body of a request to stop a run; it may be empty. */

@@ -127,7 +127,7 @@ pub struct Envelope {
     #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub method: Option<serde_json::Value>,
     /// The ids that REST has in its path.
-    #[cfg_attr(feature = "schemars", schemars(with = "Option<EnvelopeParams>"))]
+    #[cfg_attr(feature = "schemars", schemars(with = "EnvelopeParams", default))]
     pub params: Option<serde_json::Value>,
     /// The body that REST would have; `null` is told apart from absence.
     #[serde(default, deserialize_with = "present")]
@@ -145,8 +145,10 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
 #[expect(dead_code, reason = "it is there for its schema")]
 struct EnvelopeParams {
     /// The agent.
+    #[schemars(with = "String", default)]
     agent_id: Option<String>,
     /// The thread.
+    #[schemars(with = "String", default)]
     thread_id: Option<String>,
 }
 
@@ -177,7 +179,7 @@ pub struct ErrorBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StopRequest {
     /// Stop this run only; absent is whichever run is active.
-    #[cfg_attr(feature = "schemars", schemars(with = "String"), serde(default))]
+    #[cfg_attr(feature = "schemars", schemars(with = "String", default))]
     pub run_id: Option<String>,
 }
 
@@ -189,6 +191,7 @@ pub enum StopAnswer {
     /// The run was asked to stop.
     Stopped {
         /// Always true.
+        #[cfg_attr(feature = "schemars", schemars(extend("const" = true)))]
         stopped: bool,
         /// What the reference runtime shows here; it is not an event of any stream.
         interrupt: StopInterrupt,
@@ -196,6 +199,7 @@ pub enum StopAnswer {
     /// There was nothing to stop.
     Idle {
         /// Always false.
+        #[cfg_attr(feature = "schemars", schemars(extend("const" = false)))]
         stopped: bool,
         /// Why.
         message: String,
@@ -208,10 +212,12 @@ pub enum StopAnswer {
 pub struct StopInterrupt {
     /// `RUN_ERROR`
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schemars", schemars(extend("const" = "RUN_ERROR")))]
     pub kind: &'static str,
     /// For people.
     pub message: &'static str,
     /// `STOPPED`
+    #[cfg_attr(feature = "schemars", schemars(extend("const" = "STOPPED")))]
     pub code: &'static str,
 }
 

@@ -57,8 +57,12 @@ impl Bench {
     fn new(lifecycle: LifecycleOptions, readiness: Readiness) -> (Self, Surface) {
         let agents = [Registered::new("quick", Quiet { ends: true }), Registered::new("slow", Quiet { ends: false })];
         let lifecycle = Lifecycle::new(Arc::new(AgentRegistry::new(agents)), lifecycle);
-        let options =
-            SurfaceOptions { body_max: 2_000, body_timeout: Duration::from_millis(50), ..SurfaceOptions::default() };
+        let options = SurfaceOptions {
+            body_max: 2_000,
+            body_timeout: Duration::from_millis(50),
+            keep_alive: Duration::from_millis(20),
+            ..SurfaceOptions::default()
+        };
         let surface = Surface::new(lifecycle, options);
         let app = with_probes(surface.clone(), readiness);
         (Self { document: openapi::document().unwrap(), app, seen: BTreeSet::new() }, surface)
@@ -96,7 +100,11 @@ impl Bench {
             // Of a stream that does not end, the first piece.
             let mut pieces = response.into_body().into_data_stream().take(if ends { usize::MAX } else { 1 });
             while let Some(piece) = pieces.next().await {
-                for frame in std::str::from_utf8(&piece.unwrap()).unwrap().split_terminator("\n\n") {
+                for frame in std::str::from_utf8(&piece.unwrap())
+                    .unwrap()
+                    .split_terminator("\n\n")
+                    .filter(|frame| !frame.starts_with(':'))
+                {
                     let event = serde_json::from_str(frame.strip_prefix("data: ").unwrap()).unwrap();
                     self.hold(schema, &event, path);
                 }
@@ -126,7 +134,8 @@ fn long() -> Body {
 #[tokio::test]
 async fn the_answers_are_those_that_are_described() {
     let readiness = Readiness::default();
-    let (mut bench, surface) = Bench::new(LifecycleOptions { runs: 2, ..LifecycleOptions::default() }, readiness.clone());
+    let (mut bench, surface) =
+        Bench::new(LifecycleOptions { runs: 2, ..LifecycleOptions::default() }, readiness.clone());
     for (path, name) in [("/health", "/health"), ("/ready", "/ready"), ("/info", "/info")] {
         bench.ask(name, Asked("GET", path, None, Body::empty()), 200).await;
     }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 /// Written by hand, but for what stands between the marks.
 pub(crate) const PAGE: &str = "docs/configuration.md";
 
-const BEGIN: &str = "<!-- Generated from config.schema.json by `cargo xtask schema`. Changes up to the end mark are lost. -->";
+const BEGIN: &str =
+    "<!-- Generated from config.schema.json by `cargo xtask schema`. Changes up to the end mark are lost. -->";
 const END: &str = "<!-- End of what is generated. -->";
 
 /// The schema of the file.
@@ -60,8 +61,9 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
 fn sections(schema: &Value) -> anyhow::Result<Vec<(&str, &Map<String, Value>)>> {
     let root = schema["properties"].as_object().context("the schema has no properties")?;
     let sections = root.iter().filter(|(name, _)| *name != "agents");
-    let mut sections: Vec<_> =
-        sections.map(|(name, section)| Ok((name.as_str(), fields(resolve(schema, section))?))).collect::<anyhow::Result<_>>()?;
+    let mut sections: Vec<_> = sections
+        .map(|(name, section)| Ok((name.as_str(), fields(resolve(schema, section))?)))
+        .collect::<anyhow::Result<_>>()?;
     sections.sort_by_key(|(name, _)| (*name != "server", *name));
     Ok(sections)
 }

@@ -31,7 +31,22 @@ pub(crate) fn runtime_api(path: &str) -> Definitions {
     read.subschema_for::<StopRequest>();
     let mut definitions = written.take_definitions(true);
     definitions.extend(read.take_definitions(true));
+    definitions.values_mut().for_each(drop_null_defaults);
     definitions
+}
+
+/// A member that may be absent and is never null has no default that could be written.
+fn drop_null_defaults(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.get("default").is_some_and(Value::is_null) {
+                members.remove("default");
+            }
+            members.values_mut().for_each(drop_null_defaults);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_null_defaults),
+        _ => {}
+    }
 }
 
 /// A document about `name`, with the definitions that it needs.
@@ -57,7 +72,8 @@ pub(crate) fn document(definitions: &Definitions, name: &str, title: &str) -> an
 pub(crate) fn references(schema: &Value, found: &mut Vec<String>) {
     match schema {
         Value::Object(members) => {
-            if let Some(name) = members.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next()) {
+            if let Some(name) = members.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next())
+            {
                 found.push(name.to_owned());
             }
             members.values().for_each(|value| references(value, found));
@@ -82,4 +98,3 @@ fn collect(definitions: &Definitions, name: &str, needed: &mut Definitions) {
 fn settings(path: &str) -> SchemaSettings {
     SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = path.to_owned().into())
 }
-

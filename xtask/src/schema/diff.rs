@@ -9,7 +9,8 @@ pub(crate) fn short(old: &str, new: &str) -> String {
     let start = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     let (old_rest, new_rest) = (old.get(start..).unwrap_or_default(), new.get(start..).unwrap_or_default());
     let end = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(old, new)| old == new).count();
-    let middle = |lines: &[&str]| lines.iter().take(lines.len() - end).map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let middle =
+        |lines: &[&str]| lines.iter().take(lines.len() - end).map(|line| (*line).to_owned()).collect::<Vec<_>>();
     let mut out = format!("  line {}:\n", start + 1);
     for (sign, lines) in [('-', middle(old_rest)), ('+', middle(new_rest))] {
         for line in lines.iter().take(MOST) {

@@ -6,8 +6,28 @@ use serde_json::{Map, Value};
 
 /// Keywords that come first, in this order; others follow by name.
 const FIRST: &[&str] = &[
-    "$schema", "$id", "openapi", "info", "servers", "title", "summary", "description", "operationId", "tags", "name",
-    "in", "$ref", "type", "const", "enum", "default", "required", "parameters", "requestBody", "responses", "properties",
+    "$schema",
+    "$id",
+    "openapi",
+    "info",
+    "servers",
+    "title",
+    "summary",
+    "description",
+    "operationId",
+    "tags",
+    "name",
+    "in",
+    "$ref",
+    "type",
+    "const",
+    "enum",
+    "default",
+    "required",
+    "parameters",
+    "requestBody",
+    "responses",
+    "properties",
     "paths",
 ];
 /// Keywords that come last.

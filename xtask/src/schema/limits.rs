@@ -137,7 +137,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_an_error() {
-        for source in ["pub const A: u64 = 5;", "/// Why.\npub const A: u64 = B;", "/// Why.\npub const A: u64 =\n    5;"] {
+        for source in
+            ["pub const A: u64 = 5;", "/// Why.\npub const A: u64 = B;", "/// Why.\npub const A: u64 =\n    5;"]
+        {
             assert!(parse(source).is_err(), "{source}");
         }
     }

@@ -196,11 +196,8 @@ fn envelope() -> Value {
         json!({ "type": "object", "title": method.name, "required": required, "properties": properties })
     });
     let schema = json!({ "allOf": [reference("Envelope")], "oneOf": methods.collect::<Vec<_>>() });
-    let mut answers = vec![Answer(
-        400,
-        ERROR,
-        "Not an envelope (`invalid_request`), or its body is not what the method takes.",
-    )];
+    let mut answers =
+        vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
     answers.extend([NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_RUN]);
     let mut responses = responses(&answers);

@@ -57,7 +57,9 @@ impl Pair {
     fn verdict(&self, document: &Value) -> Result<bool, String> {
         let (ours, official) = (self.ours.is_valid(document), self.official.is_valid(document));
         let errors: Vec<_> = self.ours.iter_errors(document).map(|error| error.to_string()).collect();
-        (ours == official).then_some(ours).ok_or_else(|| format!("ours {ours}, official {official}: {document} {errors:?}"))
+        (ours == official)
+            .then_some(ours)
+            .ok_or_else(|| format!("ours {ours}, official {official}: {document} {errors:?}"))
     }
 }
 
@@ -73,6 +75,16 @@ fn every_definition_is_there_under_its_name() {
     assert_eq!(missing, left_out);
     let ours_alone: Vec<_> = ours.keys().filter(|name| !official.contains_key(*name)).collect();
     assert!(ours_alone.is_empty(), "{ours_alone:?}");
+}
+
+#[test]
+fn every_type_has_its_pair_in_typescript() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("fixtures/typescript/src/ag-ui.ts");
+    let pairs = std::fs::read_to_string(path).unwrap();
+    for name in definitions::ag_ui("/$defs").keys() {
+        let is_paired = pairs.contains(&format!("Ours.{name},")) && pairs.contains(&format!("IsAny<Ours.{name}>"));
+        assert!(is_paired, "add {name} to fixtures/typescript/src/ag-ui.ts");
+    }
 }
 
 #[test]
@@ -155,8 +167,19 @@ fn generated_documents_get_the_same_verdict() {
             Err(why) => disagreements.push(format!("{name}: {why}")),
         }
     }
-    assert!(disagreements.is_empty(), "{} disagree:\n{}", disagreements.len(), disagreements[..disagreements.len().min(8)].join("\n"));
+    assert!(
+        disagreements.is_empty(),
+        "{} disagree:\n{}",
+        disagreements.len(),
+        disagreements[..disagreements.len().min(8)].join("\n")
+    );
     let least = documents / 4;
     assert!(count.iter().all(|count| *count > least), "one-sided documents: {count:?}");
-    println!("{} documents of {} definitions: {} accepted and {} refused by both", documents, names.len(), count[1], count[0]);
+    println!(
+        "{} documents of {} definitions: {} accepted and {} refused by both",
+        documents,
+        names.len(),
+        count[1],
+        count[0]
+    );
 }

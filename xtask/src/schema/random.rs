@@ -121,7 +121,8 @@ pub(crate) fn mutate(document: &mut Value, random: &mut Random) {
                 0 if !names.is_empty() => drop(members.remove(random.pick(&names).as_str())),
                 1 if !names.is_empty() => drop(members.insert(random.pick(&names).clone(), Value::Null)),
                 2 => {
-                    let known = ["id", "metadata", "subagentRunId", "timestamp", "rawEvent", "name", "x-unknown", "role"];
+                    let known =
+                        ["id", "metadata", "subagentRunId", "timestamp", "rawEvent", "name", "x-unknown", "role"];
                     members.insert((*random.pick(&known)).to_owned(), random.pick(&any()).clone());
                 }
                 _ => drop(members.insert("unknown".to_owned(), random.pick(&any()).clone())),
@@ -133,14 +134,22 @@ pub(crate) fn mutate(document: &mut Value, random: &mut Random) {
             _ => drop(items.pop()),
         },
         Value::Number(number) if random.chance(60) => {
-            let beside = [json!(-1), json!(1.5), json!(9_007_199_254_740_992_i64), json!(-9_007_199_254_740_992_i64), json!("1"), json!(1.0)];
+            let beside = [
+                json!(-1),
+                json!(1.5),
+                json!(9_007_199_254_740_992_i64),
+                json!(-9_007_199_254_740_992_i64),
+                json!("1"),
+                json!(1.0),
+            ];
             match random.pick(&beside) {
                 Value::Number(other) => *number = Number::clone(other),
                 other => *value = other.clone(),
             }
         }
         Value::String(text) if random.chance(60) => {
-            let words = ["", "assistant", "tool", "RAW", "add", "a", "~", "/~2", "success", "data", "text", "unheard of"];
+            let words =
+                ["", "assistant", "tool", "RAW", "add", "a", "~", "/~2", "success", "data", "text", "unheard of"];
             *text = (*random.pick(&words)).to_owned();
         }
         value => *value = random.pick(&any()).clone(),

@@ -20,8 +20,9 @@ pub(crate) fn module(
     for (name, schema) in definitions.iter().filter(|(name, _)| !others.contains_key(*name)) {
         names.extend(referred(schema).into_iter().filter(|name| others.contains_key(name)));
         let text = of(schema, 0).with_context(|| format!("the definition {name}"))?;
+        let space = if text.starts_with('\n') { "" } else { " " };
         // A type rather than an interface: a type goes where an open object is wanted.
-        body.push_str(&format!("\n{}export type {name} = {text};\n", comment(schema, "")));
+        body.push_str(&format!("\n{}export type {name} ={space}{text};\n", comment(schema, "")));
     }
     let mut out = HEAD.to_owned();
     if !names.is_empty() {
@@ -59,7 +60,8 @@ fn of(schema: &Value, depth: usize) -> anyhow::Result<String> {
     }
     for keyword in ["oneOf", "anyOf"] {
         if let Some(variants) = members.get(keyword).and_then(Value::as_array) {
-            return Ok(union(variants.iter().map(|variant| of(variant, depth)).collect::<Result<_, _>>()?));
+            // One deeper than the bar before them.
+            return Ok(union(variants.iter().map(|variant| of(variant, depth + 1)).collect::<Result<_, _>>()?));
         }
     }
     match members.get("type") {
@@ -133,7 +135,10 @@ mod tests {
     #[test]
     fn schemas_become_types() {
         let cases = [
-            (json!({ "type": "array", "items": { "oneOf": [{ "$ref": "#/$defs/A" }, { "type": "string" }] } }), "(A | string)[]"),
+            (
+                json!({ "type": "array", "items": { "oneOf": [{ "$ref": "#/$defs/A" }, { "type": "string" }] } }),
+                "(A | string)[]",
+            ),
             (json!({ "not": { "type": "null" }, "description": "d" }), "unknown"),
             (json!({ "enum": ["a", "b"] }), "\"a\" | \"b\""),
             (json!({ "type": ["integer", "null"] }), "number | null"),
