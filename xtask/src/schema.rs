@@ -1,7 +1,8 @@
 //! `cargo xtask schema`: everything that is written from the Rust types, so that it cannot say anything else than they
 //! do. `--check` compares it with what is committed.
 
-#[cfg(all(test, feature = "schema"))]
+#[cfg(test)]
+#[cfg(feature = "schema")]
 mod answers;
 #[cfg(feature = "schema")]
 mod configuration;
@@ -13,13 +14,15 @@ mod diff;
 mod generate;
 #[cfg(any(test, feature = "schema"))]
 mod json;
-#[cfg(any(test, feature = "schema"))]
+#[cfg(feature = "schema")]
 mod limits;
 #[cfg(feature = "schema")]
 mod openapi;
-#[cfg(all(test, feature = "schema"))]
+#[cfg(test)]
+#[cfg(feature = "schema")]
 mod parity;
-#[cfg(all(test, feature = "schema"))]
+#[cfg(test)]
+#[cfg(feature = "schema")]
 mod random;
 #[cfg(any(test, feature = "schema"))]
 mod typescript;

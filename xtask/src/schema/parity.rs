@@ -1,9 +1,10 @@
 //! Our definitions beside those of the official schema: the same documents must be accepted by both.
 
-use super::definitions;
-use super::random::{Random, document, mutate};
+use super::definitions::{self, Definitions};
+use super::random::{DEPTH, Random, any, document, mutate};
+use copilotkit_protocol::{Event, Wire as _, from_str};
 use jsonschema::Validator;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ fn golden() -> Option<PathBuf> {
 }
 
 /// The definitions of both, or none where the official schema is not at hand.
-fn both() -> Option<(Map<String, Value>, Map<String, Value>, PathBuf)> {
+fn both() -> Option<(Definitions, Definitions, PathBuf)> {
     let Some(folder) = golden() else {
         println!("skipped: shared/golden/agui not found beside the project");
         return None;
@@ -41,8 +42,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn of(name: &str, ours: &Map<String, Value>, official: &Map<String, Value>) -> Self {
-        let validator = |definitions: &Map<String, Value>| {
+    fn of(name: &str, ours: &Definitions, official: &Definitions) -> Self {
+        let validator = |definitions: &Definitions| {
             let schema = json!({
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 "$ref": format!("#/$defs/{name}"),
@@ -63,7 +64,7 @@ impl Pair {
     }
 }
 
-fn shared_names(ours: &Map<String, Value>, official: &Map<String, Value>) -> Vec<String> {
+fn shared_names(ours: &Definitions, official: &Definitions) -> Vec<String> {
     official.keys().filter(|name| ours.contains_key(*name)).cloned().collect()
 }
 
@@ -103,7 +104,7 @@ fn the_members_are_the_same() {
     }
 }
 
-fn members(definitions: &Map<String, Value>, schema: &Value, found: &mut Vec<String>) {
+fn members(definitions: &Definitions, schema: &Value, found: &mut Vec<String>) {
     for part in schema["allOf"].as_array().into_iter().flatten() {
         let name = part["$ref"].as_str().and_then(|target| target.rsplit('/').next()).unwrap();
         members(definitions, &definitions[name], found);
@@ -139,16 +140,56 @@ fn the_official_fixtures_get_the_same_verdict() {
     println!("fixtures: {} accepted and {} refused by both", count[1], count[0]);
 }
 
-#[test]
-fn generated_documents_get_the_same_verdict() {
-    let Some((ours, official, _)) = both() else { return };
-    let names = shared_names(&ours, &official);
-    let pairs: BTreeMap<&String, Pair> = names.iter().map(|name| (name, Pair::of(name, &ours, &official))).collect();
-    let full = std::env::var_os("COPILOTKIT_TEST_FULL").is_some();
-    let documents = if full { 10 * DOCUMENTS } else { DOCUMENTS };
-    let mut random = Random::new(2026);
-    let mut count = [0, 0];
-    let mut disagreements = Vec::new();
+/// What is said about documents made by chance.
+#[derive(Default)]
+struct Tally {
+    refused: usize,
+    accepted: usize,
+    disagreements: Vec<String>,
+}
+
+impl Tally {
+    fn take(&mut self, name: &str, pair: &Pair, document: &Value) {
+        match pair.verdict(document) {
+            Ok(true) => self.accepted += 1,
+            Ok(false) => self.refused += 1,
+            Err(why) => self.disagreements.push(format!("{name}: {why}")),
+        }
+    }
+}
+
+/// Every member of every definition: left out, and with a value of each type.
+fn sweep(ours: &Definitions, official: &Definitions) -> Tally {
+    let (mut random, mut tally) = (Random::new(1), Tally::default());
+    for name in shared_names(ours, official) {
+        let pair = Pair::of(&name, ours, official);
+        for value in any() {
+            tally.take(&name, &pair, &value);
+        }
+        let mut keys = Vec::new();
+        members(official, &official[&name], &mut keys);
+        keys.push("unheard-of".to_owned());
+        for key in keys {
+            let Value::Object(mut made) = document(official, &official[&name], &mut random, DEPTH + 1) else {
+                continue;
+            };
+            tally.take(&name, &pair, &made.clone().into());
+            made.remove(&key);
+            tally.take(&name, &pair, &made.clone().into());
+            for value in any().into_iter().chain([json!(-1), json!(1_u64 << 53), json!("~"), json!([{}])]) {
+                made.insert(key.clone(), value);
+                tally.take(&name, &pair, &made.clone().into());
+            }
+        }
+    }
+    tally
+}
+
+fn compare(ours: &Definitions, official: &Definitions, documents: usize) -> Tally {
+    let names = shared_names(ours, official);
+    let pairs: BTreeMap<&str, Pair> =
+        names.iter().map(|name| (name.as_str(), Pair::of(name, ours, official))).collect();
+    let (mut random, mut tally) = (Random::new(2026), Tally::default());
     for index in 0..documents {
         // Unions hold all the rest: every other document is one of theirs.
         let name = match index % 6 {
@@ -156,30 +197,89 @@ fn generated_documents_get_the_same_verdict() {
             2 => "RunAgentInput",
             _ => names[(index / 6 * 3 + index % 6) % names.len()].as_str(),
         };
-        let pair = &pairs[&name.to_owned()];
-        let mut made = document(&official, &official[name], &mut random, 0);
+        let pair = &pairs[name];
+        let mut made = document(official, &official[name], &mut random, 0);
         assert!(pair.official.is_valid(&made), "{name} makes what its schema refuses: {made}");
         for _ in 0..index % 4 {
             mutate(&mut made, &mut random);
         }
-        match pair.verdict(&made) {
-            Ok(valid) => count[usize::from(valid)] += 1,
-            Err(why) => disagreements.push(format!("{name}: {why}")),
-        }
+        tally.take(name, pair, &made);
     }
-    assert!(
-        disagreements.is_empty(),
-        "{} disagree:\n{}",
-        disagreements.len(),
-        disagreements[..disagreements.len().min(8)].join("\n")
-    );
-    let least = documents / 4;
-    assert!(count.iter().all(|count| *count > least), "one-sided documents: {count:?}");
-    println!(
-        "{} documents of {} definitions: {} accepted and {} refused by both",
-        documents,
-        names.len(),
-        count[1],
-        count[0]
-    );
+    tally
+}
+
+#[test]
+fn every_member_of_every_definition_gets_the_same_verdict() {
+    let Some((ours, official, _)) = both() else { return };
+    let Tally { refused, accepted, disagreements } = sweep(&ours, &official);
+    let shown: Vec<_> = disagreements.iter().take(8).cloned().collect();
+    assert!(disagreements.is_empty(), "{} disagree:\n{}", disagreements.len(), shown.join("\n"));
+    println!("swept: {accepted} documents accepted and {refused} refused by both");
+}
+
+#[test]
+fn generated_documents_get_the_same_verdict() {
+    let Some((ours, official, _)) = both() else { return };
+    let full = std::env::var_os("COPILOTKIT_TEST_FULL").is_some();
+    let documents = if full { 10 * DOCUMENTS } else { DOCUMENTS };
+    let Tally { refused, accepted, disagreements } = compare(&ours, &official, documents);
+    let shown: Vec<_> = disagreements.iter().take(8).cloned().collect();
+    assert!(disagreements.is_empty(), "{} disagree:\n{}", disagreements.len(), shown.join("\n"));
+    assert!(refused > documents / 4 && accepted > documents / 4, "one-sided: {accepted} accepted, {refused} refused");
+    println!("{documents} documents: {accepted} accepted and {refused} refused by both");
+}
+
+/// The comparison is worth something only if it finds what is wrong.
+#[test]
+fn a_defect_of_a_schema_is_noticed() {
+    let Some((ours, official, _)) = both() else { return };
+    let defects: &[(&str, &str, Option<Value>)] = &[
+        ("RunFinishedInterruptOutcome", "/properties/interrupts/minItems", None),
+        ("Tool", "/unevaluatedProperties", None),
+        ("ToolCallStartEvent", "/required", Some(json!(["type", "toolCallName"]))),
+        ("CustomEvent", "/properties/value", Some(json!({ "not": { "type": "null" } }))),
+        ("TokenUsage", "/properties/inputTokens/minimum", None),
+        ("AudioPart", "/properties/metadata/not", None),
+        ("Context", "/properties/value/type", Some(json!(["string", "null"]))),
+        ("JsonPointer", "/pattern", None),
+        ("TextMessageRole", "/enum/0", Some(json!("tool"))),
+        ("SubagentFinishedOutcome", "/oneOf/1", Some(json!({ "$ref": "#/$defs/RunFinishedCancelledOutcome" }))),
+    ];
+    for (name, pointer, value) in defects {
+        let mut broken = ours.clone();
+        let schema = broken.get_mut(*name).unwrap();
+        match value {
+            Some(value) => *schema.pointer_mut(pointer).unwrap() = value.clone(),
+            None => {
+                let (parent, key) = pointer.rsplit_once('/').unwrap();
+                assert!(
+                    schema.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).is_some(),
+                    "{pointer}"
+                );
+            }
+        }
+        let found =
+            compare(&broken, &official, DOCUMENTS).disagreements.len() + sweep(&broken, &official).disagreements.len();
+        assert!(found > 0, "nobody noticed {name}{pointer}");
+    }
+}
+
+/// What the schema accepts, the types read and write back as it was.
+#[test]
+fn the_types_read_and_write_what_the_schema_accepts() {
+    let ours = definitions::ag_ui("/$defs");
+    let mut random = Random::new(7);
+    for _ in 0..2_000 {
+        let made = document(&ours, &ours["Event"], &mut random, 0);
+        let mut event: Event = from_str(&made.to_string()).unwrap_or_else(|error| panic!("{error}: {made}"));
+        assert!(!event.tidy(), "{made} holds what the types do not know");
+        let mut expected = made;
+        // Always written, since 0.0.59 requires them.
+        if let Some(input) = expected.get_mut("input").and_then(Value::as_object_mut) {
+            input.entry("tools").or_insert_with(|| json!([]));
+            input.entry("context").or_insert_with(|| json!([]));
+        }
+        let written: Value = serde_json::from_slice(&event.to_json()).unwrap();
+        assert_eq!(written, expected);
+    }
 }

@@ -27,7 +27,7 @@ impl Random {
 }
 
 /// Deeper than this only what is required is made.
-const DEPTH: usize = 5;
+pub(crate) const DEPTH: usize = 5;
 
 /// A document that `schema` accepts; `definitions` are what it refers to.
 pub(crate) fn document(definitions: &Map<String, Value>, schema: &Value, random: &mut Random, depth: usize) -> Value {
@@ -65,7 +65,7 @@ pub(crate) fn document(definitions: &Map<String, Value>, schema: &Value, random:
 }
 
 /// Values of every type; null first.
-fn any() -> [Value; 8] {
+pub(crate) fn any() -> [Value; 8] {
     [
         Value::Null,
         json!(true),
