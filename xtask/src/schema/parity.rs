@@ -258,8 +258,8 @@ fn a_defect_of_a_schema_is_noticed() {
                 );
             }
         }
-        let found =
-            compare(&broken, &official, DOCUMENTS).disagreements.len() + sweep(&broken, &official).disagreements.len();
+        let swept = sweep(&broken, &official).disagreements.len();
+        let found = if swept > 0 { swept } else { compare(&broken, &official, DOCUMENTS).disagreements.len() };
         assert!(found > 0, "nobody noticed {name}{pointer}");
     }
 }
