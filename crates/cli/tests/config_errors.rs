@@ -1,4 +1,5 @@
 //! Wrong configurations: each error names the place, the key, the reason and the remedy.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
 use copilotkit_cli::config::{Config, Sources};
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
 //! The contract of stores, against each of ours, and what is peculiar to the memory store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
 use copilotkit_protocol::{Emitted, RunFinished, TextMessageContent};
 use copilotkit_runtime::store::{
@@ -31,7 +32,7 @@ async fn run(store: &MemoryStore, id: &str, bytes: usize) {
         Frame::new(lease.first_seq, lease.run, Emitted::from(content)),
         Frame::new(lease.first_seq + 1, lease.run, Emitted::from(RunFinished::default())),
     ];
-    store.finish(&lease, Append { frames, message_ids: Vec::new() }).await.unwrap();
+    store.finish(&lease, &Append { frames, message_ids: Vec::new() }).await.unwrap();
 }
 
 fn key(id: &str) -> ThreadKey {

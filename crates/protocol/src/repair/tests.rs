@@ -245,11 +245,11 @@ fn state_is_kept_whole() {
 #[test]
 fn a_state_too_deep_to_read_is_left_alone() {
     let deep = format!("{}1{}", "[".repeat(400), "]".repeat(400));
-    let snapshot = format!(r#"{{"type":"STATE_SNAPSHOT","snapshot":{deep}}}"#);
+    let snapshot = crate::StateSnapshot { snapshot: crate::Json::parse(deep).unwrap(), ..Default::default() };
     let mut repair = Repair::new(options());
     let mut out = Vec::new();
     repair.push(emitted(&start()), &mut out);
-    repair.push(Emitted::from_json(snapshot.into()).unwrap(), &mut out);
+    repair.push(Emitted::from(snapshot), &mut out);
     let delta = json!({"type": "STATE_DELTA", "delta": [{"op": "remove", "path": "/0"}]});
     repair.push(emitted(&delta), &mut out);
     assert_eq!(out[2].to_json(), delta.to_string());
