@@ -82,6 +82,7 @@ pub enum ModeName {
 
 /// What becomes of a run on a thread on which another one is active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum OnBusyName {
     /// It is refused with 409.
@@ -95,6 +96,7 @@ pub enum OnBusyName {
 
 /// What becomes of a run when the page that started it hangs up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum OnDisconnectName {
     /// It goes on, and can be connected to.
