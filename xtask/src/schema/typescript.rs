@@ -17,7 +17,10 @@ pub(crate) fn module(
 ) -> anyhow::Result<String> {
     let mut names = BTreeSet::new();
     let mut body = String::new();
-    for (name, schema) in definitions.iter().filter(|(name, _)| !others.contains_key(*name)) {
+    for (name, schema) in sorted(definitions, Some("$defs"), None) {
+        if others.contains_key(name) {
+            continue;
+        }
         names.extend(referred(schema).into_iter().filter(|name| others.contains_key(name)));
         let text = of(schema, 0).with_context(|| format!("the definition {name}"))?;
         let space = if text.starts_with('\n') { "" } else { " " };
