@@ -159,27 +159,27 @@ impl Tally {
     }
 }
 
-/// Every member of every definition: left out, and with a value of each type.
-fn sweep(ours: &Definitions, official: &Definitions) -> Tally {
+/// Every member of these definitions: left out, and with a value of each type.
+fn sweep(ours: &Definitions, official: &Definitions, names: &[String]) -> Tally {
     let (mut random, mut tally) = (Random::new(1), Tally::default());
-    for name in shared_names(ours, official) {
-        let pair = Pair::of(&name, ours, official);
+    for name in names {
+        let pair = Pair::of(name, ours, official);
         for value in any() {
-            tally.take(&name, &pair, &value);
+            tally.take(name, &pair, &value);
         }
         let mut keys = Vec::new();
-        members(official, &official[&name], &mut keys);
+        members(official, &official[name], &mut keys);
         keys.push("unheard-of".to_owned());
         for key in keys {
-            let Value::Object(mut made) = document(official, &official[&name], &mut random, DEPTH + 1) else {
+            let Value::Object(mut made) = document(official, &official[name], &mut random, DEPTH + 1) else {
                 continue;
             };
-            tally.take(&name, &pair, &made.clone().into());
+            tally.take(name, &pair, &made.clone().into());
             made.remove(&key);
-            tally.take(&name, &pair, &made.clone().into());
+            tally.take(name, &pair, &made.clone().into());
             for value in any().into_iter().chain([json!(-1), json!(1_u64 << 53), json!("~"), json!([{}])]) {
                 made.insert(key.clone(), value);
-                tally.take(&name, &pair, &made.clone().into());
+                tally.take(name, &pair, &made.clone().into());
             }
         }
     }
@@ -212,7 +212,7 @@ fn compare(ours: &Definitions, official: &Definitions, documents: usize) -> Tall
 #[test]
 fn every_member_of_every_definition_gets_the_same_verdict() {
     let Some((ours, official, _)) = both() else { return };
-    let Tally { refused, accepted, disagreements } = sweep(&ours, &official);
+    let Tally { refused, accepted, disagreements } = sweep(&ours, &official, &shared_names(&ours, &official));
     let shown: Vec<_> = disagreements.iter().take(8).cloned().collect();
     assert!(disagreements.is_empty(), "{} disagree:\n{}", disagreements.len(), shown.join("\n"));
     println!("swept: {accepted} documents accepted and {refused} refused by both");
@@ -259,7 +259,7 @@ fn a_defect_of_a_schema_is_noticed() {
                 );
             }
         }
-        let swept = sweep(&broken, &official).disagreements.len();
+        let swept = sweep(&broken, &official, &[(*name).to_owned()]).disagreements.len();
         let found = if swept > 0 { swept } else { compare(&broken, &official, DOCUMENTS).disagreements.len() };
         assert!(found > 0, "nobody noticed {name}{pointer}");
     }
