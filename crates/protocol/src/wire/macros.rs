@@ -91,8 +91,7 @@ macro_rules! wire_struct {
                 let mut members = $crate::wire::schema::Members::new(generator);
                 $( members.tag($tag, $value); )?
                 $(
-                    let is_required = stringify!($kind) == "req";
-                    members.add::<$ty>($key, is_required, &[$($fdoc),*], &[$(($keyword, $bound.into()))?]);
+                    members.add::<$ty>($key, stringify!($kind), &[$($fdoc),*], &[$(($keyword, $bound.into()))?]);
                 )*
                 members.finish(&[$($doc),*])
             }

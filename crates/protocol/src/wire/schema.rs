@@ -28,7 +28,9 @@ impl<'a> Members<'a> {
         self.required.push(key.into());
     }
 
-    pub(crate) fn add<T: JsonSchema>(&mut self, key: &str, required: bool, doc: &[&str], keywords: &[(&str, Value)]) {
+    /// `kind` is the macro's: `req` and `some` must be there, `some` with an element in it.
+    pub(crate) fn add<T: JsonSchema>(&mut self, key: &str, kind: &str, doc: &[&str], keywords: &[(&str, Value)]) {
+        let required = matches!(kind, "req" | "some");
         let schema = self.generator.subschema_for::<T>();
         let mut schema = named(self.generator, key, schema);
         if schema.remove("format").is_some_and(|format| format == "uint64") {
@@ -39,6 +41,9 @@ impl<'a> Members<'a> {
             schema.insert("not".to_owned(), json!({ "type": "null" }));
         }
         describe(&mut schema, doc);
+        if kind == "some" {
+            schema.insert("minItems".to_owned(), 1.into());
+        }
         for (keyword, value) in keywords {
             schema.insert((*keyword).to_owned(), value.clone());
         }
