@@ -192,15 +192,12 @@ impl Applied {
             }
             return;
         }
-        let parent = event.parent_message_id.as_deref();
-        let target = match parent.map(|parent| (parent, self.messages.get(parent))) {
-            Some((parent, Some(Message::Assistant(_)) | None)) => parent,
-            _ => id,
-        };
+        // To the clients an empty parent is none.
+        let parent = event.parent_message_id.as_deref().filter(|parent| !parent.is_empty());
         let function = FunctionCall { name: event.tool_call_name.clone(), ..Default::default() };
         let metadata = event.metadata.clone();
         let call = ToolCall { id: id.clone(), function, metadata, ..Default::default() };
-        self.messages.add_call(target, event.subagent_run_id.as_deref(), call);
+        self.messages.add_call(parent, event.subagent_run_id.as_deref(), call);
     }
 
     fn activity_snapshot(&mut self, event: &ActivitySnapshot) {
@@ -225,13 +222,10 @@ impl Applied {
                 }
                 merge(&mut activity.metadata, &event.metadata);
             }
-            Some(other) => {
-                if replaces {
-                    self.messages.replace(ActivityMessage { metadata: event.metadata.clone(), ..fresh() }.into());
-                } else {
-                    merge(other.metadata_mut(), &event.metadata);
-                }
+            Some(_) if replaces => {
+                self.messages.replace(ActivityMessage { metadata: event.metadata.clone(), ..fresh() }.into());
             }
+            Some(_) => {}
         }
     }
 

@@ -45,10 +45,25 @@ impl Emitted {
         if one_line && let Some(head) = delta_head(&json) {
             return Ok(Self { head, body: Body::Raw(json) });
         }
-        let event: Event = from_slice(&json)?;
-        let clean = one_line && !event.clone().tidy();
+        let event = match from_slice::<Event>(&json) {
+            Ok(event) => event,
+            // A message or operation of a later version must not spoil the rest of its list.
+            Err(error) if !error.syntax => {
+                let known = crate::enforce::known(&json)?.ok_or(error)?;
+                return Self::from_json(known);
+            }
+            Err(error) => return Err(error),
+        };
+        let clean = one_line && !event.clone().tidy() && has_integer_timestamp(&json);
         let head = head_of(&event);
         Ok(Self { head, body: Body::Typed(Box::new(event), clean.then_some(json)) })
+    }
+
+    /// A delta event whose bytes hold nothing but what the specification describes; `None` says nothing.
+    pub(crate) fn plain(json: &Bytes) -> Option<Self> {
+        let one_line = memchr2(b'\n', b'\r', json).is_none();
+        let head = one_line.then(|| delta_head(json)).flatten()?;
+        Some(Self { head, body: Body::Raw(json.clone()) })
     }
 
     /// Reads one event and keeps its bytes even where they hold members that AG-UI does not know, for an agent whose
@@ -163,6 +178,17 @@ fn delta_head(json: &[u8]) -> Option<Head> {
         return None;
     }
     Some(Head { kind, id: Some(id?.into_owned()), subagent: delta.subagent_run_id.map(Cow::into_owned) })
+}
+
+/// False for a timestamp with a fraction: it is read as an integer, and AG-UI 1.0 wants it to be written as one.
+fn has_integer_timestamp(json: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Time {
+        timestamp: Option<f64>,
+    }
+    memchr::memmem::find(json, b"\"timestamp\"").is_none()
+        || serde_json::from_slice::<Time>(json)
+            .is_ok_and(|time| time.timestamp.is_none_or(|number| number.fract() == 0.0))
 }
 
 /// True when a member of the object is `null`; called only when the four letters occur, which may be in a text.

@@ -153,7 +153,9 @@ fn parts(list: &mut Vec<ContentPart>, legacy: bool) -> bool {
             PartSource::File(_) => !legacy,
             PartSource::Data(_) | PartSource::Url(_) => true,
         },
-        ContentPart::Binary(part) => legacy || part.data.is_some() || part.url.is_some(),
+        ContentPart::Binary(part) => {
+            part.upgrade().is_some() || legacy && part.id.as_ref().is_some_and(|id| !id.is_empty())
+        }
         ContentPart::Text(_) => true,
     });
     let mut changed = list.len() != before;

@@ -1,7 +1,7 @@
 //! What a run is started with, and how one ends: input, interrupts, resume, outcomes, usage.
 
 use crate::message::{Context, Message, Tool};
-use crate::wire::{Json, Object, Wire, wire_struct, wire_union};
+use crate::wire::{Json, Object, Shape, Wire, wire_struct, wire_union};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -19,7 +19,7 @@ wire_struct! {
         /// The run that this one continues.
         parent_run_id: String = "parentRunId" opt,
         /// The shared state.
-        state: Json = "state" opt,
+        state: Json = "state" nil,
         /// The whole conversation.
         messages: Vec<Message> = "messages" req,
         /// The tools that the page offers.
@@ -67,6 +67,7 @@ impl Serialize for ResumeStatus {
 }
 
 impl Wire for ResumeStatus {
+    const SHAPE: &'static Shape = &Shape::OneOf(&["resolved", "cancelled"]);
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "resolved" => Ok(Self::Resolved),
@@ -124,7 +125,7 @@ wire_struct! {
     /// The run waits for answers.
     pub struct InterruptOutcome("type" = "interrupt") as ("RunFinishedInterruptOutcome") {
         /// The questions, at least one.
-        interrupts: Vec<Interrupt> = "interrupts" req ("minItems" = 1),
+        interrupts: Vec<Interrupt> = "interrupts" some,
     }
 }
 

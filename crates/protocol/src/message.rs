@@ -1,6 +1,6 @@
 //! Messages, content parts, tool calls, tools and context (AG-UI 1.0, "Messages").
 
-use crate::wire::{Extra, Json, Object, Wire, wire_struct, wire_union};
+use crate::wire::{Extra, Json, Object, Shape, Wire, wire_struct, wire_union};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -290,6 +290,7 @@ impl Serialize for Content {
 }
 
 impl Wire for Content {
+    const SHAPE: &'static Shape = &Shape::TextOrList(ContentPart::SHAPE);
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Json::deserialize(deserializer)?;
         let result = match json.get().as_bytes().first() {
@@ -457,26 +458,30 @@ impl std::ops::Deref for BinaryPart {
 }
 
 impl BinaryPart {
+    /// A part of these members.
+    pub(crate) fn of(mime_type: String, data: Option<String>, url: Option<String>, filename: Option<String>) -> Self {
+        Self(BinaryMembers { mime_type, data, url, filename, ..Default::default() })
+    }
+
     /// The modern part of the same meaning, by the rule of the reference client: the prefix of the media type chooses
     /// image, audio or video, else it is a document; data goes before url; `filename` becomes metadata. A part that has
-    /// only an id has no modern form.
+    /// only an id has no modern form. What is empty counts as absent.
     pub fn upgrade(&self) -> Option<ContentPart> {
-        let source = match (&self.data, &self.url) {
-            (Some(data), _) => PartSource::Data(DataSource {
-                value: data.clone(),
-                mime_type: self.mime_type.clone(),
-                extra: Extra::default(),
-            }),
+        let given = |member: &Option<String>| member.clone().filter(|text| !text.is_empty());
+        let source = match (given(&self.data), given(&self.url)) {
+            (Some(data), _) => {
+                PartSource::Data(DataSource { value: data, mime_type: self.mime_type.clone(), extra: Extra::default() })
+            }
             (None, Some(url)) => PartSource::Url(UrlSource {
-                value: url.clone(),
+                value: url,
                 mime_type: Some(self.mime_type.clone()),
                 extra: Extra::default(),
             }),
             (None, None) => return None,
         };
-        let metadata = self.filename.as_ref().map(|name| Json::from(serde_json::json!({ "filename": name })));
+        let metadata = given(&self.filename).map(|name| Json::from(serde_json::json!({ "filename": name })));
         let extra = Extra::default();
-        Some(match self.mime_type.split('/').next() {
+        Some(match self.mime_type.split_once('/').map(|(prefix, _)| prefix) {
             Some("image") => ContentPart::Image(ImagePart { source, id: None, metadata, extra }),
             Some("audio") => ContentPart::Audio(AudioPart { source, id: None, metadata, extra }),
             Some("video") => ContentPart::Video(VideoPart { source, id: None, metadata, extra }),
@@ -492,6 +497,7 @@ impl Serialize for BinaryPart {
 }
 
 impl Wire for BinaryPart {
+    const SHAPE: &'static Shape = &Shape::Retired;
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = BinaryMembers::read(deserializer)?;
         if members.id.is_none() && members.url.is_none() && members.data.is_none() {

@@ -245,6 +245,9 @@ mod tests {
             json!([{"op":"replace","path":"/a","value":9},{"op":"test","path":"/a","value":8}]),
             json!([{"op":"move","from":"/a","path":"/no/deeper"}]),
             json!([{"op":"copy","from":"/no","path":"/b"}]),
+            json!([{"op":"move","from":"","path":"/x"}]),
+            json!([{"op":"move","from":"/l","path":"/l/0"}]),
+            json!([{"op":"move","from":"/no","path":""}]),
         ] {
             let mut document = json!({"a":1,"l":[]});
             let error = apply(&mut document, &patch(operations.clone()));

@@ -14,11 +14,13 @@ mod json;
 pub(crate) mod macros;
 #[cfg(feature = "schemars")]
 pub(crate) mod schema;
+mod shape;
 
 pub use error::WireError;
 pub(crate) use error::at;
 pub use json::{Json, JsonPatch, Object};
 pub(crate) use macros::{read_text, tag_of, wire_struct, wire_union};
+pub use shape::{Member, Members, Need, Shape};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -34,6 +36,9 @@ pub const MAX_DEPTH: usize = 128;
 
 /// Something that is read from the wire with the path of an error, and tidied before it is written.
 pub trait Wire: Sized {
+    /// What a strict reader accepts.
+    const SHAPE: &'static Shape = &Shape::Any;
+
     /// Reads a value; an error carries the path below this value.
     ///
     /// # Errors
@@ -235,27 +240,46 @@ pub(crate) fn next_seed<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
 }
 
 macro_rules! plain {
-    ($($ty:ty),*) => { $(
+    ($($ty:ty = $shape:ident),*) => { $(
         impl Wire for $ty {
+            const SHAPE: &'static Shape = &Shape::$shape;
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 <$ty as Deserialize>::deserialize(deserializer)
             }
         }
     )* };
 }
-plain!(String, bool);
+plain!(String = Text, bool = Bool);
 
 impl Wire for u64 {
+    const SHAPE: &'static Shape = &Shape::Integer { min: 0 };
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = u64::deserialize(deserializer)?;
-        if number > MAX_SAFE_INTEGER as u64 {
-            return Err(D::Error::custom("the integer is above 2^53 - 1"));
+        struct NumberVisitor;
+        impl Visitor<'_> for NumberVisitor {
+            type Value = u64;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer from 0 to 2^53 - 1")
+            }
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<u64, E> {
+                if number > MAX_SAFE_INTEGER as u64 {
+                    return Err(E::custom("the integer is above 2^53 - 1"));
+                }
+                Ok(number)
+            }
+            // JSON has one kind of number: 1.0 is the integer 1.
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<u64, E> {
+                if number.fract() != 0.0 || !(0.0..=MAX_SAFE_INTEGER as f64).contains(&number) {
+                    return Err(E::invalid_type(serde::de::Unexpected::Float(number), &self));
+                }
+                Ok(number as u64)
+            }
         }
-        Ok(number)
+        deserializer.deserialize_u64(NumberVisitor)
     }
 }
 
 impl<T: Wire> Wire for Box<T> {
+    const SHAPE: &'static Shape = T::SHAPE;
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::read(deserializer).map(Box::new)
     }
@@ -265,6 +289,7 @@ impl<T: Wire> Wire for Box<T> {
 }
 
 impl<T: Wire> Wire for Option<T> {
+    const SHAPE: &'static Shape = T::SHAPE;
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         OptionSeed::new().deserialize(deserializer)
     }
@@ -274,6 +299,7 @@ impl<T: Wire> Wire for Option<T> {
 }
 
 impl<T: Wire> Wire for Vec<T> {
+    const SHAPE: &'static Shape = &Shape::List(T::SHAPE);
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ListVisitor<T>(PhantomData<T>);
         impl<'de, T: Wire> Visitor<'de> for ListVisitor<T> {
@@ -322,6 +348,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 impl Wire for Timestamp {
+    const SHAPE: &'static Shape = &Shape::Integer { min: -MAX_SAFE_INTEGER };
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
     }

@@ -1,6 +1,7 @@
 //! Runs through the lifecycle over the memory store: whatever an agent does, every reader sees one well-formed run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+use copilotkit_fixtures::official_schema;
 use copilotkit_protocol::{
     Event, EventKind, Message, RunAgentInput, RunFinished, RunStarted, TextMessageContent, TextMessageEnd,
     TextMessageStart, UserMessage,
@@ -100,6 +101,9 @@ async fn all(mut subscription: Subscription) -> Vec<Frame> {
             let more = subscription.next().await.expect("the memory store can be read");
             if more.is_empty() {
                 return;
+            }
+            for frame in &more {
+                assert_eq!(official_schema::check_modern(&frame.json), Ok(()));
             }
             frames.extend(more);
         }

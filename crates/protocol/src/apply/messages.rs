@@ -58,13 +58,16 @@ impl Messages {
         }
     }
 
-    /// Adds a call to the assistant message `target`, which is made if there is none.
-    pub(super) fn add_call(&mut self, target: &str, subagent_run_id: Option<&str>, call: ToolCall) {
-        let at = match self.at.get(target) {
-            Some(at) if matches!(self.all.get(*at), Some(Message::Assistant(_))) => *at,
-            // None, or a message of another role, which is still the one that is found under that id.
+    /// Adds a call to the assistant message `parent`. Where there is none, one is made: under that id if nobody has it,
+    /// else under the call's own.
+    pub(super) fn add_call(&mut self, parent: Option<&str>, subagent_run_id: Option<&str>, call: ToolCall) {
+        let found = parent.and_then(|id| self.at.get(id).copied());
+        let at = match found {
+            Some(at) if matches!(self.all.get(at), Some(Message::Assistant(_))) => at,
             _ => {
-                let (id, subagent_run_id) = (target.to_owned(), subagent_run_id.map(str::to_owned));
+                let id = parent.filter(|_| found.is_none()).unwrap_or(&call.id).to_owned();
+                // A message under an id that is taken already is nobody's.
+                let subagent_run_id = subagent_run_id.filter(|_| !self.at.contains_key(&id)).map(str::to_owned);
                 self.push(AssistantMessage { id, subagent_run_id, ..Default::default() }.into());
                 self.all.len() - 1
             }
@@ -110,24 +113,22 @@ impl Messages {
         }
         let has_reasoning = snapshot.messages.iter().any(|message| matches!(message, Message::Reasoning(_)));
         let activities = Activities::of(snapshot);
-        let mut seen: HashSet<String> = HashSet::new();
-        let kept = std::mem::take(&mut self.all).into_iter().filter_map(|message| {
-            let Some(replacement) = new.get(message.id()) else {
-                return match &message {
-                    Message::Activity(activity) => !activities.owns(&activity.activity_type),
-                    Message::Reasoning(_) => !has_reasoning,
-                    _ => false,
-                }
-                .then_some(message);
-            };
-            seen.insert(message.id().to_owned()).then(|| (*replacement).clone())
+        let kept = std::mem::take(&mut self.all).into_iter().filter_map(|message| match new.get(message.id()) {
+            Some(replacement) => Some((*replacement).clone()),
+            None => match &message {
+                Message::Activity(activity) => !activities.owns(&activity.activity_type),
+                Message::Reasoning(_) => !has_reasoning,
+                _ => false,
+            }
+            .then_some(message),
         });
         self.all = kept.collect();
-        for message in &snapshot.messages {
-            if seen.insert(message.id().to_owned()) {
-                self.all.push(new.get(message.id()).map_or_else(|| message.clone(), |last| (*last).clone()));
-            }
-        }
+        // Two messages with one id stay two, as in the clients: the snapshot says so.
+        let known: HashSet<&str> = self.all.iter().map(Message::id).collect();
+        let added: Vec<Message> =
+            snapshot.messages.iter().filter(|message| !known.contains(message.id())).cloned().collect();
+        drop(known);
+        self.all.extend(added);
         self.index();
     }
 

@@ -1,7 +1,7 @@
 //! The union of all events and their names.
 
 use super::types::*;
-use crate::wire::{Json, Wire, WireError, from_slice, read_text, tag_of, to_vec};
+use crate::wire::{Json, Shape, Wire, WireError, from_slice, read_text, tag_of, to_vec};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -69,6 +69,9 @@ macro_rules! events {
         }
 
         impl Wire for Event {
+            const SHAPE: &'static Shape =
+                &Shape::Union { tag: "type", forms: &[$(($wire, <$name as Wire>::SHAPE)),*] };
+
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let json = Json::deserialize(deserializer)?;
                 let kind = tag_of(json.get(), "type").map_err(D::Error::custom)?;

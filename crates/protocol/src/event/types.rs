@@ -3,7 +3,7 @@
 
 use crate::input::{RunAgentInput, RunFinishedOutcome, SubagentFinishedOutcome, TokenUsage};
 use crate::message::{Content, Message};
-use crate::wire::{Json, JsonPatch, Object, Timestamp, Wire, wire_struct};
+use crate::wire::{Json, JsonPatch, Object, Shape, Timestamp, Wire, wire_struct};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -95,6 +95,7 @@ macro_rules! text_enum {
             }
         }
         impl Wire for $name {
+            const SHAPE: &'static Shape = &Shape::OneOf(&[$($value),*]);
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 match String::deserialize(deserializer)?.as_str() {
                     $($value => Ok($variant),)*

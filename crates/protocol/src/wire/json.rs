@@ -1,6 +1,6 @@
 //! JSON that nobody here needs to understand travels as the text that it came as.
 
-use super::{Wire, to_vec};
+use super::{Shape, Wire, to_vec};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -197,6 +197,7 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 impl Wire for Object {
+    const SHAPE: &'static Shape = &Shape::Open;
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
     }
@@ -251,6 +252,7 @@ impl<'de> Deserialize<'de> for JsonPatch {
 }
 
 impl Wire for JsonPatch {
+    const SHAPE: &'static Shape = &super::shape::PATCH;
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
     }

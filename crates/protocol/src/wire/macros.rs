@@ -2,10 +2,12 @@
 
 /// An object: `field: Type = "member" kind`, where kind is
 /// `req` (must be there), `opt` (may be absent; `null` is read as absent), `str` (as `opt`, but `null` is refused) or
-/// `list` (an array that is empty when absent and always written). A tag, if any, is written first and checked.
+/// `list` (an array that is empty when absent and always written), `nil` (as `opt`, where even a strict reader takes
+/// `null` for absent) or `some` (as `req`, and a strict reader wants an element in it). A tag, if any, is written first
+/// and checked.
 ///
 /// For the JSON Schema alone: `as ("Name")` where the specification calls the type otherwise, and a keyword in
-/// parentheses after a kind, such as `("minItems" = 1)`.
+/// parentheses after a kind, such as `("default" = true)`.
 macro_rules! wire_struct {
     (
         $(#[doc = $doc:literal])*
@@ -36,6 +38,16 @@ macro_rules! wire_struct {
         }
 
         impl $crate::wire::Wire for $name {
+            const SHAPE: &'static $crate::wire::Shape = &$crate::wire::Shape::Object(&$crate::wire::Members {
+                tag: $crate::wire::macros::tag!($($tag = $value)?),
+                list: &[$( $crate::wire::Member {
+                    key: $key,
+                    need: $crate::wire::macros::need!($kind),
+                    shape: <$ty as $crate::wire::Wire>::SHAPE,
+                } ),*],
+                open: false,
+            });
+
             fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct ObjectVisitor;
                 impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
@@ -110,15 +122,44 @@ macro_rules! schema_name {
     };
 }
 
+macro_rules! tag {
+    () => {
+        None
+    };
+    ($tag:literal = $value:literal) => {
+        Some(($tag, $value))
+    };
+}
+
+macro_rules! need {
+    (req) => {
+        $crate::wire::Need::Required
+    };
+    (nil) => {
+        $crate::wire::Need::Nullable
+    };
+    (some) => {
+        $crate::wire::Need::Filled
+    };
+    ($kind:ident) => {
+        $crate::wire::Need::Optional
+    };
+}
+
 macro_rules! field_type {
     (req $ty:ty) => { $ty };
+    (some $ty:ty) => { $ty };
     (list $ty:ty) => { $ty };
     (opt $ty:ty) => { Option<$ty> };
     (str $ty:ty) => { Option<$ty> };
+    (nil $ty:ty) => { Option<$ty> };
 }
 
 macro_rules! write_field {
     (req $map:ident, $key:literal, $value:expr) => {
+        $map.serialize_entry($key, &$value)?
+    };
+    (some $map:ident, $key:literal, $value:expr) => {
         $map.serialize_entry($key, &$value)?
     };
     (list $map:ident, $key:literal, $value:expr) => {
@@ -139,6 +180,9 @@ macro_rules! read_field {
     (list $map:ident, $key:literal, $field:ident, $extra:ident) => {
         $crate::wire::macros::read_field!(opt $map, $key, $field, $extra)
     };
+    (nil $map:ident, $key:literal, $field:ident, $extra:ident) => {
+        $crate::wire::macros::read_field!(opt $map, $key, $field, $extra)
+    };
     ($kind:ident $map:ident, $key:literal, $field:ident, $extra:ident) => {
         $field = Some($crate::wire::next_seed(&mut $map, $key, $crate::wire::Seed::new())?)
     };
@@ -150,6 +194,9 @@ macro_rules! finish_field {
             Some(value) => value,
             None => return Err($crate::wire::at($key, serde::de::Error::custom("this member is required"))),
         }
+    };
+    (some $field:ident, $key:literal) => {
+        $crate::wire::macros::finish_field!(req $field, $key)
     };
     (list $field:ident, $key:literal) => {
         $field.unwrap_or_default()
@@ -191,6 +238,11 @@ macro_rules! wire_union {
         }
 
         impl $crate::wire::Wire for $name {
+            const SHAPE: &'static $crate::wire::Shape = &$crate::wire::Shape::Union {
+                tag: $tag,
+                forms: &[$( ($value, <$ty as $crate::wire::Wire>::SHAPE) ),*],
+            };
+
             fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let json = <$crate::wire::Json as serde::Deserialize>::deserialize(deserializer)?;
                 let tag = $crate::wire::macros::tag_of(json.get(), $tag).map_err(serde::de::Error::custom)?;
@@ -284,6 +336,6 @@ pub(crate) fn read_text<T: crate::wire::Wire>(text: &str) -> Result<T, serde_jso
     T::read(&mut serde_json::Deserializer::from_str(text))
 }
 
-pub(crate) use {field_type, finish_field, read_field, unknown, wire_struct, wire_union, write_field};
+pub(crate) use {field_type, finish_field, need, read_field, tag, unknown, wire_struct, wire_union, write_field};
 #[cfg(feature = "schemars")]
 pub(crate) use {schema_name, variant};

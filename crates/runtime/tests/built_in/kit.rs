@@ -182,7 +182,11 @@ pub(crate) async fn collect(mut events: copilotkit_runtime::EventStream) -> (Vec
     let mut out = Vec::new();
     while let Some(item) = events.next().await {
         match item {
-            Ok(event) => out.push(serde_json::from_slice(&event.to_json()).unwrap()),
+            Ok(event) => {
+                let json = event.to_json();
+                assert_eq!(copilotkit_fixtures::official_schema::check_modern(&json), Ok(()));
+                out.push(serde_json::from_slice(&json).unwrap());
+            }
             Err(error) => {
                 assert!(events.next().await.is_none(), "nothing follows an error");
                 return (out, Some(error));
