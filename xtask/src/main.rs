@@ -1,7 +1,8 @@
-//! Project tasks: `cargo xtask test`, `tidy`, `bench`.
+//! Project tasks: `cargo xtask test`, `tidy`, `bench`, `schema`.
 
 mod bench;
 mod process;
+mod schema;
 mod test;
 mod tidy;
 
@@ -25,6 +26,8 @@ enum Task {
     Tidy,
     /// Measures the server against a bare one that writes the same bytes.
     Bench(bench::Options),
+    /// Writes schema/, docs/limits.md and the tables of docs/configuration.md from the Rust types.
+    Schema(schema::Options),
     /// One of the servers that `bench` measures.
     #[cfg(feature = "bench")]
     #[command(hide = true)]
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let good = match cli.task {
         Task::Test(options) => test::run(&root, &options),
         Task::Tidy => tidy::report(&root)?,
+        Task::Schema(options) => schema::run(&root, &options)?,
         Task::Bench(options) => bench::run(&root, &options)?,
         #[cfg(feature = "bench")]
         Task::BenchServer(options) => bench::serve(&options)?,

@@ -17,6 +17,7 @@ mod transport;
 pub use codec::{Codec, CodecOptions};
 pub use profile::{Profile, Quirks, ReasoningHistory, ToolChoiceStyle};
 pub use request::body;
+pub use transport::RETRIES;
 
 use crate::ConfigError;
 use copilotkit_runtime::client::{self, ClientOptions, Trust};

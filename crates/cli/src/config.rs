@@ -46,6 +46,27 @@ struct Sections {
     agents: Table,
 }
 
+/// The configuration file of `copilotkit serve`.
+#[cfg(feature = "schema")]
+#[derive(Default, schemars::JsonSchema)]
+#[schemars(default, deny_unknown_fields, title = "copilotkit.toml")]
+struct File {
+    /// Where and how the server listens.
+    server: ServerConfig,
+    /// Where threads live.
+    store: StoreConfig,
+    /// Every bound that can be set.
+    limits: LimitsConfig,
+    /// The agents by id. Frontends use `default` when they name none.
+    agents: std::collections::BTreeMap<String, AgentConfig>,
+}
+
+/// The JSON Schema of the file, for editors and for the documentation.
+#[cfg(feature = "schema")]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(File)
+}
+
 impl Config {
     /// Puts the sources together.
     ///

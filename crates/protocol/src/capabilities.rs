@@ -121,7 +121,7 @@ wire_struct! {
 
 wire_struct! {
     /// An agent that another one works with.
-    pub struct SubagentCapability {
+    pub struct SubagentCapability as ("SubagentInfo") {
         /// Its name.
         name: String = "name" req,
         /// What it does.
@@ -153,7 +153,7 @@ wire_struct! {
 
 wire_struct! {
     /// What an agent takes besides text.
-    pub struct MultimodalInput {
+    pub struct MultimodalInput as ("MultimodalInputCapabilities") {
         /// Pictures.
         image: bool = "image" opt,
         /// Sound.
@@ -169,7 +169,7 @@ wire_struct! {
 
 wire_struct! {
     /// What an agent makes besides text.
-    pub struct MultimodalOutput {
+    pub struct MultimodalOutput as ("MultimodalOutputCapabilities") {
         /// Pictures.
         image: bool = "image" opt,
         /// Sound.

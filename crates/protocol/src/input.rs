@@ -115,7 +115,7 @@ wire_union! {
 
 wire_struct! {
     /// The run did what it was asked to.
-    pub struct SuccessOutcome("type" = "success") {
+    pub struct SuccessOutcome("type" = "success") as ("RunFinishedSuccessOutcome") {
         /// The calls of frontend tools that wait for a result, in call order (1.0).
         pending_tool_call_ids: Vec<String> = "pendingToolCallIds" opt,
     }
@@ -123,7 +123,7 @@ wire_struct! {
 
 wire_struct! {
     /// The run waits for answers.
-    pub struct InterruptOutcome("type" = "interrupt") {
+    pub struct InterruptOutcome("type" = "interrupt") as ("RunFinishedInterruptOutcome") {
         /// The questions, at least one.
         interrupts: Vec<Interrupt> = "interrupts" some,
     }
@@ -131,7 +131,7 @@ wire_struct! {
 
 wire_struct! {
     /// The run was stopped on purpose (1.0).
-    pub struct CancelledOutcome("type" = "cancelled") {}
+    pub struct CancelledOutcome("type" = "cancelled") as ("RunFinishedCancelledOutcome") {}
 }
 
 wire_union! {
@@ -148,12 +148,12 @@ wire_union! {
 
 wire_struct! {
     /// The subagent did what it was asked to.
-    pub struct SubagentSuccessOutcome("type" = "success") {}
+    pub struct SubagentSuccessOutcome("type" = "success") as ("SubagentFinishedSuccessOutcome") {}
 }
 
 wire_struct! {
     /// The subagent waits for answers.
-    pub struct SubagentSuspendedOutcome("type" = "suspended") {
+    pub struct SubagentSuspendedOutcome("type" = "suspended") as ("SubagentFinishedSuspendedOutcome") {
         /// The interrupts that it waits for.
         interrupt_ids: Vec<String> = "interruptIds" opt,
     }

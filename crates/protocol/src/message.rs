@@ -328,7 +328,7 @@ wire_union! {
         /// A document.
         Document(DocumentPart) = "document",
         /// The form of 0.0.59 and older for everything that is not text; [`BinaryPart::upgrade`] gives the modern one.
-        Binary(BinaryPart) = "binary",
+        Binary(BinaryPart) = "binary" legacy,
         ; /// A part of a later version.
         Unknown
     }
@@ -347,9 +347,9 @@ wire_struct! {
 }
 
 macro_rules! media_part {
-    ($(#[$meta:meta])* $name:ident = $tag:literal) => {
+    ($(#[doc = $doc:literal])* $name:ident = $tag:literal) => {
         wire_struct! {
-            $(#[$meta])*
+            $(#[doc = $doc])*
             pub struct $name("type" = $tag) {
                 /// Where the bytes are.
                 source: PartSource = "source" req,
@@ -402,7 +402,7 @@ wire_struct! {
     /// Bytes in the message.
     pub struct DataSource("type" = "data") {
         /// The bytes as base64.
-        value: String = "value" req,
+        value: String = "value" req ("contentEncoding" = "base64"),
         /// Their media type.
         mime_type: String = "mimeType" req,
     }

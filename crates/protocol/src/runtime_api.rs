@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// The answer to `GET /info`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct RuntimeInfo {
@@ -14,6 +15,7 @@ pub struct RuntimeInfo {
     pub version: String,
     /// The agents by id, in the order in which they are shown.
     #[serde(serialize_with = "by_id")]
+    #[cfg_attr(feature = "schemars", schemars(with = "std::collections::BTreeMap<String, AgentInfo>"))]
     pub agents: Vec<AgentInfo>,
     /// Whether `/transcribe` has a service.
     pub audio_file_transcription_enabled: bool,
@@ -23,6 +25,7 @@ pub struct RuntimeInfo {
     pub thread_endpoints: ThreadEndpoints,
     /// The same over the single endpoint; absent where that is not served.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "SingleRoute"))]
     pub single_route: Option<SingleRoute>,
     /// Whether `/agent/:agentId/suggest` is served.
     pub suggestions: bool,
@@ -56,6 +59,7 @@ impl RuntimeInfo {
 
 /// How events travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum RuntimeMode {
@@ -66,6 +70,7 @@ pub enum RuntimeMode {
 
 /// An agent, as `/info` shows it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AgentInfo {
     /// The id in `/agent/:agentId/run`.
@@ -76,6 +81,7 @@ pub struct AgentInfo {
     pub class_name: String,
     /// AG-UI `AgentCapabilities`, if it declares any.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "AgentCapabilities"))]
     pub capabilities: Option<AgentCapabilities>,
 }
 
@@ -89,6 +95,7 @@ fn by_id<S: Serializer>(agents: &[AgentInfo], serializer: S) -> Result<S::Ok, S:
 
 /// What the thread routes can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadEndpoints {
     /// Threads can be listed.
@@ -103,6 +110,7 @@ pub struct ThreadEndpoints {
 
 /// What the single endpoint can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SingleRoute {
     /// Whether `resource/request` is served.
@@ -113,10 +121,13 @@ pub struct SingleRoute {
 
 /// The body of a POST on the single endpoint.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Envelope {
     /// What is asked for: `agent/run`.
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub method: Option<serde_json::Value>,
     /// The ids that REST has in its path.
+    #[cfg_attr(feature = "schemars", schemars(with = "EnvelopeParams", default))]
     pub params: Option<serde_json::Value>,
     /// The body that REST would have; `null` is told apart from absence.
     #[serde(default, deserialize_with = "present")]
@@ -127,13 +138,60 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
     Json::deserialize(deserializer).map(Some)
 }
 
+/// The ids that REST has in its path.
+#[cfg(feature = "schemars")]
+#[derive(schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct EnvelopeParams {
+    /// The agent.
+    #[schemars(with = "String", default)]
+    agent_id: Option<String>,
+    /// The thread.
+    #[schemars(with = "String", default)]
+    thread_id: Option<String>,
+}
+
+/// The body of an answer that refuses a request.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct ErrorBody {
+    /// What is wrong, in a few words that stay the same.
+    pub error: String,
+    /// What is wrong, for a program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
+    pub code: Option<String>,
+    /// What is wrong and what to do about it, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
+    pub message: Option<String>,
+    /// The member that is wrong, as a path, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
+    pub details: Option<String>,
+}
+
+/// The body of a request to stop a run; it may be empty.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StopRequest {
+    /// Stop this run only; absent is whichever run is active.
+    #[cfg_attr(feature = "schemars", schemars(with = "String", default))]
+    pub run_id: Option<String>,
+}
+
 /// The answer to a request to stop a run.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum StopAnswer {
     /// The run was asked to stop.
     Stopped {
         /// Always true.
+        #[cfg_attr(feature = "schemars", schemars(extend("const" = true)))]
         stopped: bool,
         /// What the reference runtime shows here; it is not an event of any stream.
         interrupt: StopInterrupt,
@@ -141,6 +199,7 @@ pub enum StopAnswer {
     /// There was nothing to stop.
     Idle {
         /// Always false.
+        #[cfg_attr(feature = "schemars", schemars(extend("const" = false)))]
         stopped: bool,
         /// Why.
         message: String,
@@ -149,13 +208,16 @@ pub enum StopAnswer {
 
 /// What the reference runtime shows of a stop.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct StopInterrupt {
     /// `RUN_ERROR`
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schemars", schemars(extend("const" = "RUN_ERROR")))]
     pub kind: &'static str,
     /// For people.
     pub message: &'static str,
     /// `STOPPED`
+    #[cfg_attr(feature = "schemars", schemars(extend("const" = "STOPPED")))]
     pub code: &'static str,
 }
 

@@ -12,6 +12,8 @@
 mod error;
 mod json;
 pub(crate) mod macros;
+#[cfg(feature = "schemars")]
+pub(crate) mod schema;
 mod shape;
 
 pub use error::WireError;

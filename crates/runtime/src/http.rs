@@ -15,6 +15,7 @@ pub mod server;
 mod sse;
 
 pub use cors::{CorsError, CorsPolicy, Origins};
+pub use envelope::{METHODS, MethodSpec};
 pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
 /// Tries after the first, unless the request says otherwise.
-const RETRIES: u32 = 2;
+pub const RETRIES: u32 = 2;
 /// The most tries after the first, whatever the request says.
 const RETRIES_MAX: u32 = 10;
 /// The largest event of a stream.

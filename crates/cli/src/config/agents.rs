@@ -2,6 +2,8 @@
 
 use super::sources::Merged;
 use super::{ConfigError, Environment, Span};
+#[cfg(feature = "schema")]
+use copilotkit_adapters::openai_chat::RETRIES;
 use copilotkit_adapters::{ConfigError as ModelConfigError, Options, model_from_spec};
 use copilotkit_runtime::Model;
 use secrecy::SecretString;
@@ -12,10 +14,14 @@ use toml::Value;
 
 /// One agent.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "type"))]
 pub enum AgentConfig {
-    /// `type = "built-in"`: a model with tools. Boxed, since it has many members.
+    // Boxed, since it has many members.
+    /// `type = "built-in"`: a model with tools.
+    #[cfg_attr(feature = "schema", schemars(rename = "built-in"))]
     BuiltIn(Box<BuiltInConfig>),
     /// `type = "ag-ui"`: a remote AG-UI agent.
+    #[cfg_attr(feature = "schema", schemars(rename = "ag-ui"))]
     AgUi(AgUiConfig),
 }
 
@@ -58,6 +64,7 @@ impl AgentConfig {
 
 /// A model with tools.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BuiltInConfig {
     /// What it does, for people.
@@ -65,20 +72,21 @@ pub struct BuiltInConfig {
     pub description: String,
     /// `provider/model`, `demo`, or a list that is tried in order.
     pub model: ModelNames,
-    /// Where the provider is.
+    /// Where the provider is; absent is its own address, or its variable, like `OPENAI_BASE_URL`.
     pub base_url: Option<String>,
     /// The dialect to speak: `chat`.
     pub api: Option<String>,
-    /// The environment variable that holds the key.
+    /// The environment variable that holds the key; absent is the provider's own, like `OPENAI_API_KEY`.
     pub api_key_env: Option<String>,
-    /// The key itself.
+    /// The key itself. Better leave it out of the file: see `api_key_env` and `${NAME}`.
     pub api_key: Option<String>,
     /// Instructions for the model.
     #[serde(default)]
     pub prompt: String,
     /// The most calls of the model in one run.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1), extend("default" = copilotkit_runtime::limits::MODEL_STEPS)))]
     pub max_steps: Option<u32>,
-    /// What `forwardedProps` of a request may override.
+    /// What `forwardedProps` of a request may override, by its name here: `model`, `temperature`, `tool_choice` …
     #[serde(default)]
     pub overridable: Vec<String>,
     /// Whether system messages of the page reach the model.
@@ -106,7 +114,8 @@ pub struct BuiltInConfig {
     pub stop: Vec<String>,
     /// Seed of the sampler.
     pub seed: Option<i64>,
-    /// How often a call of the model is tried again before its first event.
+    /// How often a call of the model is tried again before its first event, at most 10 times.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = RETRIES)))]
     pub max_retries: Option<u32>,
     /// Members that are added to the provider's request as they are.
     #[serde(default)]
@@ -206,6 +215,7 @@ impl BuiltInConfig {
 
 /// One model, or several of which the next is tried when one fails before its first event.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "expected a model like \"openai/gpt-5\", or a list of them")]
 pub enum ModelNames {
     /// One.
@@ -226,6 +236,7 @@ impl ModelNames {
 
 /// A tool behind an HTTP endpoint, or a question to a person.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ToolConfig {
     /// Its name.
@@ -238,6 +249,7 @@ pub struct ToolConfig {
     /// JSON Schema of its arguments.
     pub parameters: Option<serde_json::Value>,
     /// How long a call may take.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = Span(copilotkit_runtime::limits::HTTP_TOOL))))]
     pub timeout: Option<Span>,
     /// Headers of each call.
     #[serde(default)]
@@ -273,6 +285,7 @@ impl ToolConfig {
 
 /// A remote AG-UI agent.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AgUiConfig {
     /// Where it is.
@@ -292,6 +305,7 @@ pub struct AgUiConfig {
 
 /// Which headers of the browser's request go on to a remote agent.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(untagged, expecting = "expected \"default\" or a list of header names")]
 pub enum ForwardHeaders {
     /// `authorization` and `x-*` without the infrastructure's.
@@ -308,6 +322,7 @@ impl Default for ForwardHeaders {
 
 /// The word `default`.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum DefaultWord {
     /// `default`
@@ -316,6 +331,7 @@ pub enum DefaultWord {
 
 /// What is done with what AG-UI 1.0 does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Passthrough {
     /// It is sent on.

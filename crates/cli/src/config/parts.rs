@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 /// `[server]`: where and how it listens.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// The address to listen on.
@@ -46,6 +47,7 @@ impl Default for ServerConfig {
 
 /// A text or a list of texts.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(untagged, expecting = "expected a text or a list of texts")]
 pub enum OneOrMany {
     /// One.
@@ -66,6 +68,7 @@ impl OneOrMany {
 
 /// Which forms of the protocol are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum ModeName {
     /// REST, and the envelope by POST on the base path.
@@ -79,6 +82,7 @@ pub enum ModeName {
 
 /// What becomes of a run on a thread on which another one is active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum OnBusyName {
     /// It is refused with 409.
@@ -92,6 +96,7 @@ pub enum OnBusyName {
 
 /// What becomes of a run when the page that started it hangs up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum OnDisconnectName {
     /// It goes on, and can be connected to.
@@ -103,6 +108,7 @@ pub enum OnDisconnectName {
 
 /// `[store]`: where threads live.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// What kind of store.
@@ -111,6 +117,7 @@ pub struct StoreConfig {
 
 /// What kind of store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// In memory: threads are gone when the process ends.
@@ -120,6 +127,7 @@ pub enum StoreKind {
 
 /// `[limits]`: every bound that can be set.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// How long a request's head may take.

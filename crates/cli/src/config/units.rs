@@ -8,6 +8,55 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+/// As people write it.
+#[cfg(feature = "schema")]
+impl serde::Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(self.0))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "A duration: `\"500ms\"`, `\"30s\"`, `\"5m\"`, `\"1h\"`, or several of them, like `\"1m 30s\"`.",
+            "examples": ["500ms", "30s", "5m", "1h"],
+        })
+    }
+}
+
+/// As people write it: in the largest unit that leaves a whole number.
+#[cfg(feature = "schema")]
+impl serde::Serialize for Size {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        match units.into_iter().find(|(shift, _)| self.0 != 0 && self.0.trailing_zeros() >= *shift) {
+            Some((shift, unit)) => serializer.collect_str(&format_args!("{}{unit}", self.0 >> shift)),
+            None => serializer.serialize_u64(self.0 as u64),
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Size {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "integer"],
+            "minimum": 0,
+            "description": "A size: `\"512KiB\"`, `\"32MiB\"`, `\"1GiB\"`, or a number of bytes.",
+            "examples": ["512KiB", "32MiB", "1GiB"],
+        })
+    }
+}
+
 /// A size: `"512KiB"`, `"32MiB"`, `"1GiB"`, or a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub usize);

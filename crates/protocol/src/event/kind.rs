@@ -91,6 +91,28 @@ macro_rules! events {
             }
         }
 
+        #[cfg(feature = "schemars")]
+        impl schemars::JsonSchema for Event {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                "Event".into()
+            }
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let mut union = crate::wire::schema::Union::new(generator);
+                $( union.add::<$name>(); )*
+                union.finish(&["An AG-UI event, told apart by `type`."])
+            }
+        }
+
+        #[cfg(feature = "schemars")]
+        impl schemars::JsonSchema for EventKind {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                "EventType".into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::wire::schema::words(&[$($wire),*])
+            }
+        }
+
         $(impl From<$name> for Event {
             fn from(event: $name) -> Self { Self::$name(event) }
         })*

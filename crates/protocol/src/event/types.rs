@@ -8,17 +8,17 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 
 macro_rules! event {
-    ($(#[$meta:meta])* $name:ident = $tag:literal attributable { $($members:tt)* }) => {
-        event! { $(#[$meta])* $name = $tag {
+    ($(#[doc = $doc:literal])* $name:ident = $tag:literal attributable { $($members:tt)* }) => {
+        event! { $(#[doc = $doc])* $name = $tag {
             $($members)*
             /// The subagent that this event belongs to; absent for the parent agent.
             subagent_run_id: String = "subagentRunId" opt,
         } }
     };
-    ($(#[$meta:meta])* $name:ident = $tag:literal { $($members:tt)* }) => {
+    ($(#[doc = $doc:literal])* $name:ident = $tag:literal { $($members:tt)* }) => {
         wire_struct! {
-            $(#[$meta])*
-            pub struct $name("type" = $tag) {
+            $(#[doc = $doc])*
+            pub struct $name("type" = $tag) as (concat!(stringify!($name), "Event")) {
                 $($members)*
                 /// When it happened; milliseconds since the Unix epoch by habit. Never an order.
                 timestamp: Timestamp = "timestamp" opt,
@@ -78,7 +78,19 @@ pub enum EncryptedValueSubtype {
 }
 
 macro_rules! text_enum {
-    ($name:ident { $($value:literal => $variant:expr),* $(,)? }) => {
+    ($name:ident $(as $title:literal)? { $($value:literal => $variant:expr),* $(,)? }) => {
+        #[cfg(feature = "schemars")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $crate::wire::macros::schema_name!($name $(, $title)?).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::wire::schema::words(&[$($value),*])
+            }
+            fn inline_schema() -> bool {
+                [$($value),*].len() == 1
+            }
+        }
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(match *self { $(value if value == $variant => $value,)* _ => "" })
@@ -98,7 +110,7 @@ macro_rules! text_enum {
         }
     };
 }
-text_enum!(TextRole {
+text_enum!(TextRole as "TextMessageRole" {
     "developer" => TextRole::Developer,
     "system" => TextRole::System,
     "assistant" => TextRole::Assistant,
@@ -106,7 +118,7 @@ text_enum!(TextRole {
 });
 text_enum!(ReasoningRole { "reasoning" => ReasoningRole });
 text_enum!(ToolRole { "tool" => ToolRole });
-text_enum!(EncryptedValueSubtype {
+text_enum!(EncryptedValueSubtype as "ReasoningEncryptedValueSubtype" {
     "tool-call" => EncryptedValueSubtype::ToolCall,
     "message" => EncryptedValueSubtype::Message,
 });
@@ -172,7 +184,7 @@ event! {
         /// Unique in the thread.
         message_id: String = "messageId" req,
         /// Who speaks.
-        role: TextRole = "role" opt,
+        role: TextRole = "role" opt ("default" = "assistant"),
         /// Name of the speaker.
         name: String = "name" opt,
     }
@@ -290,7 +302,7 @@ event! {
         /// Its content.
         content: Object = "content" req,
         /// False keeps an existing one; absent is true.
-        replace: bool = "replace" opt,
+        replace: bool = "replace" opt ("default" = true),
     }
 }
 event! {

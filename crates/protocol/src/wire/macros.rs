@@ -3,18 +3,25 @@
 /// An object: `field: Type = "member" kind`, where kind is
 /// `req` (must be there), `opt` (may be absent; `null` is read as absent), `str` (as `opt`, but `null` is refused) or
 /// `list` (an array that is empty when absent and always written), `nil` (as `opt`, where even a strict reader takes
-/// `null` for absent) or `some` (as `req`, and a strict reader wants an element in it). A tag, if any, is written first and checked.
+/// `null` for absent) or `some` (as `req`, and a strict reader wants an element in it). A tag, if any, is written first
+/// and checked.
+///
+/// For the JSON Schema alone: `as ("Name")` where the specification calls the type otherwise, and a keyword in
+/// parentheses after a kind, such as `("default" = true)`.
 macro_rules! wire_struct {
     (
-        $(#[$meta:meta])*
-        pub struct $name:ident $(($tag:literal = $value:literal))? {
-            $( $(#[$fmeta:meta])* $field:ident : $ty:ty = $key:literal $kind:ident, )*
+        $(#[doc = $doc:literal])*
+        pub struct $name:ident $(($tag:literal = $value:literal))? $(as ($title:expr))? {
+            $(
+                $(#[doc = $fdoc:literal])*
+                $field:ident : $ty:ty = $key:literal $kind:ident $(($keyword:literal = $bound:literal))?,
+            )*
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name {
-            $( $(#[$fmeta])* pub $field: $crate::wire::macros::field_type!($kind $ty), )*
+            $( $(#[doc = $fdoc])* pub $field: $crate::wire::macros::field_type!($kind $ty), )*
             /// Members that the specification does not name.
             pub extra: $crate::wire::Extra,
         }
@@ -85,6 +92,33 @@ macro_rules! wire_struct {
                 <Self as $crate::wire::Wire>::read(deserializer)
             }
         }
+
+        #[cfg(feature = "schemars")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $crate::wire::macros::schema_name!($name $(, $title)?).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let mut members = $crate::wire::schema::Members::new(generator);
+                $( members.tag($tag, $value); )?
+                $(
+                    members.add::<$ty>($key, stringify!($kind), &[$($fdoc),*], &[$(($keyword, $bound.into()))?]);
+                )*
+                members.finish(&[$($doc),*])
+            }
+        }
+    };
+}
+
+/// What the specification calls a type.
+#[cfg(feature = "schemars")]
+macro_rules! schema_name {
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident, $title:expr) => {
+        $title
     };
 }
 
@@ -173,16 +207,16 @@ macro_rules! finish_field {
 }
 
 /// A union of objects told apart by a string member. With `; Unknown`, a value that is not named is kept as it came;
-/// without, it is refused with the list of those that are.
+/// without, it is refused with the list of those that are. A variant marked `legacy` is read, and is not in the schema.
 macro_rules! wire_union {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $doc:literal])*
         pub enum $name:ident by $tag:literal {
-            $( $(#[$vmeta:meta])* $variant:ident($ty:ty) = $value:literal, )*
+            $( $(#[$vmeta:meta])* $variant:ident($ty:ty) = $value:literal $($legacy:ident)?, )*
             $( ; $(#[$umeta:meta])* $unknown:ident )?
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum $name {
@@ -232,7 +266,28 @@ macro_rules! wire_union {
                 <Self as $crate::wire::Wire>::read(deserializer)
             }
         }
+
+        #[cfg(feature = "schemars")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let mut union = $crate::wire::schema::Union::new(generator);
+                $( $crate::wire::macros::variant!(union $ty $(, $legacy)?); )*
+                union.finish(&[$($doc),*])
+            }
+        }
     };
+}
+
+#[cfg(feature = "schemars")]
+macro_rules! variant {
+    ($union:ident $ty:ty) => {
+        $union.add::<$ty>()
+    };
+    ($union:ident $ty:ty, legacy) => {};
 }
 
 macro_rules! unknown {
@@ -282,3 +337,5 @@ pub(crate) fn read_text<T: crate::wire::Wire>(text: &str) -> Result<T, serde_jso
 }
 
 pub(crate) use {field_type, finish_field, need, read_field, tag, unknown, wire_struct, wire_union, write_field};
+#[cfg(feature = "schemars")]
+pub(crate) use {schema_name, variant};

@@ -13,14 +13,20 @@ use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 /// A method of the envelope: its route, the params that become the route's ids, and whether it needs a body.
-struct MethodSpec {
-    name: &'static str,
-    route: RouteId,
-    params: &'static [&'static str],
-    needs_body: bool,
+#[derive(Debug)]
+pub struct MethodSpec {
+    /// What `method` says.
+    pub name: &'static str,
+    /// The route that it stands for.
+    pub route: RouteId,
+    /// The members of `params` that are required.
+    pub params: &'static [&'static str],
+    /// Whether `body` is required.
+    pub needs_body: bool,
 }
 
-const METHODS: &[MethodSpec] = &[
+/// Every method of the envelope.
+pub const METHODS: &[MethodSpec] = &[
     MethodSpec { name: "info", route: RouteId::Info, params: &[], needs_body: false },
     MethodSpec { name: "agent/run", route: RouteId::Run, params: &["agentId"], needs_body: true },
     MethodSpec { name: "agent/connect", route: RouteId::Connect, params: &["agentId"], needs_body: true },

@@ -1,0 +1,218 @@
+//! The handlers beside `openapi.json`: every answer that they give is described, and every one that is described is
+//! given.
+
+use super::openapi;
+use axum::body::{Body, Bytes, to_bytes};
+use copilotkit_runtime::agent::{EventStream, RunContext};
+use copilotkit_runtime::http::probes::{Readiness, with_probes};
+use copilotkit_runtime::http::{Surface, SurfaceOptions};
+use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
+use futures::{StreamExt as _, stream};
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Says nothing; ends at once, or never.
+struct Quiet {
+    ends: bool,
+}
+
+impl Agent for Quiet {
+    fn run(&self, _: RunContext) -> EventStream {
+        if self.ends { stream::empty().boxed() } else { stream::pending().boxed() }
+    }
+}
+
+/// One request: method, path below the base, content type, body.
+struct Asked(&'static str, &'static str, Option<&'static str>, Body);
+
+const JSON: Option<&str> = Some("application/json");
+
+fn json(text: impl ToString) -> Body {
+    Body::from(text.to_string())
+}
+
+fn input(thread: &str) -> Value {
+    json!({ "threadId": thread, "runId": "r", "messages": [], "tools": [], "context": [] })
+}
+
+fn call(method: &str, agent: &str, body: Option<Value>) -> Body {
+    let mut envelope = json!({ "method": method, "params": { "agentId": agent, "threadId": "t" } });
+    if let Some(body) = body {
+        envelope["body"] = body;
+    }
+    json(envelope)
+}
+
+/// The document, a router, and what was seen: path, method, status.
+struct Bench {
+    document: Value,
+    app: axum::Router,
+    seen: BTreeSet<(String, String, String)>,
+}
+
+impl Bench {
+    fn new(lifecycle: LifecycleOptions, readiness: Readiness) -> (Self, Surface) {
+        let agents = [Registered::new("quick", Quiet { ends: true }), Registered::new("slow", Quiet { ends: false })];
+        let lifecycle = Lifecycle::new(Arc::new(AgentRegistry::new(agents)), lifecycle);
+        let options = SurfaceOptions {
+            body_max: 2_000,
+            body_timeout: Duration::from_millis(50),
+            keep_alive: Duration::from_millis(20),
+            ..SurfaceOptions::default()
+        };
+        let surface = Surface::new(lifecycle, options);
+        let app = with_probes(surface.clone(), readiness);
+        (Self { document: openapi::document().unwrap(), app, seen: BTreeSet::new() }, surface)
+    }
+
+    /// Sends a request, finds the answer in the document and holds its body against the schema there.
+    async fn ask(&mut self, template: &str, asked: Asked, expected: u16) {
+        let Asked(method, path, content_type, body) = asked;
+        let base = if template == "/health" || template == "/ready" { "" } else { "/copilotkit" };
+        let mut request = Request::builder().method(method).uri(format!("{base}{path}"));
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let request = request.body(body).unwrap();
+        let response = tower::ServiceExt::oneshot(self.app.clone(), request).await.unwrap();
+        let status = response.status();
+        assert_eq!(status, StatusCode::from_u16(expected).unwrap(), "{method} {path}");
+        let item = &self.document["paths"][template];
+        // What answers another method stands with the one that the path takes.
+        let documented = ["get", "post"].into_iter().find(|method| item.get(*method).is_some()).unwrap();
+        let answer = &item[documented]["responses"][status.as_str()];
+        assert!(answer.is_object(), "{method} {path}: {status} is not described");
+        for name in answer["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
+            assert!(response.headers().contains_key(name), "{method} {path}: {status} has no {name}");
+        }
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        let schema = &answer["content"][&kind]["schema"];
+        assert!(schema.is_object(), "{method} {path}: {status} is {kind}, which is not described");
+        self.seen.insert((template.to_owned(), documented.to_owned(), status.as_str().to_owned()));
+        if kind == "application/json" {
+            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            self.hold(schema, &serde_json::from_slice(&body).unwrap(), path);
+        } else {
+            let ends = path.contains("quick");
+            // Of a stream that does not end, the first piece.
+            let mut pieces = response.into_body().into_data_stream().take(if ends { usize::MAX } else { 1 });
+            while let Some(piece) = pieces.next().await {
+                for frame in std::str::from_utf8(&piece.unwrap())
+                    .unwrap()
+                    .split_terminator("\n\n")
+                    .filter(|frame| !frame.starts_with(':'))
+                {
+                    let event = serde_json::from_str(frame.strip_prefix("data: ").unwrap()).unwrap();
+                    self.hold(schema, &event, path);
+                }
+            }
+        }
+    }
+
+    fn hold(&self, schema: &Value, body: &Value, path: &str) {
+        let mut root = schema.clone();
+        root["components"] = self.document["components"].clone();
+        let validator = jsonschema::options().with_draft(jsonschema::Draft::Draft202012).build(&root).unwrap();
+        let errors: Vec<_> = validator.iter_errors(body).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{path}: {body}: {errors:?}");
+    }
+}
+
+/// A body that begins and never ends.
+fn endless() -> Body {
+    let begun = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"{")) });
+    Body::from_stream(begun.chain(stream::pending()))
+}
+
+fn long() -> Body {
+    Body::from("x".repeat(3_000))
+}
+
+#[tokio::test]
+async fn the_answers_are_those_that_are_described() {
+    let readiness = Readiness::default();
+    let (mut bench, surface) =
+        Bench::new(LifecycleOptions { runs: 2, ..LifecycleOptions::default() }, readiness.clone());
+    for (path, name) in [("/health", "/health"), ("/ready", "/ready"), ("/info", "/info")] {
+        bench.ask(name, Asked("GET", path, None, Body::empty()), 200).await;
+    }
+    bench.ask("/info", Asked("PUT", "/info", None, Body::empty()), 405).await;
+    let (run, connect, stop) = ("/agent/{agentId}/run", "/agent/{agentId}/connect", "/agent/{agentId}/stop/{threadId}");
+    bench.ask(run, Asked("POST", "/agent/quick/run", JSON, json(input("t"))), 200).await;
+    bench.ask(connect, Asked("POST", "/agent/quick/connect", JSON, json(input("t"))), 200).await;
+    for body in [json("{"), json("{}"), json(""), json(json!({ "threadId": 1 })), json(input(&"x".repeat(300)))] {
+        bench.ask(run, Asked("POST", "/agent/quick/run", JSON, body), 400).await;
+    }
+    bench.ask(connect, Asked("POST", "/agent/quick/connect", JSON, json("{}")), 400).await;
+    bench.ask(stop, Asked("POST", "/agent/quick/stop/t", JSON, json("[]")), 400).await;
+    bench.ask(stop, Asked("POST", "/agent/quick/stop/t", JSON, json("{\"runId\":5}")), 400).await;
+    for (template, known, unknown) in [
+        (run, "/agent/quick/run", "/agent/nobody/run"),
+        (connect, "/agent/quick/connect", "/agent/nobody/connect"),
+        (stop, "/agent/quick/stop/t", "/agent/nobody/stop/t"),
+    ] {
+        let body = || if template == stop { json("{}") } else { json(input("t")) };
+        bench.ask(template, Asked("POST", unknown, JSON, body()), 404).await;
+        bench.ask(template, Asked("GET", known, None, Body::empty()), 405).await;
+        bench.ask(template, Asked("POST", known, JSON, endless()), 408).await;
+        bench.ask(template, Asked("POST", known, JSON, long()), 413).await;
+    }
+    envelope(&mut bench).await;
+    // A run that goes on: its thread is busy, it can be stopped, and it holds one of the two places.
+    bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("busy"))), 200).await;
+    bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("busy"))), 409).await;
+    bench.ask("/", Asked("POST", "", JSON, call("agent/run", "slow", Some(input("busy")))), 409).await;
+    bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("other"))), 200).await;
+    bench.ask(run, Asked("POST", "/agent/quick/run", JSON, json(input("third"))), 503).await;
+    bench.ask("/", Asked("POST", "", JSON, call("agent/run", "quick", Some(input("third")))), 503).await;
+    bench.ask(stop, Asked("POST", "/agent/slow/stop/busy", JSON, json("{}")), 200).await;
+    bench.ask(stop, Asked("POST", "/agent/slow/stop/nothing", JSON, Body::empty()), 200).await;
+    readiness.withdraw();
+    bench.ask("/ready", Asked("GET", "/ready", None, Body::empty()), 503).await;
+    surface.lifecycle().drain(Duration::ZERO).await;
+    everything_was_seen(&bench);
+}
+
+async fn envelope(bench: &mut Bench) {
+    for (method, body) in [
+        ("info", None),
+        ("agent/run", Some(input("enveloped"))),
+        ("agent/connect", Some(input("enveloped"))),
+        ("agent/stop", None),
+    ] {
+        bench.ask("/", Asked("POST", "", JSON, call(method, "quick", body)), 200).await;
+    }
+    for body in [
+        json("{"),
+        json("[]"),
+        json("{}"),
+        json("{\"method\":\"agent/dance\"}"),
+        json("{\"method\":\"agent/run\"}"),
+        call("agent/run", "quick", None),
+        call("agent/run", "quick", Some(json!({}))),
+    ] {
+        bench.ask("/", Asked("POST", "", JSON, body), 400).await;
+    }
+    bench.ask("/", Asked("POST", "", JSON, call("agent/run", "nobody", Some(input("t")))), 404).await;
+    bench.ask("/", Asked("POST", "", JSON, endless()), 408).await;
+    bench.ask("/", Asked("POST", "", JSON, long()), 413).await;
+    bench.ask("/", Asked("POST", "", Some("text/plain"), json("{}")), 415).await;
+}
+
+/// What is described without being given would be a promise that nobody keeps.
+fn everything_was_seen(bench: &Bench) {
+    // The memory store does not fail when it is read.
+    let unreachable = ["/agent/{agentId}/connect 503", "/agent/{agentId}/stop/{threadId} 503"];
+    for (path, item) in bench.document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(_, it)| it.get("responses").is_some()) {
+            for status in operation["responses"].as_object().unwrap().keys() {
+                let seen = bench.seen.contains(&(path.clone(), method.clone(), status.clone()));
+                let expected = !unreachable.contains(&format!("{path} {status}").as_str());
+                assert_eq!(seen, expected, "{method} {path} {status}");
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! `openapi.json`: the routes of the router, the envelope and the probes. That the answers are those of the handlers is
+//! tested in `answers`.
+
+use super::definitions;
+use anyhow::Context;
+use copilotkit_cli::config::ServerConfig;
+use copilotkit_runtime::http::{METHODS, ROUTES, Route, RouteId};
+use serde_json::{Map, Value, json};
+
+/// An answer: status, what the body is, when it is given.
+struct Answer(u16, Body, &'static str);
+
+#[derive(Clone, Copy)]
+enum Body {
+    /// Server-sent events, each an AG-UI event.
+    Events,
+    /// This definition.
+    Json(&'static str),
+    /// `{"status": …}`
+    Status(&'static str),
+}
+
+/// A route as a reader needs it.
+struct Operation {
+    name: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    /// The definition of the body, and whether there must be one.
+    request: Option<(&'static str, bool)>,
+    answers: Vec<Answer>,
+}
+
+const ERROR: Body = Body::Json("ErrorBody");
+const TOO_SLOW: Answer = Answer(408, ERROR, "The body did not arrive in time (`body_timeout`).");
+const TOO_LARGE: Answer = Answer(413, ERROR, "The body is too large (`body_too_large`).");
+const NO_AGENT: Answer = Answer(404, ERROR, "There is no such agent.");
+const NO_STORE: Answer = Answer(503, ERROR, "The thread store cannot be used now.");
+const NO_RUN: Answer = Answer(
+    503,
+    ERROR,
+    "As many runs are active as the server allows (`too_many_runs`), it shuts down (`shutting_down`), or the thread \
+     store cannot be used (`store_unavailable`, `store_full`).",
+);
+const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`thread_busy`).");
+const BAD_INPUT: Answer =
+    Answer(400, ERROR, "The body is not a RunAgentInput; `details` names the member as a path and says why.");
+
+/// Every route must be described here: a new one without is an error of `cargo xtask schema`.
+fn operation(route: RouteId) -> Option<Operation> {
+    Some(match route {
+        RouteId::Info => Operation {
+            name: "info",
+            summary: "What the server is and which agents it has",
+            description: "Frontends ask this first.",
+            request: None,
+            answers: vec![Answer(200, Body::Json("RuntimeInfo"), "The server and its agents.")],
+        },
+        RouteId::Run => Operation {
+            name: "run",
+            summary: "Starts a run and streams it",
+            description: "The run goes on when the client hangs up; `connect` follows it again.",
+            request: Some(("RunAgentInput", true)),
+            answers: vec![
+                Answer(200, Body::Events, "The events of the run, from RUN_STARTED to RUN_FINISHED or RUN_ERROR."),
+                BAD_INPUT,
+                NO_AGENT,
+                TOO_SLOW,
+                BUSY,
+                TOO_LARGE,
+                NO_RUN,
+            ],
+        },
+        RouteId::Connect => Operation {
+            name: "connect",
+            summary: "Replays a thread and follows its live run",
+            description: "An unknown thread is an empty stream.",
+            request: Some(("RunAgentInput", true)),
+            answers: vec![
+                Answer(200, Body::Events, "The thread's events, then those of its live run until it ends."),
+                BAD_INPUT,
+                NO_AGENT,
+                TOO_SLOW,
+                TOO_LARGE,
+                NO_STORE,
+            ],
+        },
+        RouteId::Stop => Operation {
+            name: "stop",
+            summary: "Stops the live run of a thread",
+            description: "The run ends within a second. Asking again does no harm.",
+            request: Some(("StopRequest", false)),
+            answers: vec![
+                Answer(200, Body::Json("StopAnswer"), "Whether there was a run to stop."),
+                Answer(400, ERROR, "The body is neither empty nor a stop request."),
+                NO_AGENT,
+                TOO_SLOW,
+                TOO_LARGE,
+                NO_STORE,
+            ],
+        },
+        _ => return None,
+    })
+}
+
+/// The whole document.
+pub(crate) fn document() -> anyhow::Result<Value> {
+    let prefix = "/components/schemas";
+    let mut schemas = definitions::ag_ui(prefix);
+    schemas.extend(definitions::runtime_api(prefix));
+    let server = ServerConfig::default();
+    let origin = format!("http://{}:{}", server.host, server.port);
+    let mut paths = Map::new();
+    paths.insert("/".to_owned(), json!({ "post": envelope() }));
+    for route in ROUTES {
+        let operation = operation(route.id)
+            .with_context(|| format!("describe the route {:?} in xtask/src/schema/openapi.rs", route.id))?;
+        let (path, item) = rest(route, &operation);
+        paths.insert(path, item);
+    }
+    for (path, item) in probes(&origin) {
+        paths.insert(path.to_owned(), item);
+    }
+    let bases = server.base_path.items().iter().map(|base| json!({ "url": format!("{origin}{base}") }));
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "CopilotKit runtime",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What CopilotKit and AG-UI frontends talk to. The paths stand below each base path, \
+                `server.base_path` of the configuration; a path is matched by its end, so anything may stand between.",
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": bases.collect::<Vec<_>>(),
+        "paths": paths,
+        "components": { "schemas": schemas },
+    }))
+}
+
+fn rest(route: &Route, operation: &Operation) -> (String, Value) {
+    let mut path = String::new();
+    let mut parameters = Vec::new();
+    for segment in route.suffix {
+        path.push('/');
+        match segment.strip_prefix(':') {
+            Some(name) => {
+                path.push_str(&format!("{{{name}}}"));
+                parameters.push(json!({
+                    "name": name, "in": "path", "required": true, "schema": { "type": "string" },
+                }));
+            }
+            None => path.push_str(segment),
+        }
+    }
+    let mut item = Map::new();
+    if !parameters.is_empty() {
+        item.insert("parameters".to_owned(), parameters.into());
+    }
+    for method in route.allow.split(", ") {
+        item.insert(method.to_lowercase(), described(operation, route.allow));
+    }
+    (path, item.into())
+}
+
+fn described(operation: &Operation, allow: &str) -> Value {
+    let mut responses = responses(&operation.answers);
+    // The other methods of the path.
+    responses.insert("405".to_owned(), not_allowed(allow));
+    let mut object = json!({
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": operation.description,
+        "responses": responses,
+    });
+    if let Some((schema, required)) = operation.request {
+        object["requestBody"] = json!({ "required": required, "content": json_content(&reference(schema)) });
+    }
+    object
+}
+
+fn envelope() -> Value {
+    let methods = METHODS.iter().map(|method| {
+        let mut properties = json!({ "method": { "const": method.name } });
+        let mut required = vec!["method"];
+        if !method.params.is_empty() {
+            let ids: Map<String, Value> =
+                method.params.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
+            properties["params"] = json!({ "type": "object", "required": method.params, "properties": ids });
+            required.push("params");
+        }
+        if let Some((schema, _)) = operation(method.route).and_then(|operation| operation.request) {
+            properties["body"] = reference(schema);
+            if method.needs_body {
+                required.push("body");
+            }
+        }
+        json!({ "type": "object", "title": method.name, "required": required, "properties": properties })
+    });
+    let schema = json!({ "allOf": [reference("Envelope")], "oneOf": methods.collect::<Vec<_>>() });
+    let mut answers =
+        vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
+    let unsupported = Answer(415, ERROR, "The content type is not application/json.");
+    answers.extend([NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_RUN]);
+    let mut responses = responses(&answers);
+    let all = json!({ "oneOf": [reference("RuntimeInfo"), reference("StopAnswer")] });
+    responses.insert(
+        "200".to_owned(),
+        json!({
+            "description": "The answer of the route that the method stands for: JSON, or a stream of events.",
+            "content": { "application/json": { "schema": all }, "text/event-stream": { "schema": reference("Event") } },
+        }),
+    );
+    json!({
+        "operationId": "envelope",
+        "summary": "The single endpoint: every route by way of one path",
+        "description": "`method` says which route is meant, `params` holds the ids of its path, `body` its body.",
+        "requestBody": { "required": true, "content": json_content(&schema) },
+        "responses": responses,
+    })
+}
+
+fn probes(origin: &str) -> [(&'static str, Value); 2] {
+    let probe = |name: &str, summary: &str, answers: &[Answer]| {
+        json!({
+            "servers": [{ "url": origin }],
+            "get": { "operationId": name, "summary": summary, "responses": responses(answers) },
+        })
+    };
+    [
+        ("/health", probe("health", "Whether the process lives", &[Answer(200, Body::Status("ok"), "It does.")])),
+        (
+            "/ready",
+            probe(
+                "ready",
+                "Whether the server wants new work",
+                &[
+                    Answer(200, Body::Status("ready"), "It does."),
+                    Answer(503, Body::Status("draining"), "It is about to end: send new work elsewhere."),
+                ],
+            ),
+        ),
+    ]
+}
+
+fn responses(answers: &[Answer]) -> Map<String, Value> {
+    let response = |Answer(status, body, when): &Answer| {
+        let content = match body {
+            Body::Events => json!({ "text/event-stream": { "schema": reference("Event") } }),
+            Body::Json(name) => json_content(&reference(name)),
+            Body::Status(word) => json_content(&json!({
+                "type": "object", "required": ["status"], "properties": { "status": { "const": word } },
+            })),
+        };
+        let mut response = json!({ "description": when, "content": content });
+        if *status == 503 && matches!(body, Body::Json(_)) {
+            response["headers"] = header("Retry-After", "Seconds until another try makes sense.");
+        }
+        (status.to_string(), response)
+    };
+    answers.iter().map(response).collect()
+}
+
+fn not_allowed(allow: &str) -> Value {
+    json!({
+        "description": "The path takes another method.",
+        "headers": header("Allow", &format!("The methods that it takes: {allow}.")),
+        "content": json_content(&reference("ErrorBody")),
+    })
+}
+
+fn header(name: &str, description: &str) -> Value {
+    let mut headers = Map::new();
+    headers.insert(name.to_owned(), json!({ "description": description, "schema": { "type": "string" } }));
+    headers.into()
+}
+
+fn json_content(schema: &Value) -> Value {
+    json!({ "application/json": { "schema": schema } })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
