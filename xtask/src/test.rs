@@ -41,8 +41,17 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
         true => Ok(Outcome::Good),
         false => Ok(Outcome::Bad("see the findings above".to_owned())),
     });
-    let lint =
-        ["clippy", "--workspace", "--all-targets", "--features", "xtask/bench", "--keep-going", "--", "-D", "warnings"];
+    let lint = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--features",
+        "xtask/bench,xtask/schema",
+        "--keep-going",
+        "--",
+        "-D",
+        "warnings",
+    ];
     steps.add("clippy", &format!("cargo {}", lint.join(" ")), || {
         component("clippy", "clippy", root, &lint, BUILD_LIMIT)
     });
@@ -63,6 +72,15 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
         let check = ["check", "--package", name, "--no-default-features"];
         let title = format!("{name} alone");
         steps.add(&title, &format!("cargo {}", check.join(" ")), || cargo(root, &check, BUILD_LIMIT, None));
+    }
+    steps.run_tests("schema", "cargo test --package xtask --features schema schema::", Runner::Cargo, |tally| {
+        let mut command = process::cargo();
+        command.args(["test", "--package", "xtask", "--features", "schema", "schema::"]).current_dir(root);
+        full(&mut command, options);
+        steps::command(&mut command, BUILD_LIMIT, Some(tally))
+    });
+    if !options.no_clients {
+        clients::types(root, &mut steps);
     }
     match (options.no_clients, built) {
         (true, _) => steps.skip("clients", "--no-clients"),

@@ -54,6 +54,21 @@ pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
     });
 }
 
+/// Our generated types beside those of @ag-ui/core.
+pub(super) fn types(root: &Path, steps: &mut Steps) {
+    let folder = root.join("fixtures/typescript");
+    if stale(&folder) {
+        let good = steps.add("npm ci of types", "npm ci in fixtures/typescript", || {
+            steps::command(npm(&folder).args(["ci", "--no-audit", "--no-fund"]), INSTALL_LIMIT, None)
+        });
+        if !good {
+            return steps.skip("types", "npm packages are missing");
+        }
+    }
+    steps
+        .add("types", "npm test in fixtures/typescript", || steps::command(npm(&folder).arg("test"), TEST_LIMIT, None));
+}
+
 fn npm(folder: &Path) -> Command {
     let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     command.current_dir(folder);
