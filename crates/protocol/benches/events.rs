@@ -95,7 +95,7 @@ fn one_run(c: &mut Criterion) {
     let events = run(20);
     let texts = texts(&events);
     let emitted: Vec<Emitted> = texts.iter().map(|text| Emitted::from_json(text.clone()).unwrap()).collect();
-    let mut group = c.benchmark_group("a run of 962 events");
+    let mut group = c.benchmark_group("a run of 982 events");
     group.throughput(Throughput::Elements(events.len() as u64));
     group.bench_function("minimal struct where it fits", |b| {
         b.iter(|| texts.iter().filter(|text| serde_json::from_slice::<Minimal<'_>>(text).is_ok()).count());
