@@ -314,6 +314,22 @@ mod tests {
     }
 
     #[test]
+    fn as_it_is_only_shapes_that_break_a_client_change() {
+        let gate = |value: Value| show(for_v1_as_is(&read(&value)));
+        assert_eq!(gate(json!({"type": "LATER"})), same());
+        assert_eq!(gate(json!({"type": "CUSTOM", "name": "n", "value": 1, "later": 2})), same());
+        let part = json!({"type": "binary", "mimeType": "image/png", "data": "AA=="});
+        let snapshot = |part: Value, more: &str| json!({"type": "MESSAGES_SNAPSHOT", more: 1, "messages": [{"role": "user", "id": "u", "content": [part]}]});
+        let image = json!({"type": "image", "source": {"type": "data", "value": "AA==", "mimeType": "image/png"}});
+        assert_eq!(gate(snapshot(part, "later")), snapshot(image, "later"));
+        let nothing = json!({"type": "binary", "mimeType": "x/y", "id": "", "url": ""});
+        let (legacy, v1) =
+            both(json!({"type": "MESSAGES_SNAPSHOT", "messages": [{"role": "user", "id": "u", "content": [nothing]}]}));
+        assert_eq!(legacy["messages"][0]["content"], json!([]));
+        assert_eq!(v1, legacy);
+    }
+
+    #[test]
     fn patches_keep_known_operations() {
         let known = json!({"op": "remove", "path": "/a", "value": "left over"});
         let state = |operations: &[&Value]| json!({"type": "STATE_DELTA", "delta": operations});

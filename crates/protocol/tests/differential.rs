@@ -23,6 +23,8 @@ mod minimise;
 mod node;
 #[path = "differential/ours.rs"]
 mod ours;
+#[path = "differential/values.rs"]
+mod values;
 
 use case::{Answer, Aspect, Case};
 use copilotkit_protocol::Peer;
@@ -153,11 +155,9 @@ fn the_published_clients_agree() {
     if skipped() {
         return;
     }
-    let count = match std::env::var("COPILOTKIT_STREAMS").map(|count| count.parse()) {
-        Ok(Ok(count)) => count,
-        _ if std::env::var_os("COPILOTKIT_TEST_FULL").is_some() => STREAMS_IN_FULL,
-        _ => STREAMS,
-    };
+    let asked = std::env::var_os("COPILOTKIT_STREAMS").and_then(|count| count.to_str()?.parse().ok());
+    let full = std::env::var_os("COPILOTKIT_TEST_FULL").is_some();
+    let count = asked.unwrap_or(if full { STREAMS_IN_FULL } else { STREAMS });
     let mut runner = TestRunner::new(Config::default());
     let strategy = generate::case();
     let mut clients = Clients::start();
@@ -219,7 +219,7 @@ fn what_once_differed_agrees() {
         let case: Case = serde_json::from_value(file.clone()).unwrap();
         if let Some(clients) = &mut clients {
             let theirs = clients.v1.ask(std::slice::from_ref(&case)).pop().unwrap();
-            if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
                 file["client"] = json!(theirs);
                 std::fs::write(&path, serde_json::to_string_pretty(&file).unwrap() + "\n").unwrap();
             }

@@ -22,8 +22,8 @@ const LEGACY: &[Way] = &[Way::ServedToLegacy];
 pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         name: "a patch that the clients' library takes and RFC 6902 refuses",
-        reason: "fast-json-patch reads empty indices and those with leading zeros, moves a value into itself, and moves or \
-                 copies what is not there to the root, which leaves a state that is no JSON and may fail the run later",
+        reason: "fast-json-patch reads empty indices and those with leading zeros, moves a value into itself, copies behind \
+                 the end of an array, and moves or copies what is not there to the root, which leaves a state that is no JSON and may fail the run later",
         ways: RAW,
         aspects: &[Aspect::State, Aspect::Messages, Aspect::Verdict],
         holds: |given, _, _| operations(given, &["delta", "patch"]).any(|operation| is_beyond_the_rfc(&operation)),
@@ -117,14 +117,14 @@ fn without_new_members(messages: &Value) -> Value {
 }
 
 fn is_beyond_the_rfc(operation: &Value) -> bool {
-    let to_root = matches!(operation["op"].as_str(), Some("move" | "copy")) && operation["path"] == "";
-    let into_itself = operation["op"] == "move"
-        && operation["path"]
-            .as_str()
-            .zip(operation["from"].as_str())
-            .is_some_and(|(path, from)| path.starts_with(from));
+    let (path, from) = (operation["path"].as_str().unwrap_or_default(), operation["from"].as_str().unwrap_or_default());
+    let shifts = matches!(operation["op"].as_str(), Some("move" | "copy"));
+    let to_root = shifts && path.is_empty();
+    let into_itself = operation["op"] == "move" && path.starts_with(from);
+    // The place that a value is moved or copied to is not checked against the length of its array.
+    let behind_the_end = shifts && path.rsplit('/').next().is_some_and(|step| step.parse::<u64>().is_ok());
     let odd = |step: &str| step.is_empty() || step.len() > 1 && step.starts_with('0');
-    to_root || into_itself || paths(operation).any(|path| path.split('/').skip(1).any(odd))
+    to_root || into_itself || behind_the_end || paths(operation).any(|path| path.split('/').skip(1).any(odd))
 }
 
 fn events(case: &Case) -> impl Iterator<Item = Value> {
