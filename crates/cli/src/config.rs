@@ -97,6 +97,17 @@ impl Config {
                 ));
             }
         }
+        for host in server.allowed_hosts.iter().filter(|host| *host != "*") {
+            // An address without its brackets would be read as a name with a port.
+            let bare = host.parse::<std::net::Ipv6Addr>().is_ok();
+            if !bare && (url::Host::parse(host).is_err() || host.contains('*')) {
+                return Err(merged.error(
+                    &["server", "allowed_hosts"],
+                    format!("`{host}` is not the name of a host"),
+                    "write the name alone, without scheme and port, like \"app.example.com\"",
+                ));
+            }
+        }
         if server.base_path.items().is_empty() {
             return Err(merged.error(&["server", "base_path"], "no path is left", "write one, like \"/copilotkit\""));
         }

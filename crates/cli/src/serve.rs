@@ -26,12 +26,12 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         eprintln!("copilotkit: warning: --api-key is visible to other users of this machine; set the variable instead");
     }
     let lifecycle = wiring::lifecycle(&config, &lookup)?;
-    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config)?);
     let (host, port) = (config.server.host.as_str(), config.server.port);
     let listener = TcpListener::bind((host, port)).await.with_context(|| {
         format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
     })?;
     let address = listener.local_addr().context("the listening address cannot be found out")?;
+    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config, address.ip())?);
     let readiness = Readiness::default();
     let app = with_probes(surface, readiness.clone());
     let limits = &config.limits;

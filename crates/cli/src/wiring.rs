@@ -8,13 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::headers::HeaderPolicy;
-use copilotkit_runtime::http::{CorsPolicy, Mode, Origins, SurfaceOptions};
+use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions};
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
 use copilotkit_runtime::{AgentError, AgentRegistry, Lifecycle, LifecycleOptions, Registered, Tool};
 use http::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The id of the agent that frontends use when they name none.
@@ -101,11 +102,11 @@ fn at(id: &str) -> String {
     format!("[agents.{id}]")
 }
 
-/// The options of the HTTP surface.
+/// The options of the HTTP surface of a server that listens on `address`.
 ///
 /// # Errors
 /// Every origin together with credentials.
-pub fn surface_options(config: &Config) -> Result<SurfaceOptions> {
+pub fn surface_options(config: &Config, address: IpAddr) -> Result<SurfaceOptions> {
     let server = &config.server;
     let origins = match server.cors_origins.as_slice() {
         [] => Origins::Loopback,
@@ -120,11 +121,22 @@ pub fn surface_options(config: &Config) -> Result<SurfaceOptions> {
             ModeName::Single => Mode::Single,
         },
         cors: CorsPolicy::new(origins, server.allow_credentials)?,
+        hosts: hosts(&server.allowed_hosts, address),
         body_max: config.limits.body_max.0,
         body_timeout: config.limits.body_timeout.0,
         id_max: config.limits.id_max,
         keep_alive: server.keep_alive.0,
     })
+}
+
+/// Behind a loopback address is what this machine's user may see: no page may reach it by a name of its own.
+fn hosts(allowed: &[String], address: IpAddr) -> HostPolicy {
+    match allowed {
+        [] if address.is_loopback() => HostPolicy::Loopback,
+        [] => HostPolicy::Any,
+        list if list.iter().any(|host| host == "*") => HostPolicy::Any,
+        list => HostPolicy::List(list.to_vec()),
+    }
 }
 
 fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInAgent> {
@@ -255,4 +267,19 @@ fn headers(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Header
         Ok((parsed, value))
     };
     headers.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_address_is_for_names_of_this_machine() {
+        let (loopback, any) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0]));
+        let list = ["a.example".to_owned()];
+        assert_eq!(hosts(&[], loopback), HostPolicy::Loopback);
+        assert_eq!(hosts(&[], any), HostPolicy::Any);
+        assert_eq!(hosts(&["*".to_owned()], loopback), HostPolicy::Any);
+        assert_eq!(hosts(&list, any), HostPolicy::List(list.to_vec()));
+    }
 }

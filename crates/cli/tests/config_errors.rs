@@ -20,6 +20,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     ("something that is no origin", "[server]\ncors_origins = [\"a.example\"]"),
     ("an origin with a path", "[server]\ncors_origins = [\"https://a.example/app\"]"),
+    ("a host with a port", "[server]\nallowed_hosts = [\"a.example:80\"]"),
     ("a store that is not there", "[store]\nkind = \"postgres\""),
     ("a duration without a unit", "[limits]\nrun_max = \"60\""),
     ("a size in parsecs", "[limits]\nbody_max = \"3 parsecs\""),

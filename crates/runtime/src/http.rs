@@ -1,6 +1,7 @@
 //! The HTTP surface that CopilotKit and AG-UI frontends talk to: REST and the single-route envelope over the same
 //! handlers, as one tower service that fits into any axum application.
 
+mod access;
 mod answer;
 mod body;
 mod cors;
@@ -12,6 +13,7 @@ mod router;
 pub mod server;
 mod sse;
 
+pub use access::HostPolicy;
 pub use cors::{CorsError, CorsPolicy, Origins};
 pub use router::{ROUTES, Route, RouteId};
 
@@ -45,8 +47,10 @@ pub struct SurfaceOptions {
     pub base_paths: Vec<String>,
     /// Which forms are served.
     pub mode: Mode,
-    /// Who may read answers from another origin.
+    /// Which origins' pages may use the server. Requests from others are refused.
     pub cors: CorsPolicy,
+    /// Which names the server answers to.
+    pub hosts: HostPolicy,
     /// The largest request body, in bytes.
     pub body_max: usize,
     /// How long a request's body may take as a whole.
@@ -63,6 +67,7 @@ impl Default for SurfaceOptions {
             base_paths: vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()],
             mode: Mode::Both,
             cors: CorsPolicy::default(),
+            hosts: HostPolicy::default(),
             body_max: limits::BODY_MAX,
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
@@ -105,12 +110,19 @@ impl Surface {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let cors = &self.0.options.cors;
-        if let Some(answer) = cors.preflight(&parts) {
+        let SurfaceOptions { cors, hosts, .. } = &self.0.options;
+        let allowed = access::check(hosts, cors, &parts);
+        if allowed.is_ok()
+            && let Some(answer) = cors.preflight(&parts)
+        {
             return answer;
         }
         let origin = parts.headers.get(http::header::ORIGIN).cloned();
-        let mut response = self.0.dispatch(parts, body).await.unwrap_or_else(Refusal::into_response);
+        let answer = match allowed {
+            Ok(()) => self.0.dispatch(parts, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        let mut response = answer.unwrap_or_else(Refusal::into_response);
         cors.apply(origin.as_ref(), response.headers_mut());
         response
     }

@@ -18,6 +18,9 @@ pub struct ServerConfig {
     pub mode: ModeName,
     /// Origins whose pages may use the server; empty for pages of this machine, `["*"]` for all.
     pub cors_origins: Vec<String>,
+    /// Names that the server answers to, without ports; empty for those of this machine when it listens on a loopback
+    /// address, and for any otherwise. `["*"]` for any.
+    pub allowed_hosts: Vec<String>,
     /// Whether pages may send credentials.
     pub allow_credentials: bool,
     /// Silence after which a comment is sent on a stream.
@@ -32,6 +35,7 @@ impl Default for ServerConfig {
             base_path: OneOrMany::Many(vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()]),
             mode: ModeName::Both,
             cors_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
             allow_credentials: true,
             keep_alive: Span(limits::KEEP_ALIVE),
         }

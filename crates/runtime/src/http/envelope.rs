@@ -103,5 +103,7 @@ fn is_method(name: &str) -> bool {
 
 fn is_json(parts: &Parts) -> bool {
     let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| value.to_ascii_lowercase().contains("application/json"))
+    let essence = content_type.and_then(|value| value.split(';').next());
+    // Not merely somewhere in the value: `text/plain; a=application/json` is sent by any page without asking.
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }

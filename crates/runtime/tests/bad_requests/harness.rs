@@ -1,0 +1,83 @@
+//! A server on a port of its own, and plain text over a socket.
+
+use copilotkit_runtime::agent::{EventStream, RunContext};
+use copilotkit_runtime::http::probes::{Readiness, with_probes};
+use copilotkit_runtime::http::server::{ServeOptions, serve};
+use copilotkit_runtime::http::{Surface, SurfaceOptions};
+use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
+use futures::StreamExt as _;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// An agent that says nothing and never ends.
+pub(crate) struct Silent;
+
+impl Agent for Silent {
+    fn run(&self, _: RunContext) -> EventStream {
+        futures::stream::pending().boxed()
+    }
+}
+
+pub(crate) fn surface(options: SurfaceOptions) -> Surface {
+    let agents = Arc::new(AgentRegistry::new([Registered::new("default", Silent)]));
+    Surface::new(Lifecycle::new(agents, LifecycleOptions::default()), options)
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: CancellationToken,
+    pub(crate) readiness: Readiness,
+    pub(crate) task: tokio::task::JoinHandle<()>,
+}
+
+pub(crate) async fn server(options: SurfaceOptions, serving: ServeOptions) -> Server {
+    let surface = surface(options);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, readiness) = (CancellationToken::new(), Readiness::default());
+    let (stopping, app) = (stop.clone(), with_probes(surface.clone(), readiness.clone()));
+    let tasks = tokio_util::task::TaskTracker::new();
+    let task = tasks.spawn(async move {
+        let drain = surface.lifecycle().drain(Duration::from_millis(100));
+        serve(listener, app, serving, stopping.cancelled(), drain).await;
+    });
+    Server { address, stop, readiness, task }
+}
+
+/// Sends text and reads the answer to its end, or for so long as the server keeps the connection open.
+pub(crate) async fn raw(address: SocketAddr, text: &[u8]) -> String {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(text).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut answer)).await;
+    assert!(read.is_ok(), "the server answers and closes");
+    String::from_utf8(answer).unwrap()
+}
+
+pub(crate) async fn post(address: SocketAddr, path: &str, body: &str) -> (u16, Value) {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = raw(address, request.as_bytes()).await;
+    (status(&answer), json_of(&answer))
+}
+
+pub(crate) const RUN: &str = "/copilotkit/agent/default/run";
+
+/// The status line's number.
+pub(crate) fn status(answer: &str) -> u16 {
+    answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
+}
+
+/// The body of an answer as JSON.
+pub(crate) fn json_of(answer: &str) -> Value {
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or(Value::Null)
+}
