@@ -39,6 +39,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         header_timeout: limits.header_timeout.0,
         connections: limits.connections,
         drain_timeout: limits.drain_timeout.0,
+        ..ServeOptions::default()
     };
     let stopping = CancellationToken::new();
     let signals = watch_signals(stopping.clone(), readiness, lifecycle.clone());

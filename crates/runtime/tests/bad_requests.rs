@@ -3,6 +3,7 @@
 
 mod bad_requests {
     mod access;
+    mod connections;
     pub(crate) mod harness;
 }
 
@@ -103,27 +104,6 @@ async fn what_is_not_http_ends_that_connection_only() {
     assert!(slow.elapsed() < Duration::from_secs(3), "a head that does not end is cut off");
     let answer = raw(server.address, b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"status":"ok"}"#), "{answer}");
-}
-
-#[tokio::test]
-async fn draining_withdraws_readiness_and_ends_open_streams_in_order() {
-    let server = server(SurfaceOptions::default(), ServeOptions::default()).await;
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let body = json!({ "threadId": "t", "runId": "r", "messages": [] }).to_string();
-    let head = format!("POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut seen = [0; 15];
-    stream.read_exact(&mut seen).await.unwrap();
-    server.readiness.withdraw();
-    let ready = raw(server.address, b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
-    server.stop.cancel();
-    let mut rest = String::new();
-    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut rest)).await;
-    read.expect("the stream ends").unwrap();
-    assert!(rest.contains("server_shutdown"), "{rest}");
-    assert!(rest.trim_end().ends_with('0'), "the last chunk was written: {rest}");
-    tokio::time::timeout(Duration::from_secs(5), server.task).await.expect("the server ends").unwrap();
 }
 
 #[tokio::test]

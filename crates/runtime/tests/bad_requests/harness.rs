@@ -1,12 +1,14 @@
 //! A server on a port of its own, and plain text over a socket.
 
+use bytes::Bytes;
+use copilotkit_runtime::Emitted;
 use copilotkit_runtime::agent::{EventStream, RunContext};
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions};
 use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +25,20 @@ impl Agent for Silent {
     }
 }
 
+/// An agent that writes as fast as it is read.
+pub(crate) struct Flood;
+
+impl Agent for Flood {
+    fn run(&self, _: RunContext) -> EventStream {
+        let delta = json!({ "type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": "x".repeat(60_000) });
+        let event = Bytes::from(delta.to_string());
+        futures::stream::repeat_with(move || Ok(Emitted::from_json(event.clone()).unwrap())).boxed()
+    }
+}
+
 pub(crate) fn surface(options: SurfaceOptions) -> Surface {
-    let agents = Arc::new(AgentRegistry::new([Registered::new("default", Silent)]));
+    let agents = [Registered::new("default", Silent), Registered::new("flood", Flood)];
+    let agents = Arc::new(AgentRegistry::new(agents));
     Surface::new(Lifecycle::new(agents, LifecycleOptions::default()), options)
 }
 
@@ -43,7 +57,7 @@ pub(crate) async fn server(options: SurfaceOptions, serving: ServeOptions) -> Se
     let (stopping, app) = (stop.clone(), with_probes(surface.clone(), readiness.clone()));
     let tasks = tokio_util::task::TaskTracker::new();
     let task = tasks.spawn(async move {
-        let drain = surface.lifecycle().drain(Duration::from_millis(100));
+        let drain = surface.lifecycle().drain(serving.drain_timeout);
         serve(listener, app, serving, stopping.cancelled(), drain).await;
     });
     Server { address, stop, readiness, task }
@@ -80,4 +94,29 @@ pub(crate) fn status(answer: &str) -> u16 {
 pub(crate) fn json_of(answer: &str) -> Value {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     serde_json::from_str(body).unwrap_or(Value::Null)
+}
+
+/// Sends a request over a connection that stays open, with `body` as its body.
+pub(crate) async fn send(socket: &mut TcpStream, line: &str, body: &str) {
+    let length = body.len();
+    let request = format!("{line} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}");
+    socket.write_all(request.as_bytes()).await.unwrap();
+}
+
+/// Reads until `text` was there; what was read.
+pub(crate) async fn read_until(socket: &mut TcpStream, text: &str) -> String {
+    let mut seen = Vec::new();
+    let mut buf = [0; 4096];
+    while !String::from_utf8_lossy(&seen).contains(text) {
+        let read = tokio::time::timeout(Duration::from_secs(10), socket.read(&mut buf)).await;
+        let count = read.expect("more comes").unwrap();
+        assert!(count > 0, "the connection ended: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buf[..count]);
+    }
+    String::from_utf8(seen).unwrap()
+}
+
+/// The input of a run on a thread.
+pub(crate) fn input(thread: &str) -> String {
+    json!({ "threadId": thread, "runId": "r", "messages": [] }).to_string()
 }
