@@ -69,7 +69,14 @@ impl Config {
     }
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
-        let server = &self.server;
+        let (server, limits) = (&self.server, &self.limits);
+        if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
+            return Err(merged.error(
+                &["limits", "drain_delay"],
+                "the delay is longer than all that a stopping server may take",
+                "make it shorter, or `drain_timeout` longer",
+            ));
+        }
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
         if any_origin && server.allow_credentials {
             return Err(merged.error(

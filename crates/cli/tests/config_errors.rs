@@ -24,6 +24,7 @@ const CASES: &[(&str, &str)] = &[
     ("a store that is not there", "[store]\nkind = \"postgres\""),
     ("a duration without a unit", "[limits]\nrun_max = \"60\""),
     ("a size in parsecs", "[limits]\nbody_max = \"3 parsecs\""),
+    ("a delay beyond the end", "[limits]\ndrain_delay = \"30s\""),
     ("an agent that is no table", "[agents]\ndefault = 1"),
     ("an agent without a type", "[agents.a]\nmodel = \"demo\""),
     ("an agent of an unknown type", "[agents.a]\ntype = \"gpt\""),

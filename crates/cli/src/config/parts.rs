@@ -118,7 +118,10 @@ pub struct LimitsConfig {
     pub run_max: Span,
     /// The longest thread or run id, in bytes.
     pub id_max: usize,
-    /// How long open streams may go on after the server was asked to stop.
+    /// How long the server goes on as before, but says that it is not ready, after it was asked to stop. Not set: 5 s
+    /// after SIGTERM, not at all after Ctrl-C.
+    pub drain_delay: Option<Span>,
+    /// How long runs and open streams may go on after the server was asked to stop, the delay included.
     pub drain_timeout: Span,
 }
 
@@ -136,6 +139,7 @@ impl Default for LimitsConfig {
             agent_idle: Span(limits::AGENT_IDLE),
             run_max: Span(limits::RUN_MAX),
             id_max: limits::ID_MAX,
+            drain_delay: None,
             drain_timeout: Span(limits::DRAIN_TIMEOUT),
         }
     }
