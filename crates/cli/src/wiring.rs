@@ -1,5 +1,7 @@
 //! From the configuration to a running lifecycle.
 
+mod overrides;
+
 use crate::args::ServeArgs;
 use crate::config::{
     AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, ToolConfig,
@@ -12,7 +14,7 @@ use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOpt
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
-use copilotkit_runtime::{AgentError, AgentRegistry, Lifecycle, LifecycleOptions, Registered, Tool};
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Tool};
 use http::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -56,7 +58,12 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         )
     };
     if let Some(model) = model {
+        let before = agent.providers().next();
         agent.model = ModelNames::One(model);
+        if agent.providers().next() != before {
+            // They are those of another provider.
+            (agent.base_url, agent.api_key, agent.api_key_env) = (None, None, None);
+        }
     }
     if let Some(url) = &args.base_url {
         url::Url::parse(url)
@@ -66,6 +73,9 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     if let Some(key) = &args.api_key {
         agent.api_key = Some(key.clone());
         agent.api_key_env = None;
+    }
+    if let Some(conflict) = agent.address_conflict() {
+        bail!("--base-url: {conflict}; add --provider and --model")
     }
     Ok(())
 }
@@ -168,12 +178,7 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
         });
     }
     if agent.overridable.iter().any(|name| name == "model") {
-        let (options, environment) = (agent.clone(), environment.clone());
-        builder = builder.model_resolver(Arc::new(move |name| {
-            options
-                .resolve(name, &environment)
-                .map_err(|error| AgentError::new("model_not_found", format!("{error:#}")))
-        }));
+        builder = builder.model_resolver(overrides::resolver(agent, environment));
     }
     for config in &agent.tools {
         builder = builder.tool(tool(config)?);
@@ -272,6 +277,29 @@ fn headers(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Header
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_that_names_another_provider_leaves_the_file_s_key_behind() {
+        let with = |args: ServeArgs| {
+            let agent = BuiltInConfig {
+                api_key: Some("k".to_owned()),
+                base_url: Some("http://127.0.0.1/v1".to_owned()),
+                ..BuiltInConfig::on_model("openai/a")
+            };
+            let agents = vec![("default".to_owned(), AgentConfig::BuiltIn(Box::new(agent)))];
+            let mut config = Config { agents, ..Config::default() };
+            apply_model_flags(&mut config, &args).unwrap();
+            match config.agents.remove(0).1 {
+                AgentConfig::BuiltIn(agent) => (agent.api_key, agent.base_url.is_some()),
+                AgentConfig::AgUi(_) => unreachable!(),
+            }
+        };
+        let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };
+        assert_eq!(with(model("openai/b")), (Some("k".to_owned()), true));
+        assert_eq!(with(model("groq/b")), (None, false));
+        let own = ServeArgs { api_key: Some("g".to_owned()), ..model("groq/b") };
+        assert_eq!(with(own), (Some("g".to_owned()), false));
+    }
 
     #[test]
     fn a_loopback_address_is_for_names_of_this_machine() {

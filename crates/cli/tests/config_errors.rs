@@ -34,6 +34,10 @@ const CASES: &[(&str, &str)] = &[
     ("a model without a provider", "[agents.a]\ntype = \"built-in\"\nmodel = \"gpt-5\""),
     ("an unknown provider", "[agents.a]\ntype = \"built-in\"\nmodel = \"acme/x\""),
     ("a base URL that is none", "[agents.a]\ntype = \"built-in\"\nmodel = \"custom/x\"\nbase_url = \"::\""),
+    (
+        "one address for two providers",
+        "[agents.a]\ntype = \"built-in\"\nmodel = [\"openai/x\", \"groq/y\"]\nbase_url = \"http://x/v1\"",
+    ),
     ("two keys", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi_key = \"k\"\napi_key_env = \"SET\""),
     ("a key that is not set", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi_key_env = \"NOPE\""),
     ("no steps", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\nmax_steps = 0"),
