@@ -136,6 +136,7 @@ pub fn surface_options(config: &Config, address: IpAddr) -> Result<SurfaceOption
         body_timeout: config.limits.body_timeout.0,
         id_max: config.limits.id_max,
         keep_alive: server.keep_alive.0,
+        ..SurfaceOptions::default()
     })
 }
 

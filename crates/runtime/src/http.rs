@@ -53,6 +53,8 @@ pub struct SurfaceOptions {
     pub hosts: HostPolicy,
     /// The largest request body, in bytes.
     pub body_max: usize,
+    /// The most bytes of all bodies that are being read, in bytes; at least `body_max`.
+    pub bodies_max: usize,
     /// How long a request's body may take as a whole.
     pub body_timeout: Duration,
     /// The longest thread, run or agent id, in bytes.
@@ -69,6 +71,7 @@ impl Default for SurfaceOptions {
             cors: CorsPolicy::default(),
             hosts: HostPolicy::default(),
             body_max: limits::BODY_MAX,
+            bodies_max: limits::BODIES_MAX,
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
             keep_alive: limits::KEEP_ALIVE,
@@ -91,6 +94,7 @@ pub struct Surface(Arc<State>);
 struct State {
     lifecycle: Lifecycle,
     options: SurfaceOptions,
+    room: body::Room,
 }
 
 impl Surface {
@@ -99,7 +103,10 @@ impl Surface {
         for base in &mut options.base_paths {
             *base = format!("/{}", base.trim_matches('/')).trim_end_matches('/').to_owned();
         }
-        Self(Arc::new(State { lifecycle, options }))
+        // Of `/a` and `/a/b` the longer one is meant by `/a/b/info`.
+        options.base_paths.sort_by_key(|base| std::cmp::Reverse(base.len()));
+        let room = body::Room::new(options.bodies_max, options.body_max);
+        Self(Arc::new(State { lifecycle, options, room }))
     }
 
     /// The lifecycle behind it.
@@ -147,6 +154,10 @@ impl State {
         };
         if !route.allows(&parts.method) {
             return Err(Refusal::method_not_allowed(route.allow));
+        }
+        let names = route.suffix.iter().filter_map(|segment| segment.strip_prefix(':'));
+        if let Some((name, _)) = names.zip(&ids).find(|(_, id)| id.len() > options.id_max) {
+            return Err(Refusal::long_id(name, options.id_max));
         }
         handlers::dispatch(self, route.id, ids, &parts, handlers::Payload::Request(body)).await
     }

@@ -3,6 +3,7 @@
 
 mod bad_requests {
     mod access;
+    mod bodies;
     mod connections;
     pub(crate) mod harness;
 }

@@ -64,6 +64,9 @@ fn refused(providers: &BTreeSet<String>) -> AgentError {
 mod tests {
     use super::*;
     use crate::config::ModelNames;
+    use copilotkit_fixtures::model_server::ModelServer;
+    use copilotkit_runtime::model::{ModelRequest, ModelSettings};
+    use futures::StreamExt as _;
 
     fn agent(models: &[&str]) -> BuiltInConfig {
         let names = models.iter().map(|name| (*name).to_owned()).collect();
@@ -87,6 +90,27 @@ mod tests {
         assert!(!broken.contains("secret") && !broken.contains("http"), "{broken}");
         let demo = resolver(&agent(&["demo"]), &environment());
         assert!(demo("Demo").is_ok() && demo("openai/gpt-5").is_err());
+    }
+
+    #[tokio::test]
+    async fn the_key_goes_to_the_first_model_s_provider_alone() {
+        let server = ModelServer::start([]).await;
+        let urls = ["OPENAI_BASE_URL", "GROQ_BASE_URL"];
+        let base_url = server.base_url();
+        let environment: Environment = Arc::new(move |name| match name {
+            "GROQ_API_KEY" => Some("of-groq".to_owned()),
+            name => urls.contains(&name).then(|| base_url.clone()),
+        });
+        let agent = BuiltInConfig { api_key: Some("of-openai".to_owned()), ..agent(&["openai/a", "groq/b"]) };
+        let resolve = resolver(&agent, &environment);
+        for (name, expected) in [("groq/c", "Bearer of-groq"), ("openai/c", "Bearer of-openai")] {
+            let request = ModelRequest {
+                settings: ModelSettings { max_retries: Some(0), ..ModelSettings::default() },
+                ..ModelRequest::default()
+            };
+            assert!(resolve(name).unwrap().stream(request).next().await.is_some());
+            assert_eq!(server.requests().last().unwrap().header("authorization"), Some(expected), "{name}");
+        }
     }
 
     #[test]
