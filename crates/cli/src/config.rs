@@ -10,7 +10,9 @@ mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
 pub use error::ConfigError;
-pub use parts::{LimitsConfig, ModeName, OneOrMany, ServerConfig, StoreConfig, StoreKind};
+pub use parts::{
+    LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
+};
 pub use sources::{Environment, Sources};
 pub use units::{Size, Span};
 

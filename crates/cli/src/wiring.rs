@@ -4,13 +4,15 @@ mod overrides;
 
 use crate::args::ServeArgs;
 use crate::config::{
-    AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, ToolConfig,
+    AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, OnBusyName,
+    OnDisconnectName, ToolConfig,
 };
 use anyhow::{Context as _, Result, bail};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::headers::HeaderPolicy;
 use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions};
+use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
@@ -98,6 +100,15 @@ pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle
     let limits = &config.limits;
     let options = LifecycleOptions {
         store: Arc::new(MemoryStore::default()),
+        on_busy: match config.server.on_busy {
+            OnBusyName::Reject => OnBusy::Reject,
+            OnBusyName::Enqueue => OnBusy::Enqueue,
+            OnBusyName::Supersede => OnBusy::Supersede,
+        },
+        on_disconnect: match config.server.on_disconnect {
+            OnDisconnectName::Continue => OnDisconnect::Continue,
+            OnDisconnectName::Cancel => OnDisconnect::Cancel,
+        },
         runs: limits.runs,
         run_max: limits.run_max.0,
         agent_idle: limits.agent_idle.0,

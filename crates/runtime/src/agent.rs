@@ -70,6 +70,18 @@ impl Pulse {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Beats for as long as `work` lasts, which has a deadline of its own: a tool, the head of a model's answer.
+    #[cfg(any(feature = "lifecycle", feature = "client"))]
+    pub async fn during<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            match tokio::time::timeout(std::time::Duration::from_secs(1), &mut work).await {
+                Ok(output) => return output,
+                Err(_) => self.beat(),
+            }
+        }
+    }
+
     /// How often it was beaten.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -4,6 +4,7 @@ use crate::limits;
 use crate::store::{Frame, ReadLog, Signal, Store, StoreError, ThreadKey};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Where a subscription ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Subscription {
     until: Until,
     signal: Option<watch::Receiver<Signal>>,
     done: bool,
+    complete: bool,
+    on_drop: Option<DropGuard>,
 }
 
 impl Subscription {
@@ -35,7 +38,17 @@ impl Subscription {
         signal: watch::Receiver<Signal>,
     ) -> Self {
         let until = Until::Run(run);
-        Self { store, thread, cursor: first_seq, compact_until: 0, until, signal: Some(signal), done: false }
+        Self {
+            store,
+            thread,
+            cursor: first_seq,
+            compact_until: 0,
+            until,
+            signal: Some(signal),
+            done: false,
+            complete: false,
+            on_drop: None,
+        }
     }
 
     /// Replays the whole thread, finished runs in their compact form, and follows the live run to its end.
@@ -43,13 +56,14 @@ impl Subscription {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn to_thread(store: Arc<dyn Store>, thread: ThreadKey) -> Result<Self, StoreError> {
-        let probe = ReadLog { thread: thread.clone(), from: u64::MAX, compact_until: 0, max_bytes: 0 };
+        let probe = ReadLog { thread: thread.clone(), from: 0, compact_until: 0, max_bytes: 0 };
         let now = store.read(probe).await?;
         let (until, compact_until, signal) = match now.live {
             Some(live) => (Until::Run(live.run), live.first_seq, Some(store.follow(&thread).await?)),
             None => (Until::Seq(now.head), now.head, None),
         };
-        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done: until == Until::Seq(0) })
+        let done = until == Until::Seq(0);
+        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done, complete: done, on_drop: None })
     }
 
     /// The next frames, waiting for them if there are none yet; empty at the end.
@@ -86,9 +100,17 @@ impl Subscription {
                 Until::Seq(end) => {
                     frames.retain(|frame| frame.seq < end);
                     self.done = self.cursor >= end;
+                    self.complete = self.done;
                 }
             }
+            if self.done
+                && let Some(guard) = self.on_drop.take()
+            {
+                guard.disarm();
+            }
             if !frames.is_empty() {
+                let ends = |frame: &Frame| self.until == Until::Run(frame.run) && frame.kind.is_terminal();
+                self.complete |= frames.last().is_some_and(ends);
                 return Ok(frames);
             }
             if !self.done && reached_head {
@@ -103,8 +125,19 @@ impl Subscription {
         Ok(Vec::new())
     }
 
-    /// True when everything was read.
+    /// Cancels `token` when this subscription is dropped before it is done.
+    pub(crate) fn cancels(&mut self, token: CancellationToken) {
+        self.on_drop = Some(token.drop_guard());
+    }
+
+    /// True when there is nothing more to read.
     pub fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// True when it ended where it should: behind the terminal event of the run that it followed, or behind the whole
+    /// replay of an idle thread. False when the thread was let go, or its writer lost it.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 }

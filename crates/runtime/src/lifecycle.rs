@@ -6,19 +6,24 @@
 mod drive;
 mod input;
 mod pipeline;
+mod policy;
+
+pub use policy::{OnBusy, OnDisconnect};
 
 use crate::agent::{Pulse, RunContext};
 use crate::error::RunError;
 use crate::hub::Subscription;
 use crate::limits;
 use crate::principal::Principal;
-use crate::registry::AgentRegistry;
+use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
 use copilotkit_protocol::RunAgentInput;
+use futures::FutureExt as _;
 use http::HeaderMap;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +32,10 @@ use tokio_util::task::TaskTracker;
 pub struct LifecycleOptions {
     /// Where threads live.
     pub store: Arc<dyn Store>,
+    /// What becomes of a run on a thread that is busy.
+    pub on_busy: OnBusy,
+    /// What becomes of a run whose reader hangs up.
+    pub on_disconnect: OnDisconnect,
     /// The most runs at once.
     pub runs: usize,
     /// The longest run.
@@ -47,6 +56,8 @@ impl Default for LifecycleOptions {
     fn default() -> Self {
         Self {
             store: Arc::new(MemoryStore::default()),
+            on_busy: OnBusy::default(),
+            on_disconnect: OnDisconnect::default(),
             runs: limits::RUNS,
             run_max: limits::RUN_MAX,
             agent_idle: limits::AGENT_IDLE,
@@ -64,9 +75,19 @@ pub struct Lifecycle {
     agents: Arc<AgentRegistry>,
     options: Arc<LifecycleOptions>,
     running: Arc<Semaphore>,
+    queues: Arc<policy::Queues>,
     tracker: TaskTracker,
     /// Cancelled when runs must end because the server does.
     shutdown: CancellationToken,
+    /// Closes runs whose writer is gone; begun with the first run.
+    maintenance: Arc<Once>,
+}
+
+/// Whether a run belongs to a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Run,
+    Suggestion,
 }
 
 /// A run that somebody wants to start.
@@ -87,7 +108,15 @@ impl Lifecycle {
     pub fn new(agents: Arc<AgentRegistry>, options: LifecycleOptions) -> Self {
         let running = Arc::new(Semaphore::new(options.runs));
         let options = Arc::new(options);
-        Self { agents, options, running, tracker: TaskTracker::new(), shutdown: CancellationToken::new() }
+        Self {
+            agents,
+            options,
+            running,
+            queues: Arc::default(),
+            tracker: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            maintenance: Arc::new(Once::new()),
+        }
     }
 
     /// The agents.
@@ -105,55 +134,152 @@ impl Lifecycle {
         self.tracker.len()
     }
 
-    /// Starts a run and follows it. It goes on when the subscription is dropped.
+    /// Starts a run and follows it. It goes on when the subscription, or this call, is dropped.
     ///
     /// # Errors
     /// An unknown agent, a busy thread, too many runs, a store that fails.
     pub async fn start(&self, start: StartRun) -> Result<Subscription, RunError> {
+        self.launch(start, self.options.clone(), Kind::Run).await
+    }
+
+    /// Starts a run that leaves no trace: no thread, no history, no middlewares. It ends with its reader. Frontends ask
+    /// for suggestions in this way.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), but for a busy thread.
+    pub async fn suggest(&self, start: StartRun) -> Result<Subscription, RunError> {
+        // A store of its own is all that it takes to be seen by nobody else.
+        let options = LifecycleOptions {
+            store: Arc::new(MemoryStore::default()),
+            on_disconnect: OnDisconnect::Cancel,
+            ..(*self.options).clone()
+        };
+        self.launch(start, Arc::new(options), Kind::Suggestion).await
+    }
+
+    async fn launch(
+        &self,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+    ) -> Result<Subscription, RunError> {
         let agent = self.agents.get(&start.agent_id).ok_or_else(|| RunError::UnknownAgent(start.agent_id.clone()))?;
+        // Counted before the check: whoever drains after it waits for this run.
+        let counted = self.tracker.token();
         if self.shutdown.is_cancelled() || self.tracker.is_closed() {
             return Err(RunError::ShuttingDown);
         }
         let permit = self.running.clone().try_acquire_owned().map_err(|_| RunError::TooManyRuns(self.options.runs))?;
+        self.maintenance.call_once(|| self.maintain());
+        let (begun, opened) = oneshot::channel();
+        let lifecycle = self.clone();
+        self.tracker.spawn(async move {
+            lifecycle.run(agent, start, options, kind, begun).await;
+            drop((permit, counted));
+        });
+        // The task answers before it ends; if it could not, it panicked.
+        opened.await.unwrap_or(Err(RunError::ShuttingDown))
+    }
+
+    /// Opens a run, tells whoever waits for it, and drives it to its end.
+    async fn run(
+        &self,
+        agent: Registered,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+        begun: oneshot::Sender<Result<Subscription, RunError>>,
+    ) {
+        let store = options.store.clone();
+        let run = match self.open(&agent, start, options, kind).await {
+            Ok((run, subscription)) => {
+                // Nobody waits any more: the run goes on all the same.
+                let _ = begun.send(Ok(subscription));
+                run
+            }
+            Err(error) => {
+                let _ = begun.send(Err(error));
+                return;
+            }
+        };
+        let lease = run.lease.clone();
+        let chain = match kind {
+            Kind::Run => agent.chain(),
+            Kind::Suggestion => agent.alone(),
+        };
+        if AssertUnwindSafe(run.run(chain)).catch_unwind().await.is_err() {
+            tracing::error!(thread_id = %lease.thread.thread_id, "a run ended with a panic outside of its agent");
+            drive::close_abandoned(&*store, &lease).await;
+        }
+    }
+
+    async fn open(
+        &self,
+        agent: &Registered,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+    ) -> Result<(drive::Drive, Subscription), RunError> {
         let input = start.input;
         let thread = ThreadKey::new(&start.principal, input.thread_id.as_str());
-        let store = self.options.store.clone();
-        let begun = store
-            .begin(BeginRun {
-                thread: thread.clone(),
-                run_id: input.run_id.as_str().into(),
-                agent_id: agent.id.clone(),
-                message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
-                ttl: self.options.lease_ttl,
-            })
-            .await?;
-        let signal = store.follow(&thread).await?;
-        let echo = input::echo(&input, &begun.known);
+        let store = options.store.clone();
+        let begin = BeginRun {
+            thread: thread.clone(),
+            run_id: input.run_id.as_str().into(),
+            agent_id: agent.id.clone(),
+            message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
+            ttl: options.lease_ttl,
+        };
+        let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;
+        let lease = begun.lease;
+        let signal = match store.follow(&thread).await {
+            Ok(signal) => signal,
+            Err(error) => {
+                drive::close_abandoned(&*store, &lease).await;
+                return Err(error.into());
+            }
+        };
+        let echo = (kind == Kind::Run).then(|| input::echo(&input, &begun.known));
+        let now = Instant::now();
         let context = RunContext {
             agent_id: agent.id.clone(),
             input: Arc::new(input::for_agent(input)),
             principal: start.principal,
             headers: start.headers,
             cancel: self.shutdown.child_token(),
-            deadline: Instant::now() + self.options.run_max,
+            deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
         };
-        let lease = begun.lease;
-        let subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
-        let run = drive::Drive {
-            options: self.options.clone(),
-            shutdown: self.shutdown.clone(),
-            signal,
-            lease,
-            context,
-            echo,
-        };
-        let chain = agent.chain();
-        self.tracker.spawn(async move {
-            run.run(chain).await;
-            drop(permit);
+        let mut subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
+        let abandoned = CancellationToken::new();
+        if options.on_disconnect == OnDisconnect::Cancel {
+            subscription.cancels(abandoned.clone());
+        }
+        let shutdown = self.shutdown.clone();
+        Ok((drive::Drive { options, shutdown, abandoned, signal, lease, context, echo }, subscription))
+    }
+
+    /// Closes runs whose lease lapsed, again and again until the server shuts down.
+    fn maintain(&self) {
+        let (store, shutdown) = (self.options.store.clone(), self.shutdown.clone());
+        let every = (self.options.lease_ttl / 2).max(Duration::from_millis(10));
+        // Not counted among the runs: nobody waits for it, and it ends with the store or the server.
+        let weak = Arc::downgrade(&store);
+        drop(store);
+        TaskTracker::new().spawn(async move {
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(every) => {}
+                }
+                let Some(store) = weak.upgrade() else { return };
+                match store.recover().await {
+                    Ok(0) => {}
+                    Ok(runs) => tracing::warn!(runs, "runs whose writer was gone were closed"),
+                    Err(error) => tracing::warn!(%error, "runs whose writer is gone could not be closed"),
+                }
+            }
         });
-        Ok(subscription)
     }
 
     /// Replays a thread and follows its live run. An unknown thread is an empty replay.

@@ -39,6 +39,10 @@ pub const LINGER: Duration = Duration::from_secs(1);
 pub const CONNECTIONS: usize = 10_000;
 /// The most runs at once.
 pub const RUNS: usize = 1_000;
+/// Runs that may wait for one thread, where busy threads are waited for.
+pub const QUEUE: usize = 8;
+/// How long a run may wait for its thread.
+pub const QUEUE_WAIT: Duration = Duration::from_secs(60);
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
 /// How long a reader may take nothing before it is cut off.

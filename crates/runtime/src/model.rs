@@ -3,6 +3,7 @@
 //! Providers live in `copilotkit-adapters`; [`BuiltInAgent`](crate::agents::BuiltInAgent) turns these events into AG-UI
 //! once, for every provider.
 
+use crate::agent::Pulse;
 use copilotkit_protocol::{Content, Json, TokenUsage};
 use futures::stream::BoxStream;
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ pub struct ModelRequest {
     pub settings: ModelSettings,
     /// Cancelled when the run is to stop; dropping the stream does the same.
     pub cancel: CancellationToken,
+    /// Beaten whenever the provider shows that it is alive, also by comments that are no events.
+    pub pulse: Pulse,
 }
 
 /// One message to a model.

@@ -22,6 +22,11 @@ impl Registered {
         Self { id: id.into(), agent: Arc::new(agent), middlewares: Arc::new([]) }
     }
 
+    /// The agent with nothing in front of it.
+    pub(crate) fn alone(&self) -> Next {
+        Next::new(Arc::new([]), self.agent.clone())
+    }
+
     /// The chain that a run goes through.
     pub(crate) fn chain(&self) -> Next {
         Next::new(self.middlewares.clone(), self.agent.clone())

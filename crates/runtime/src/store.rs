@@ -6,14 +6,14 @@
 //!
 //! One writer at a time: [`RunLog::begin`] gives a [`Lease`] with a fencing number; whoever lost the lease is refused.
 
-#[cfg(feature = "lifecycle")]
-pub(crate) mod compaction;
+mod compaction;
 #[cfg(feature = "store-contract")]
 pub mod contract;
 mod frame;
 #[cfg(feature = "lifecycle")]
 mod memory;
 
+pub use compaction::compact_run;
 pub use frame::{Frame, Variant};
 #[cfg(feature = "lifecycle")]
 pub use memory::{MemoryLimits, MemoryStore};
@@ -44,24 +44,26 @@ impl ThreadKey {
 /// The log of runs: the only way in which events enter a store.
 #[async_trait]
 pub trait RunLog: Send + Sync {
-    /// Takes the thread's lease and opens a run; makes the thread if there is none.
+    /// Takes the thread's lease and opens a run; makes the thread if there is none. A run whose lease lapsed is closed
+    /// first, as [`Recovery::recover`] does.
     ///
     /// # Errors
     /// [`StoreError::Busy`] while another run holds the lease.
     async fn begin(&self, request: BeginRun) -> Result<Begun, StoreError>;
 
-    /// Appends frames whose numbers follow those that are there, and wakes followers.
+    /// Appends frames whose numbers follow those that are there, and wakes followers. Frames that are there already are
+    /// passed over, so that an append whose answer was lost can be repeated.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] when the lease was lost.
-    async fn append(&self, lease: &Lease, append: Append) -> Result<(), StoreError>;
+    /// [`StoreError::Fenced`] when the lease was lost, [`StoreError::Full`] when there is no room.
+    async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError>;
 
     /// Appends the last frames, makes them durable, releases the lease, and only then wakes followers: whoever has seen
-    /// the terminal event may start the next run.
+    /// the terminal event may start the next run. There is always room for the last frames.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when the lease was lost.
-    async fn finish(&self, lease: &Lease, append: Append) -> Result<(), StoreError>;
+    async fn finish(&self, lease: &Lease, append: &Append) -> Result<(), StoreError>;
 
     /// Reads frames from a cursor. An unknown thread is an empty one.
     ///
@@ -143,7 +145,7 @@ pub trait ThreadBlobs: Send + Sync {
     /// Sets or, with `None`, removes the blob under `key`.
     ///
     /// # Errors
-    /// When the store cannot be written or the thread does not exist.
+    /// [`StoreError::NotFound`] when the thread does not exist.
     async fn set_blob(&self, thread: &ThreadKey, key: &str, value: Option<Bytes>) -> Result<(), StoreError>;
 }
 
@@ -161,7 +163,7 @@ pub struct BeginRun {
     pub run_id: Arc<str>,
     /// The agent that runs.
     pub agent_id: Arc<str>,
-    /// Ids of the messages that the run was started with: known from now on.
+    /// Ids of the messages that the run was started with.
     pub message_ids: Vec<String>,
     /// How long the lease lasts without renewal.
     pub ttl: Duration,
@@ -172,7 +174,7 @@ pub struct BeginRun {
 pub struct Begun {
     /// The right to write.
     pub lease: Lease,
-    /// Those of the given message ids that the thread knew before.
+    /// Those of the given message ids that the thread's log holds.
     pub known: HashSet<String>,
 }
 
@@ -181,7 +183,8 @@ pub struct Begun {
 pub struct Lease {
     /// The thread.
     pub thread: ThreadKey,
-    /// Our number of the run: grows with each run of the thread, and fences off those who lost the lease.
+    /// Our number of the run: grows with each run of the thread, fences off those who lost the lease, and is never used
+    /// again, also not after the thread was deleted.
     pub run: u64,
     /// The number of the run's first frame.
     pub first_seq: u64,
@@ -192,7 +195,7 @@ pub struct Lease {
 pub struct Append {
     /// In order, numbered without a gap.
     pub frames: Vec<Frame>,
-    /// Ids of messages that these frames begin.
+    /// Ids of messages that these frames begin or show.
     pub message_ids: Vec<String>,
 }
 
@@ -205,7 +208,7 @@ pub struct ReadLog {
     pub from: u64,
     /// Finished runs that lie wholly before this number are given in their compact form.
     pub compact_until: u64,
-    /// Stop after the frame that reaches this many bytes of JSON.
+    /// Stop after the frame that reaches this many bytes of JSON; with zero no frame is read.
     pub max_bytes: usize,
 }
 
@@ -324,6 +327,9 @@ pub enum StoreError {
     /// The lease was lost: it lapsed and another run began.
     #[error("the lease on the thread was lost")]
     Fenced,
+    /// The thread does not exist.
+    #[error("the thread does not exist")]
+    NotFound,
     /// The store is full.
     #[error("the store is full: {0}")]
     Full(String),
@@ -338,6 +344,7 @@ impl StoreError {
         match self {
             Self::Busy => "thread_busy",
             Self::Fenced => "lease_lost",
+            Self::NotFound => "thread_not_found",
             Self::Full(_) => "store_full",
             Self::Unavailable(_) => "store_unavailable",
         }

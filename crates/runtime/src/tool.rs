@@ -1,5 +1,6 @@
 //! The contract of server tools and of the places that they come from.
 
+use crate::agent::Pulse;
 use crate::model::ToolSpec;
 use crate::principal::Principal;
 use async_trait::async_trait;
@@ -65,6 +66,8 @@ pub struct ToolScope {
     pub headers: Arc<HeaderMap>,
     /// Cancelled when the run is to stop.
     pub cancel: CancellationToken,
+    /// Beats while a tool works.
+    pub pulse: Pulse,
 }
 
 /// What a tool answered.

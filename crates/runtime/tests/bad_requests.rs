@@ -6,6 +6,7 @@ mod bad_requests {
     mod bodies;
     mod connections;
     pub(crate) mod harness;
+    mod streams;
 }
 
 use axum::body::Body;

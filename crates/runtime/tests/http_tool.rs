@@ -24,6 +24,7 @@ fn call(arguments: &str) -> ToolInvocation {
             principal: Principal::anonymous(),
             headers: Arc::new(headers),
             cancel: Default::default(),
+            pulse: Default::default(),
         },
     }
 }

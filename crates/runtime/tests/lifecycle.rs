@@ -7,6 +7,7 @@ use copilotkit_protocol::{
 };
 use copilotkit_runtime::agent::{AgentError, EventStream, RunContext};
 use copilotkit_runtime::hub::Subscription;
+use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::store::{Frame, StopOutcome};
 use copilotkit_runtime::{
     Agent, AgentRegistry, Emitted, Lifecycle, LifecycleOptions, Principal, Registered, RunError, StartRun,
@@ -206,6 +207,86 @@ async fn every_way_to_fail_ends_in_one_coded_error_and_frees_the_thread() {
     }
 }
 
+/// Events that are always ready and that repair drops: the run can be stopped, and it ends at its bound.
+#[tokio::test]
+async fn a_flood_that_nobody_sees_can_be_stopped_and_is_bounded() {
+    let flood = |context: RunContext| {
+        let first = started(&context);
+        stream::repeat_with(move || Ok(Emitted::from(first.clone()))).boxed()
+    };
+    let bounded = LifecycleOptions { run_events: 2_000, ..LifecycleOptions::default() };
+    let lifecycle_of = |options| lifecycle(flood, options);
+    assert_eq!(error_code(&all(start(&lifecycle_of(bounded), "t", "r").await.unwrap()).await), "run_too_many_events");
+    let unbounded = lifecycle_of(LifecycleOptions { run_events: u64::MAX, ..LifecycleOptions::default() });
+    let subscription = start(&unbounded, "t", "r").await.unwrap();
+    unbounded.stop("default", &Principal::anonymous(), "t", None).await.unwrap();
+    assert_eq!(all(subscription).await.last().unwrap().kind, EventKind::RunFinished);
+    let short = LifecycleOptions { run_events: u64::MAX, run_max: Duration::from_millis(50), ..Default::default() };
+    assert_eq!(error_code(&all(start(&lifecycle_of(short), "t", "r").await.unwrap()).await), "run_timeout");
+}
+
+/// Wherever the bound falls, what the log holds is a well-formed run.
+#[tokio::test]
+async fn a_bound_cuts_between_events_only() {
+    for bound in 1..12 {
+        let agent = |context: RunContext| {
+            let messages = (0..4).flat_map(|index| {
+                let id = format!("m{index}");
+                [open(&id), text(&id, "x"), close(&id)]
+            });
+            ready(std::iter::once(started(&context)).chain(messages).collect())
+        };
+        let options = LifecycleOptions { run_events: bound, ..LifecycleOptions::default() };
+        let frames = all(start(&lifecycle(agent, options), "t", "r").await.unwrap()).await;
+        assert_eq!(error_code(&frames), "run_too_many_events", "{bound}");
+        let mut verifier = copilotkit_protocol::Verifier::new();
+        for event in events(&frames) {
+            verifier.check(&Emitted::from(event)).unwrap();
+        }
+    }
+}
+
+/// The fence is around the agent; what panics outside of it still leaves a closed run and a free thread.
+#[tokio::test]
+async fn an_agent_that_panics_when_it_is_dropped_ends_its_run_all_the_same() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("in the drop");
+            }
+        }
+    }
+    let agent = |context: RunContext| {
+        let bomb = Bomb;
+        let events = ready(vec![started(&context), open("m"), text("m", "x"), close("m"), finished(&context)]);
+        events
+            .map(move |event| {
+                let _held = &bomb;
+                event
+            })
+            .boxed()
+    };
+    let lifecycle = lifecycle(agent, LifecycleOptions::default());
+    let frames = all(start(&lifecycle, "t", "r").await.unwrap()).await;
+    assert_eq!(error_code(&frames), "internal_error");
+    assert!(start(&lifecycle, "t", "r2").await.is_ok(), "the thread is free again");
+}
+
+/// A lease that nobody renews is closed by the server itself: nobody waits for ever.
+#[tokio::test]
+async fn a_run_whose_writer_is_gone_is_closed() {
+    use copilotkit_runtime::store::{BeginRun, ThreadKey};
+    let options = LifecycleOptions { lease_ttl: Duration::from_millis(60), ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(say_hello, options);
+    all(start(&lifecycle, "other", "r").await.unwrap()).await;
+    let thread = ThreadKey::new(&Principal::anonymous(), "t");
+    let ttl = Duration::from_millis(60);
+    let begin = BeginRun { thread, run_id: "gone".into(), agent_id: "default".into(), message_ids: vec![], ttl };
+    lifecycle.store().begin(begin).await.unwrap();
+    assert_eq!(error_code(&replay(&lifecycle, "t").await), "run_interrupted");
+}
+
 #[tokio::test]
 async fn a_run_that_is_too_long_is_ended() {
     let options = LifecycleOptions { run_max: Duration::from_millis(80), ..LifecycleOptions::default() };
@@ -385,4 +466,121 @@ async fn more_runs_than_allowed_are_refused() {
     let _one = start(&lifecycle, "a", "r").await.unwrap();
     let _two = start(&lifecycle, "b", "r").await.unwrap();
     assert!(matches!(start(&lifecycle, "c", "r").await, Err(RunError::TooManyRuns(2))));
+}
+
+/// An agent whose run takes a moment.
+fn takes(pause: Duration) -> impl Fn(RunContext) -> EventStream {
+    move |context| {
+        let (first, last) = (started(&context), finished(&context));
+        let end = stream::once(async move {
+            tokio::time::sleep(pause).await;
+            Ok(Emitted::from(last))
+        });
+        ready(vec![first]).chain(end).boxed()
+    }
+}
+
+#[tokio::test]
+async fn runs_can_wait_for_their_thread_up_to_a_bound() {
+    let options = LifecycleOptions { on_busy: OnBusy::Enqueue, ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(takes(Duration::from_millis(20)), options);
+    let attempts = (0..12).map(|index| {
+        let lifecycle = lifecycle.clone();
+        async move {
+            match start(&lifecycle, "t", &format!("r{index}")).await {
+                Ok(subscription) => Some(all(subscription).await),
+                Err(error) => {
+                    assert!(matches!(error, RunError::ThreadBusy));
+                    None
+                }
+            }
+        }
+    });
+    let runs: Vec<_> = futures::future::join_all(attempts).await.into_iter().flatten().collect();
+    assert_eq!(runs.len(), 9, "one runs, eight wait, the others are refused");
+    for frames in &runs {
+        assert_eq!(kinds(frames), [EventKind::RunStarted, EventKind::RunFinished]);
+    }
+    assert_eq!(replay(&lifecycle, "t").await.len(), 18);
+}
+
+#[tokio::test]
+async fn a_run_can_take_the_place_of_another() {
+    let options = LifecycleOptions { on_busy: OnBusy::Supersede, ..LifecycleOptions::default() };
+    let lifecycle = lifecycle(takes(Duration::from_secs(30)), options);
+    let old = start(&lifecycle, "t", "r1").await.unwrap();
+    let begun = std::time::Instant::now();
+    let _new = start(&lifecycle, "t", "r2").await.unwrap();
+    let old = all(old).await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    let seen = String::from_utf8(old.last().unwrap().json.to_vec()).unwrap();
+    assert!(seen.contains("cancelled") && seen.contains("r1"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_run_can_end_with_its_reader() {
+    let options = LifecycleOptions { on_disconnect: OnDisconnect::Cancel, ..LifecycleOptions::default() };
+    let hanging = lifecycle(hangs(|context| vec![started(context), open("m"), text("m", "x")]), options.clone());
+    let mut subscription = start(&hanging, "t", "r").await.unwrap();
+    subscription.next().await.unwrap();
+    let watcher = hanging.connect("default", &Principal::anonymous(), "t").await.unwrap();
+    drop(subscription);
+    assert_eq!(all(watcher).await.last().unwrap().kind, EventKind::RunFinished);
+    let quick = lifecycle(say_hello, options);
+    all(start(&quick, "t2", "r").await.unwrap()).await;
+    assert_eq!(replay(&quick, "t2").await.len(), 5, "a run that was read to its end is whole");
+}
+
+/// An agent that is silent but beats its pulse is alive; one that does not is ended.
+#[tokio::test]
+async fn a_pulse_keeps_a_silent_agent() {
+    let agent = |context: RunContext| {
+        let (first, last, pulse) = (started(&context), finished(&context), context.pulse.clone());
+        ready(vec![first])
+            .chain(stream::once(async move {
+                for _ in 0..10 {
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                    pulse.beat();
+                }
+                Ok(Emitted::from(last))
+            }))
+            .boxed()
+    };
+    let options = LifecycleOptions { agent_idle: Duration::from_millis(100), ..LifecycleOptions::default() };
+    let frames = all(start(&lifecycle(agent, options), "t", "r").await.unwrap()).await;
+    assert_eq!(frames.last().unwrap().kind, EventKind::RunFinished);
+}
+
+#[tokio::test]
+async fn a_suggestion_leaves_no_trace_and_ends_with_its_reader() {
+    let request = || StartRun {
+        agent_id: "default".to_owned(),
+        principal: Principal::anonymous(),
+        headers: Arc::default(),
+        input: input("t", "r"),
+    };
+    let quick = lifecycle(say_hello, LifecycleOptions::default());
+    let frames = all(quick.suggest(request()).await.unwrap()).await;
+    assert_eq!(frames.last().unwrap().kind, EventKind::RunFinished);
+    let Event::RunStarted(first) = &events(&frames)[0] else { panic!("RUN_STARTED first") };
+    assert!(first.input.is_none());
+    assert!(replay(&quick, "t").await.is_empty());
+    let dropped = Arc::new(AtomicBool::new(false));
+    let flag = dropped.clone();
+    let agent = move |context: RunContext| {
+        let (first, cancel, flag) = (started(&context), context.cancel.clone(), flag.clone());
+        ready(vec![first])
+            .chain(stream::once(async move {
+                cancel.cancelled().await;
+                flag.store(true, Ordering::SeqCst);
+                Err(AgentError::failed("cancelled"))
+            }))
+            .boxed()
+    };
+    let hanging = lifecycle(agent, LifecycleOptions::default());
+    let mut subscription = hanging.suggest(request()).await.unwrap();
+    subscription.next().await.unwrap();
+    drop(subscription);
+    hanging.drain(Duration::from_secs(5)).await;
+    assert!(dropped.load(Ordering::SeqCst));
 }

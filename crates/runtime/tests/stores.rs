@@ -32,7 +32,7 @@ async fn run(store: &MemoryStore, id: &str, bytes: usize) {
         Frame::new(lease.first_seq, lease.run, Emitted::from(content)),
         Frame::new(lease.first_seq + 1, lease.run, Emitted::from(RunFinished::default())),
     ];
-    store.finish(&lease, Append { frames, message_ids: Vec::new() }).await.unwrap();
+    store.finish(&lease, &Append { frames, message_ids: Vec::new() }).await.unwrap();
 }
 
 fn key(id: &str) -> ThreadKey {

@@ -2,6 +2,7 @@
 
 use super::{Codec, CodecOptions, Inner, error, request, retry};
 use copilotkit_protocol::sse;
+use copilotkit_runtime::agent::Pulse;
 use copilotkit_runtime::model::{ModelError, ModelErrorKind, ModelEvent, ModelRequest, ModelStream};
 use reqwest::Response;
 use std::sync::Arc;
@@ -49,14 +50,14 @@ pub(super) fn stream(inner: Arc<Inner>, request: ModelRequest) -> ModelStream {
             }
         };
         let retries = request.settings.max_retries.unwrap_or(RETRIES).min(RETRIES_MAX);
-        let cancel = request.cancel;
+        let (cancel, pulse) = (request.cancel, request.pulse);
         let mut out = Vec::new();
         for attempt in 0..=retries {
             let mut answer = None;
             let failure = loop {
                 let step = async {
                     match &mut answer {
-                        None => Answer::open(&inner, body.clone()).await.map(|opened| answer = Some(opened)),
+                        None => Answer::open(&inner, body.clone(), &pulse).await.map(|opened| answer = Some(opened)),
                         Some(answer) => answer.read(&inner, &mut out).await,
                     }
                 };
@@ -108,12 +109,13 @@ struct Answer {
     /// A service that answers whole although a stream was asked for.
     whole: bool,
     ended: bool,
+    pulse: Pulse,
 }
 
 impl Answer {
-    async fn open(inner: &Inner, body: bytes::Bytes) -> Result<Self, Failure> {
+    async fn open(inner: &Inner, body: bytes::Bytes, pulse: &Pulse) -> Result<Self, Failure> {
         let send = inner.http.post(inner.url.clone()).headers(inner.headers.clone()).body(body).send();
-        let response = match timeout(inner.options.head_timeout, send).await {
+        let response = match pulse.during(timeout(inner.options.head_timeout, send)).await {
             Ok(Ok(response)) => response,
             Ok(Err(cause)) => return Err(network(inner, cause).into()),
             Err(_) => return Err(silent(inner, inner.options.head_timeout).into()),
@@ -139,6 +141,7 @@ impl Answer {
             decoder: sse::Decoder::new(EVENT_MAX),
             whole: kind == "application/json",
             ended: false,
+            pulse: pulse.clone(),
         })
     }
 
@@ -159,6 +162,7 @@ impl Answer {
         };
         let at_end = piece.is_none();
         if let Some(piece) = piece {
+            self.pulse.beat();
             self.decoder.push(piece);
         }
         while let Some(event) = if at_end { self.decoder.finish() } else { self.decoder.next() } {

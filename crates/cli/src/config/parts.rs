@@ -23,6 +23,10 @@ pub struct ServerConfig {
     pub allowed_hosts: Vec<String>,
     /// Whether pages may send credentials.
     pub allow_credentials: bool,
+    /// What becomes of a run on a thread on which another one is active.
+    pub on_busy: OnBusyName,
+    /// What becomes of a run when the page that started it hangs up.
+    pub on_disconnect: OnDisconnectName,
     /// Silence after which a comment is sent on a stream.
     pub keep_alive: Span,
 }
@@ -37,6 +41,8 @@ impl Default for ServerConfig {
             cors_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             allow_credentials: true,
+            on_busy: OnBusyName::Reject,
+            on_disconnect: OnDisconnectName::Continue,
             keep_alive: Span(limits::KEEP_ALIVE),
         }
     }
@@ -73,6 +79,30 @@ pub enum ModeName {
     Multi,
     /// The envelope.
     Single,
+}
+
+/// What becomes of a run on a thread on which another one is active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBusyName {
+    /// It is refused with 409.
+    #[default]
+    Reject,
+    /// It waits for its turn.
+    Enqueue,
+    /// The other one is stopped for it.
+    Supersede,
+}
+
+/// What becomes of a run when the page that started it hangs up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDisconnectName {
+    /// It goes on, and can be connected to.
+    #[default]
+    Continue,
+    /// It is stopped.
+    Cancel,
 }
 
 /// `[store]`: where threads live.

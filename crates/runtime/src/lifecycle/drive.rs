@@ -4,8 +4,8 @@ use super::LifecycleOptions;
 use super::pipeline::Pipeline;
 use crate::agent::{AgentError, EventStream, RunContext};
 use crate::middleware::Next;
-use crate::store::{Append, Lease, Signal, StoreError};
-use copilotkit_protocol::{Emitted, End, RunAgentInput};
+use crate::store::{Append, Frame, Lease, ReadLog, Signal, Store, StoreError};
+use copilotkit_protocol::{Emitted, End, RunAgentInput, RunError};
 use futures::stream::{ReadyChunks, StreamExt as _};
 use futures::{FutureExt as _, Stream};
 use std::any::Any;
@@ -20,10 +20,15 @@ use tokio_util::sync::CancellationToken;
 /// The most events that are processed before they are written and others get their turn.
 const BATCH: usize = 256;
 
+/// The first pause before a store that failed is asked again.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// One run, about to begin.
 pub(super) struct Drive {
     pub(super) options: Arc<LifecycleOptions>,
     pub(super) shutdown: CancellationToken,
+    /// Cancelled when the reader that started the run has gone and the run is to go with it.
+    pub(super) abandoned: CancellationToken,
     pub(super) signal: watch::Receiver<Signal>,
     pub(super) lease: Lease,
     pub(super) context: RunContext,
@@ -53,6 +58,7 @@ enum Due {
 struct Timer {
     end_at: Instant,
     renew_at: Instant,
+    lapses_at: Instant,
     idle_at: Instant,
     sleep: Pin<Box<Sleep>>,
 }
@@ -63,7 +69,12 @@ impl Timer {
         let end_at = Instant::from_std(deadline);
         let (renew_at, idle_at) = (now + options.lease_ttl / 3, now + options.agent_idle);
         let sleep = Box::pin(tokio::time::sleep_until(end_at.min(renew_at).min(idle_at)));
-        Self { end_at, renew_at, idle_at, sleep }
+        Self { end_at, renew_at, lapses_at: now + options.lease_ttl, idle_at, sleep }
+    }
+
+    /// The lease lasts `ttl` from when its renewal was asked for.
+    fn renewed(&mut self, asked: Instant, ttl: Duration) {
+        (self.renew_at, self.lapses_at) = (asked + ttl / 3, asked + ttl);
     }
 
     /// Ends the run no later than `grace` from now.
@@ -91,11 +102,10 @@ impl Timer {
 }
 
 impl Drive {
-    /// Runs to the end. Never panics over an agent's panic and never leaves the thread locked.
+    /// Runs to the end. The agent's panics are fenced, and the thread is not left locked.
     pub(super) async fn run(mut self, chain: Next) {
         let echo = self.echo.take();
-        let input = &self.context.input;
-        let mut pipeline = Pipeline::new(&self.options, &self.lease, input, echo);
+        let mut pipeline = Pipeline::new(&self.options, &self.lease, &self.context.input, echo);
         let mut last = Append::default();
         let end = self.agent(chain, &mut pipeline, &mut last).await;
         // The agent's stream is gone by now: its sockets are closed before anyone hears of the end.
@@ -104,8 +114,15 @@ impl Drive {
         } else if !pipeline.is_finished() {
             return;
         }
-        if let Err(error) = self.options.store.finish(&self.lease, last).await {
+        let mut pause = RETRY;
+        while let Err(error) = self.options.store.finish(&self.lease, &last).await {
             tracing::error!(%error, thread_id = %self.lease.thread.thread_id, "a run's end could not be stored");
+            // Beyond the lease somebody else closes the run.
+            if !error.is_retryable() || pause > self.options.lease_ttl {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
 
@@ -127,7 +144,7 @@ impl Drive {
                     if let Some(end) = failed {
                         return Some(stopping.unwrap_or(end));
                     }
-                    if let Err(error) = self.append(last).await {
+                    if let Err(error) = self.append(last, timer.lapses_at).await {
                         return self.lost(error);
                     }
                     if full {
@@ -162,10 +179,14 @@ impl Drive {
                     timer.idle_at = Instant::now() + self.options.agent_idle;
                 }
                 Wake::Time(Due::Renew) => {
-                    if let Err(error) = self.options.store.renew(&self.lease, self.options.lease_ttl).await {
-                        return self.lost(error);
+                    let asked = Instant::now();
+                    match self.options.store.renew(&self.lease, self.options.lease_ttl).await {
+                        Ok(()) => timer.renewed(asked, self.options.lease_ttl),
+                        Err(error) if error.is_retryable() && asked + RETRY < timer.lapses_at => {
+                            timer.renew_at = asked + RETRY;
+                        }
+                        Err(error) => return self.lost(error),
                     }
-                    timer.renew_at = Instant::now() + self.options.lease_ttl / 3;
                 }
             }
         }
@@ -182,17 +203,41 @@ impl Drive {
         tokio::select! {
             biased;
             () = stop, if stoppable => Wake::Stop,
+            () = self.abandoned.cancelled(), if stoppable => Wake::Stop,
             () = self.shutdown.cancelled(), if stoppable => Wake::Shutdown,
+            // Before the agent: one that always has something must not keep its run for ever.
+            due = timer.due() => match due {
+                Due::Idle => match batches.next().now_or_never() {
+                    Some(batch) => Wake::Batch(batch),
+                    None => Wake::Time(Due::Idle),
+                },
+                due => Wake::Time(due),
+            },
             batch = batches.next() => Wake::Batch(batch),
-            due = timer.due() => Wake::Time(due),
         }
     }
 
-    async fn append(&self, append: &mut Append) -> Result<(), StoreError> {
+    /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice.
+    async fn append(&self, append: &mut Append, lapses_at: Instant) -> Result<(), StoreError> {
         if append.frames.is_empty() {
             return Ok(());
         }
-        self.options.store.append(&self.lease, std::mem::take(append)).await
+        let mut pause = RETRY;
+        loop {
+            match self.options.store.append(&self.lease, append).await {
+                Ok(()) => {
+                    append.frames.clear();
+                    append.message_ids.clear();
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() && Instant::now() + pause < lapses_at => {
+                    tracing::warn!(%error, "events could not be stored, trying again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The store refused: a lost lease belongs to another writer by now, anything else ends the run coded.
@@ -250,5 +295,23 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         (Some(text), _) => text,
         (_, Some(text)) => text,
         _ => "(no text)",
+    }
+}
+
+/// Closes a run that nobody drives any more, as far as the store lets us; otherwise its lease lapses.
+pub(super) async fn close_abandoned(store: &dyn Store, lease: &Lease) {
+    let probe = ReadLog { thread: lease.thread.clone(), from: 0, compact_until: 0, max_bytes: 0 };
+    let closed = async {
+        let head = store.read(probe).await?.head;
+        let event = RunError {
+            message: "The run ended with an internal error of the server.".to_owned(),
+            code: Some("internal_error".to_owned()),
+            ..Default::default()
+        };
+        let frames = vec![Frame::new(head, lease.run, Emitted::from(event))];
+        store.finish(lease, &Append { frames, message_ids: Vec::new() }).await
+    };
+    if let Err(error) = closed.await {
+        tracing::error!(%error, thread_id = %lease.thread.thread_id, "an abandoned run could not be closed");
     }
 }

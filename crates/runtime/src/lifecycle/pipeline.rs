@@ -1,9 +1,11 @@
 //! From what an agent emits to frames: expand chunks, repair, verify, encode once.
 
 use crate::lifecycle::LifecycleOptions;
+use crate::limits;
 use crate::store::{Append, Frame, Lease};
 use copilotkit_protocol::{
-    Emitted, End, Event, EventKind, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput, Verifier,
+    Emitted, End, Event, EventKind, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput, RunError,
+    Verifier,
 };
 
 /// The state of one run's stream of events.
@@ -66,14 +68,28 @@ impl Pipeline {
     /// Takes one event of the agent.
     ///
     /// # Errors
-    /// When the run must end: a chunk that cannot be expanded, or a bound.
+    /// When the run must end: a chunk that cannot be expanded, or a bound. What the agent sent counts, also where repair
+    /// drops it; the bounds are looked at before, so that what repair holds for open is in the log.
     pub(super) fn push(&mut self, emitted: Emitted, out: &mut Append) -> Result<(), Overrun> {
+        self.events += 1;
+        if self.events > self.max_events {
+            let message = format!("The run was ended: it has more than {} events.", self.max_events);
+            return Err(Overrun { code: "run_too_many_events", message });
+        }
+        if self.bytes > self.max_bytes {
+            let message = format!("The run was ended: its events are larger than {} bytes.", self.max_bytes);
+            return Err(Overrun { code: "run_too_large", message });
+        }
         let expanded = self.expander.push(emitted, &mut self.expanded);
         for item in self.expanded.drain(..) {
             self.repair.push(item, &mut self.repaired);
         }
-        self.frame(out)?;
-        expanded.map_err(|error| Overrun { code: "agent_bad_event", message: error.to_string() })
+        let verified = self.frame(out);
+        expanded.map_err(|error| Overrun { code: "agent_bad_event", message: error.to_string() })?;
+        if verified {
+            return Ok(());
+        }
+        Err(Overrun { code: "internal_error", message: "The server could not order the agent's events.".to_owned() })
     }
 
     /// Ends the run: closes what is open and makes the terminal event if there was none.
@@ -82,70 +98,70 @@ impl Pipeline {
             return;
         }
         self.repair.finish(end, &mut self.repaired);
-        // The bounds do not hold for the few events that end a run.
-        (self.max_events, self.max_bytes) = (u64::MAX, usize::MAX);
-        if self.frame(out).is_err() || !self.finished {
-            tracing::error!(run = self.run, "the run ended without a terminal event after repair");
+        self.frame(out);
+        if !self.finished {
+            let message = "The server could not order the agent's events.".to_owned();
+            let code = Some("internal_error".to_owned());
+            self.log(RunError { message, code, ..Default::default() }.into(), out);
         }
     }
 
-    fn frame(&mut self, out: &mut Append) -> Result<(), Overrun> {
+    /// Frames what repair gave. False when something does not verify, which repair exists to prevent: it is left out.
+    fn frame(&mut self, out: &mut Append) -> bool {
         let mut repaired = std::mem::take(&mut self.repaired);
-        let mut result = Ok(());
+        let mut verified = true;
         for item in repaired.drain(..) {
-            result = self.frame_one(item, out);
-            if result.is_err() {
-                break;
+            match self.verifier.check(&item) {
+                Ok(()) => self.log(item, out),
+                Err(error) => {
+                    tracing::error!(%error, kind = %item.kind(), "a repaired event does not verify");
+                    verified = false;
+                }
             }
         }
-        repaired.clear();
         self.repaired = repaired;
-        result
+        verified
     }
 
-    fn frame_one(&mut self, item: Emitted, out: &mut Append) -> Result<(), Overrun> {
-        if let Err(error) = self.verifier.check(&item) {
-            // Repair exists so that this cannot happen.
-            tracing::error!(%error, kind = %item.kind(), "a repaired event does not verify");
-            return Err(Overrun {
-                code: "internal_error",
-                message: "The server could not order the agent's events.".into(),
-            });
-        }
-        let item = if item.kind() == EventKind::RunStarted { self.enrich(item) } else { item };
+    fn log(&mut self, item: Emitted, out: &mut Append) {
+        let kind = item.kind();
         if let EventKind::TextMessageStart
         | EventKind::ToolCallResult
         | EventKind::ReasoningMessageStart
-        | EventKind::ActivitySnapshot = item.kind()
+        | EventKind::ActivitySnapshot = kind
         {
             out.message_ids.extend(item.head().id.clone());
         }
-        let frame = Frame::new(self.next_seq, self.run, item);
-        self.events += 1;
-        self.bytes += frame.size();
-        if self.events > self.max_events && !frame.kind.is_terminal() {
-            let message = format!("The run was ended: it has more than {} events.", self.max_events);
-            return Err(Overrun { code: "run_too_many_events", message });
-        }
-        if self.bytes > self.max_bytes && !frame.kind.is_terminal() {
-            let message = format!("The run was ended: its events are larger than {} bytes.", self.max_bytes);
-            return Err(Overrun { code: "run_too_large", message });
-        }
+        let frame = if kind == EventKind::RunStarted {
+            self.started(item.into_event(), out)
+        } else {
+            Frame::new(self.next_seq, self.run, item)
+        };
+        self.bytes += frame.json.len();
         self.next_seq += 1;
-        self.finished |= frame.kind.is_terminal();
+        self.finished |= kind.is_terminal();
         out.frames.push(frame);
-        Ok(())
     }
 
-    /// RUN_STARTED shows what the run was started with, unless the agent says it itself, and declares our version.
-    fn enrich(&mut self, item: Emitted) -> Emitted {
-        let mut event = item.into_event();
+    /// RUN_STARTED shows what the run was started with, unless the agent says it itself or it is larger than clients
+    /// take, and declares our version.
+    fn started(&mut self, mut event: Event, out: &mut Append) -> Frame {
+        let mut ours = false;
         if let Event::RunStarted(started) = &mut event {
+            started.protocol_version = Some(PROTOCOL_VERSION.to_owned());
             if started.input.is_none() {
                 started.input = self.echo.take();
+                ours = true;
             }
-            started.protocol_version = Some(PROTOCOL_VERSION.to_owned());
         }
-        Emitted::from(event)
+        let frame = Frame::new(self.next_seq, self.run, Emitted::from(event.clone()));
+        let Event::RunStarted(mut started) = event else { return frame };
+        if ours && frame.json.len() > limits::INPUT_ECHO_MAX {
+            started.input = None;
+            return Frame::new(self.next_seq, self.run, Emitted::from(started));
+        }
+        let shown = started.input.iter().flat_map(|input| &input.messages);
+        out.message_ids.extend(shown.map(|message| message.id().to_owned()));
+        frame
     }
 }

@@ -31,6 +31,8 @@ pub async fn suite<F: Future<Output = Arc<dyn Store>>>(make: impl Fn() -> F) -> 
     a_finished_run_is_read_compact_and_raw(make().await).await?;
     only_one_run_at_a_time(make().await).await?;
     racing_starters_have_one_winner(make().await).await?;
+    an_append_can_be_repeated(make().await).await?;
+    a_lease_means_nothing_after_its_thread_was_deleted(make().await).await?;
     a_lapsed_lease_is_fenced_off(make().await).await?;
     renewal_keeps_a_lease(make().await).await?;
     recovery_closes_lapsed_runs(make().await).await?;
@@ -88,8 +90,8 @@ async fn run(store: &dyn Store, thread: &ThreadKey, name: &str, deltas: u64) -> 
     frames.push(frame(&lease, 1, TextMessageStart { message_id: "m".into(), ..Default::default() }));
     frames.extend((0..deltas).map(|index| text(&lease, 2 + index, &index.to_string())));
     frames.push(frame(&lease, 2 + deltas, TextMessageEnd { message_id: "m".into(), ..Default::default() }));
-    store.append(&lease, append_of(frames)).await?;
-    store.finish(&lease, append_of(vec![finished(&lease, 3 + deltas)])).await?;
+    store.append(&lease, &append_of(frames)).await?;
+    store.finish(&lease, &append_of(vec![finished(&lease, 3 + deltas)])).await?;
     Ok(lease)
 }
 
@@ -103,7 +105,7 @@ async fn frames_come_back_as_they_were_appended(store: Arc<dyn Store>) -> Checke
     assert!(empty.frames.is_empty() && empty.live.is_none(), "an unknown thread is an empty one");
     let lease = store.begin(begin_of(&thread, "r", TTL)).await?.lease;
     let appended = vec![started(&lease), text(&lease, 1, "a"), text(&lease, 2, "ä€😀")];
-    store.append(&lease, append_of(appended.clone())).await?;
+    store.append(&lease, &append_of(appended.clone())).await?;
     let page = store.read(from(&thread, 0, u64::MAX)).await?;
     assert_eq!(numbers(&page.frames), [0, 1, 2]);
     for (read, written) in page.frames.iter().zip(&appended) {
@@ -155,11 +157,11 @@ async fn only_one_run_at_a_time(store: Arc<dyn Store>) -> Checked {
     let thread = thread("t");
     let lease = store.begin(begin_of(&thread, "r1", TTL)).await?.lease;
     assert!(matches!(store.begin(begin_of(&thread, "r2", TTL)).await, Err(StoreError::Busy)));
-    store.finish(&lease, append_of(vec![started(&lease), finished(&lease, 1)])).await?;
+    store.finish(&lease, &append_of(vec![started(&lease), finished(&lease, 1)])).await?;
     let next = store.begin(begin_of(&thread, "r1", TTL)).await?.lease;
     assert!(next.run > lease.run, "the same runId again is another run");
     assert_eq!(next.first_seq, 2);
-    assert!(matches!(store.append(&lease, append_of(vec![text(&lease, 2, "late")])).await, Err(StoreError::Fenced)));
+    assert!(matches!(store.append(&lease, &append_of(vec![text(&lease, 2, "late")])).await, Err(StoreError::Fenced)));
     Ok(())
 }
 
@@ -171,14 +173,37 @@ async fn racing_starters_have_one_winner(store: Arc<dyn Store>) -> Checked {
     Ok(())
 }
 
+async fn an_append_can_be_repeated(store: Arc<dyn Store>) -> Checked {
+    let thread = thread("t");
+    let lease = store.begin(begin_of(&thread, "r", TTL)).await?.lease;
+    let append = append_of(vec![started(&lease), text(&lease, 1, "a")]);
+    store.append(&lease, &append).await?;
+    store.append(&lease, &append).await?;
+    let last = append_of(vec![text(&lease, 1, "a"), text(&lease, 2, "b"), finished(&lease, 3)]);
+    store.finish(&lease, &last).await?;
+    let page = store.read(from(&thread, 0, 0)).await?;
+    assert_eq!(numbers(&page.frames), [0, 1, 2, 3], "frames that are there are passed over");
+    Ok(())
+}
+
+async fn a_lease_means_nothing_after_its_thread_was_deleted(store: Arc<dyn Store>) -> Checked {
+    let thread = thread("t");
+    let old = run(&*store, &thread, "r", 1).await?;
+    assert!(store.delete(&thread).await?);
+    let new = store.begin(begin_of(&thread, "r", TTL)).await?.lease;
+    assert!(new.run > old.run, "numbers of runs are never used again");
+    assert!(matches!(store.append(&old, &append_of(vec![text(&old, 0, "late")])).await, Err(StoreError::Fenced)));
+    Ok(())
+}
+
 async fn a_lapsed_lease_is_fenced_off(store: Arc<dyn Store>) -> Checked {
     let thread = thread("t");
     let late = store.begin(begin_of(&thread, "r1", Duration::from_millis(20))).await?.lease;
-    store.append(&late, append_of(vec![started(&late)])).await?;
+    store.append(&late, &append_of(vec![started(&late)])).await?;
     tokio::time::sleep(Duration::from_millis(60)).await;
     let next = store.begin(begin_of(&thread, "r2", TTL)).await?.lease;
-    assert!(matches!(store.append(&late, append_of(vec![text(&late, 1, "late")])).await, Err(StoreError::Fenced)));
-    assert!(matches!(store.finish(&late, append_of(vec![finished(&late, 1)])).await, Err(StoreError::Fenced)));
+    assert!(matches!(store.append(&late, &append_of(vec![text(&late, 1, "late")])).await, Err(StoreError::Fenced)));
+    assert!(matches!(store.finish(&late, &append_of(vec![finished(&late, 1)])).await, Err(StoreError::Fenced)));
     assert!(matches!(store.renew(&late, TTL).await, Err(StoreError::Fenced)));
     let page = store.read(from(&thread, 0, 0)).await?;
     assert_eq!(page.frames.last().map(|frame| frame.kind), Some(EventKind::RunError), "the lapsed run was closed");
@@ -198,7 +223,7 @@ async fn renewal_keeps_a_lease(store: Arc<dyn Store>) -> Checked {
 async fn recovery_closes_lapsed_runs(store: Arc<dyn Store>) -> Checked {
     let (lapsed, alive) = (thread("lapsed"), thread("alive"));
     let lease = store.begin(begin_of(&lapsed, "r", Duration::from_millis(10))).await?.lease;
-    store.append(&lease, append_of(vec![started(&lease)])).await?;
+    store.append(&lease, &append_of(vec![started(&lease)])).await?;
     store.begin(begin_of(&alive, "r", TTL)).await?;
     tokio::time::sleep(Duration::from_millis(40)).await;
     assert_eq!(store.recover().await?, 1);
@@ -216,8 +241,8 @@ async fn the_end_is_seen_only_when_the_thread_is_free(store: Arc<dyn Store>) -> 
         let lease = store.begin(begin_of(&thread, "r", TTL)).await?.lease;
         let mut signal = store.follow(&thread).await?;
         let writer = async {
-            store.append(&lease, append_of(vec![started(&lease)])).await?;
-            store.finish(&lease, append_of(vec![finished(&lease, 1)])).await
+            store.append(&lease, &append_of(vec![started(&lease)])).await?;
+            store.finish(&lease, &append_of(vec![finished(&lease, 1)])).await
         };
         let reader = async {
             // Whoever sees the terminal event starts the next run at once.
@@ -225,7 +250,7 @@ async fn the_end_is_seen_only_when_the_thread_is_free(store: Arc<dyn Store>) -> 
                 signal.changed().await?;
             }
             let next = store.begin(begin_of(&thread, "r", TTL)).await?.lease;
-            store.finish(&next, append_of(vec![started(&next), finished(&next, 1)])).await?;
+            store.finish(&next, &append_of(vec![started(&next), finished(&next, 1)])).await?;
             Checked::Ok(())
         };
         let (written, read) = futures::future::join(writer, reader).await;
@@ -247,7 +272,7 @@ async fn stop_reaches_the_live_run_once(store: Arc<dyn Store>) -> Checked {
     assert_eq!(stop(Some("r")).await?, StopOutcome::Requested);
     assert_eq!(stop(None).await?, StopOutcome::Idle);
     signal.wait_for(|signal| signal.stop == Some(lease.run)).await?;
-    store.finish(&lease, append_of(vec![started(&lease), finished(&lease, 1)])).await?;
+    store.finish(&lease, &append_of(vec![started(&lease), finished(&lease, 1)])).await?;
     signal.wait_for(|signal| signal.live.is_none() && signal.stop.is_none()).await?;
     Ok(())
 }
@@ -256,9 +281,9 @@ async fn known_messages_are_told(store: Arc<dyn Store>) -> Checked {
     let thread = thread("t");
     let first = store.begin(begin_of(&thread, "1", TTL)).await?;
     assert!(first.known.is_empty());
-    let append =
-        Append { frames: vec![started(&first.lease), finished(&first.lease, 1)], message_ids: vec!["m".into()] };
-    store.finish(&first.lease, append).await?;
+    let frames = vec![started(&first.lease), finished(&first.lease, 1)];
+    let append = Append { frames, message_ids: vec!["m".into(), "user-1".into()] };
+    store.finish(&first.lease, &append).await?;
     let request =
         BeginRun { message_ids: ["user-1", "m", "new"].map(str::to_owned).into(), ..begin_of(&thread, "2", TTL) };
     let known = store.begin(request).await?.known;
@@ -277,7 +302,7 @@ async fn principals_do_not_see_each_other(store: Arc<dyn Store>) -> Checked {
     let theirs = store.begin(begin_of(&bob, "r", TTL)).await?;
     assert_eq!(theirs.lease.first_seq, 0, "the same id under another principal is another thread");
     assert!(theirs.known.is_empty());
-    store.finish(&live, append_of(vec![started(&live), finished(&live, 1)])).await?;
+    store.finish(&live, &append_of(vec![started(&live), finished(&live, 1)])).await?;
     let listed = store.list(ListThreads { principal: "bob".into(), limit: 10, ..Default::default() }).await?;
     assert_eq!(listed.threads.len(), 1);
     Ok(())
@@ -314,6 +339,8 @@ async fn threads_are_listed_changed_and_deleted(store: Arc<dyn Store>) -> Checke
 
 async fn blobs_belong_to_a_thread(store: Arc<dyn Store>) -> Checked {
     let thread = thread("t");
+    let early = store.set_blob(&thread, "k", Some(Bytes::from_static(b"v"))).await;
+    assert!(matches!(early, Err(StoreError::NotFound)));
     run(&*store, &thread, "r", 1).await?;
     assert_eq!(store.blob(&thread, "k").await?, None);
     store.set_blob(&thread, "k", Some(Bytes::from_static(b"v"))).await?;

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use copilotkit_protocol::gate::{self, Downgrade};
-use copilotkit_protocol::{Emitted, Event, EventKind, Wire as _};
+use copilotkit_protocol::{Emitted, Event, EventKind, Wire as _, WireError};
+
+/// What a frame occupies besides its bytes, for the bounds of stores in memory.
+const OVERHEAD: usize = std::mem::size_of::<Frame>();
 
 /// One event of a thread's log.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub struct Frame {
     pub kind: EventKind,
     /// The event as it is stored.
     pub json: Bytes,
+    /// Whether clients of AG-UI 1.0 get it as it is stored, unknown members included.
+    pub as_is: bool,
     /// What a client of AG-UI 1.0 gets.
     pub modern: Variant,
     /// What a client of AG-UI 0.0.59, which does not say its version, gets.
@@ -36,15 +41,38 @@ pub enum Variant {
 impl Frame {
     /// The frame of an event. What its agent's bytes may be passed on as they came is sent so to modern clients.
     pub fn new(seq: u64, run: u64, emitted: Emitted) -> Self {
-        let kind = emitted.kind();
         let json = emitted.to_json();
-        if kind.is_delta() && emitted.raw().is_some() {
-            return Self { seq, run, kind, json, modern: Variant::Same, legacy: Variant::Same };
+        let as_is = emitted.raw().is_some();
+        if gate::is_plain(&emitted) {
+            let kind = emitted.kind();
+            return Self { seq, run, kind, json, as_is, modern: Variant::Same, legacy: Variant::Same };
         }
-        let clean = emitted.raw().is_some();
-        let mut event = emitted.into_event();
+        Self::of_event(seq, run, emitted.into_event(), json, as_is)
+    }
+
+    /// The frame of an event whose unknown members are sent on.
+    pub fn new_as_is(seq: u64, run: u64, event: Event) -> Self {
+        let json = event.to_json().into();
+        Self::of_event(seq, run, event, json, true)
+    }
+
+    /// The frame that a store kept as its `json` and `as_is`.
+    ///
+    /// # Errors
+    /// When the text is no event: the store is damaged.
+    pub fn restore(seq: u64, run: u64, json: Bytes, as_is: bool) -> Result<Self, WireError> {
+        if as_is {
+            let emitted = Emitted::from_json_as_is(json)?;
+            return Ok(Self::new(seq, run, emitted));
+        }
+        let event = Event::from_json(&json)?;
+        Ok(Self::of_event(seq, run, event, json, false))
+    }
+
+    fn of_event(seq: u64, run: u64, mut event: Event, json: Bytes, as_is: bool) -> Self {
+        let kind = event.kind();
         let modern = match event {
-            _ if clean => Variant::Same,
+            _ if as_is => Variant::Same,
             Event::Unknown(_) => Variant::Drop,
             _ => match event.tidy().then(|| event.to_json()) {
                 Some(tidied) if tidied != *json => Variant::Bytes(tidied.into()),
@@ -56,7 +84,7 @@ impl Frame {
             Downgrade::Changed(event) => Variant::Bytes(event.to_json().into()),
             Downgrade::Drop => Variant::Drop,
         };
-        Self { seq, run, kind, json, modern, legacy }
+        Self { seq, run, kind, json, as_is, modern, legacy }
     }
 
     /// The bytes that a client gets, if it gets any.
@@ -74,6 +102,6 @@ impl Frame {
             Variant::Bytes(bytes) => bytes.len(),
             Variant::Same | Variant::Drop => 0,
         };
-        self.json.len() + variant(&self.modern) + variant(&self.legacy)
+        OVERHEAD + self.json.len() + variant(&self.modern) + variant(&self.legacy)
     }
 }

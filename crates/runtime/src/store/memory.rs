@@ -5,18 +5,23 @@ mod thread;
 use super::*;
 use crate::limits;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use thread::{Thread, Times};
+use tokio::sync::Semaphore;
+
+/// A run of fewer bytes is compacted where it is asked for; a larger one on a thread for blocking work.
+const COMPACT_INLINE: usize = 128 * 1024;
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryLimits {
-    /// Threads; the least recently used idle one makes room.
+    /// Threads; the least recently used idle ones make room.
     pub threads: usize,
     /// Runs of one thread; the oldest makes room.
     pub runs_per_thread: usize,
-    /// Bytes of events; the least recently used idle threads make room.
+    /// Bytes of everything; the least recently used idle threads make room, then old runs of the thread that grows.
     pub bytes: usize,
 }
 
@@ -34,9 +39,11 @@ impl Default for MemoryLimits {
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     limits: MemoryLimits,
+    /// Locked before a thread's own lock, never after it.
     threads: Mutex<HashMap<ThreadKey, Arc<Slot>>>,
     bytes: AtomicUsize,
     clock: AtomicU64,
+    runs: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -44,6 +51,8 @@ struct Slot {
     thread: Mutex<Thread>,
     signal: watch::Sender<Signal>,
     used: AtomicU64,
+    /// One compaction at a time: others wait for its result instead of doing the same work.
+    compacting: Semaphore,
 }
 
 /// A poisoned lock guards data that is changed in one step each: it is whole.
@@ -57,78 +66,105 @@ impl MemoryStore {
         Self { limits, ..Self::default() }
     }
 
+    fn touch(&self, slot: &Slot) {
+        slot.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     fn slot(&self, key: &ThreadKey) -> Option<Arc<Slot>> {
         let slot = lock(&self.threads).get(key).cloned()?;
-        slot.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.touch(&slot);
         Some(slot)
     }
 
-    fn slot_or_new(&self, key: &ThreadKey) -> Arc<Slot> {
-        let mut threads = lock(&self.threads);
-        let slot = threads.entry(key.clone()).or_insert_with(|| {
-            Arc::new(Slot {
-                thread: Mutex::new(Thread::new(key.thread_id.clone())),
-                signal: watch::Sender::new(Signal::default()),
-                used: AtomicU64::new(0),
-            })
-        });
-        slot.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        slot.clone()
-    }
-
-    fn owned(&self, lease: &Lease) -> Result<Arc<Slot>, StoreError> {
-        self.slot(&lease.thread).ok_or(StoreError::Fenced)
+    /// Changes a thread: what it occupies is accounted for and what followers see is published under its lock, so that
+    /// neither can be overtaken.
+    fn change<T>(&self, slot: &Slot, change: impl FnOnce(&mut Thread) -> T) -> T {
+        let mut thread = lock(&slot.thread);
+        let before = thread.size();
+        let result = change(&mut thread);
+        self.account(before, thread.size());
+        let now = thread.signal();
+        slot.signal.send_if_modified(|signal| std::mem::replace(signal, now) != now);
+        result
     }
 
     fn account(&self, before: usize, after: usize) {
-        if after >= before {
-            self.bytes.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.bytes.fetch_sub(before - after, Ordering::Relaxed);
-        }
+        let update = |bytes: usize| Some(bytes.saturating_add(after).saturating_sub(before));
+        // The closure always gives a value.
+        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
     }
 
-    /// Lets idle threads go, the least recently used first, until the bounds hold. `keep` is never let go.
-    fn make_room(&self, keep: &ThreadKey) {
-        let over = |count: usize| count > self.limits.threads || self.bytes.load(Ordering::Relaxed) > self.limits.bytes;
-        let mut threads = lock(&self.threads);
-        if !over(threads.len()) {
+    fn is_over(&self, threads: usize, more: usize) -> bool {
+        threads > self.limits.threads || self.bytes.load(Ordering::Relaxed).saturating_add(more) > self.limits.bytes
+    }
+
+    /// Lets idle threads go, the least recently used first, until `more` bytes fit and a twentieth of the places is
+    /// free again. `keep` is never let go.
+    fn make_room(&self, threads: &mut HashMap<ThreadKey, Arc<Slot>>, keep: &ThreadKey, more: usize) {
+        if !self.is_over(threads.len(), more) {
             return;
         }
         let mut idle: Vec<(u64, ThreadKey)> = threads
             .iter()
-            .filter(|(key, slot)| *key != keep && !lock(&slot.thread).is_live())
+            .filter(|(key, _)| *key != keep)
             .map(|(key, slot)| (slot.used.load(Ordering::Relaxed), key.clone()))
             .collect();
         idle.sort_unstable();
+        let spare = if threads.len() > self.limits.threads { self.limits.threads / 20 } else { 0 };
+        let mut gone = 0;
         for (_, key) in idle {
-            if !over(threads.len()) {
-                return;
+            if !self.is_over(threads.len() + spare, more) {
+                break;
             }
-            if let Some(slot) = threads.remove(&key) {
-                self.account(lock(&slot.thread).size(), 0);
-                tracing::warn!(thread_id = %key.thread_id, "the memory store is full: its least recently used thread was let go");
+            if let Entry::Occupied(entry) = threads.entry(key)
+                && self.change(entry.get(), Thread::let_go)
+            {
+                entry.remove();
+                gone += 1;
             }
+        }
+        if gone > 0 {
+            tracing::warn!(threads = gone, "the memory store is full: threads that were not used for long were let go");
         }
     }
 
-    fn write(&self, lease: &Lease, append: Append, last: bool) -> Result<(), StoreError> {
-        let slot = self.owned(lease)?;
-        let signal = {
-            let mut thread = lock(&slot.thread);
-            let before = thread.size();
-            thread.append(lease, append, Times::now())?;
-            if last {
-                thread.release(lease, self.limits.runs_per_thread)?;
+    fn write(&self, lease: &Lease, append: &Append, last: bool) -> Result<(), StoreError> {
+        let slot = self.slot(&lease.thread).ok_or(StoreError::Fenced)?;
+        let more: usize = append.frames.iter().map(Frame::size).sum();
+        if self.is_over(0, more) {
+            self.make_room(&mut lock(&self.threads), &lease.thread, more);
+            while self.is_over(0, more) && self.change(&slot, Thread::drop_oldest_run) {}
+            if self.is_over(0, more) && !last {
+                return Err(StoreError::Full("the live runs fill the memory store".to_owned()));
             }
-            self.account(before, thread.size());
-            thread.signal()
-        };
-        slot.signal.send_replace(signal);
-        if self.bytes.load(Ordering::Relaxed) > self.limits.bytes {
-            self.make_room(&lease.thread);
         }
-        Ok(())
+        self.change(&slot, |thread| {
+            thread.append(lease, append, Times::now())?;
+            if last { thread.release(lease, self.limits.runs_per_thread) } else { Ok(()) }
+        })
+    }
+
+    /// Makes the compact forms that a read wants.
+    async fn compact(&self, slot: &Arc<Slot>, request: &ReadLog) {
+        if lock(&slot.thread).to_compact(request).is_empty() {
+            return;
+        }
+        // The semaphore is never closed.
+        let Ok(_one) = slot.compacting.acquire().await else { return };
+        let pending = lock(&slot.thread).to_compact(request);
+        for run in pending {
+            let compacted = if run.size < COMPACT_INLINE {
+                compact_run(&run.frames)
+            } else {
+                let frames = run.frames.clone();
+                match tokio::task::spawn_blocking(move || compact_run(&frames)).await {
+                    Ok(compacted) => compacted,
+                    // The runtime is shutting down, or compaction failed: the run is read as it is.
+                    Err(_) => return,
+                }
+            };
+            self.change(slot, |thread| thread.install_compact(run.run, compacted));
+        }
     }
 }
 
@@ -136,35 +172,34 @@ impl MemoryStore {
 impl RunLog for MemoryStore {
     async fn begin(&self, request: BeginRun) -> Result<Begun, StoreError> {
         let key = request.thread.clone();
-        let slot = self.slot_or_new(&key);
-        let (begun, signal) = {
-            let mut thread = lock(&slot.thread);
-            let before = thread.size();
-            let begun = thread.begin(request, Times::now())?;
-            self.account(before, thread.size());
-            (begun, thread.signal())
-        };
-        slot.signal.send_replace(signal);
-        self.make_room(&key);
-        Ok(begun)
+        // Under the map's lock, so that the thread cannot be let go before its run is live.
+        let mut threads = lock(&self.threads);
+        let slot = threads.entry(key.clone()).or_insert_with(|| {
+            Arc::new(Slot {
+                thread: Mutex::new(Thread::new(key.clone())),
+                signal: watch::Sender::new(Signal::default()),
+                used: AtomicU64::new(0),
+                compacting: Semaphore::new(1),
+            })
+        });
+        let slot = slot.clone();
+        self.touch(&slot);
+        let begun = self.change(&slot, |thread| thread.begin(request, &self.runs, Times::now()));
+        self.make_room(&mut threads, &key, 0);
+        begun
     }
 
-    async fn append(&self, lease: &Lease, append: Append) -> Result<(), StoreError> {
+    async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
         self.write(lease, append, false)
     }
 
-    async fn finish(&self, lease: &Lease, append: Append) -> Result<(), StoreError> {
+    async fn finish(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
         self.write(lease, append, true)
     }
 
     async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError> {
         let Some(slot) = self.slot(&request.thread) else { return Ok(LogPage::default()) };
-        // Compaction is work: it is done on a copy of the run's handle, outside of the lock, and its result is kept.
-        let pending = lock(&slot.thread).to_compact(&request);
-        for run in pending {
-            let (before, after) = run.compact();
-            self.account(before, after);
-        }
+        self.compact(&slot, &request).await;
         let page = lock(&slot.thread).read(&request);
         Ok(page)
     }
@@ -173,23 +208,24 @@ impl RunLog for MemoryStore {
 #[async_trait]
 impl RunSignals for MemoryStore {
     async fn follow(&self, thread: &ThreadKey) -> Result<watch::Receiver<Signal>, StoreError> {
-        Ok(self.slot_or_new(thread).signal.subscribe())
+        Ok(match self.slot(thread) {
+            Some(slot) => slot.signal.subscribe(),
+            // Nothing will ever be sent: the receiver sees a closed channel, and its reader an empty thread.
+            None => watch::Sender::new(Signal::default()).subscribe(),
+        })
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
-        lock(&self.owned(lease)?.thread).renew(lease, ttl, Times::now())
+        let slot = self.slot(&lease.thread).ok_or(StoreError::Fenced)?;
+        self.change(&slot, |thread| thread.renew(lease, ttl, Times::now()))
     }
 
     async fn stop(&self, request: StopRun) -> Result<StopOutcome, StoreError> {
-        let Some(slot) = self.slot(&request.thread) else {
-            return Ok(if request.run_id.is_some() { StopOutcome::OtherRun } else { StopOutcome::Idle });
-        };
-        let (outcome, signal) = {
-            let mut thread = lock(&slot.thread);
-            (thread.stop(request.run_id.as_deref()), thread.signal())
-        };
-        slot.signal.send_replace(signal);
-        Ok(outcome)
+        Ok(match self.slot(&request.thread) {
+            Some(slot) => self.change(&slot, |thread| thread.stop(request.run_id.as_deref())),
+            None if request.run_id.is_some() => StopOutcome::OtherRun,
+            None => StopOutcome::Idle,
+        })
     }
 }
 
@@ -220,22 +256,17 @@ impl ThreadIndex for MemoryStore {
     }
 
     async fn update(&self, thread: &ThreadKey, update: ThreadUpdate) -> Result<Option<ThreadRecord>, StoreError> {
-        Ok(self.slot(thread).and_then(|slot| lock(&slot.thread).update(update, Times::now())))
+        Ok(self.slot(thread).and_then(|slot| self.change(&slot, |thread| thread.update(update, Times::now()))))
     }
 
     async fn delete(&self, thread: &ThreadKey) -> Result<bool, StoreError> {
         let mut threads = lock(&self.threads);
-        let Some(slot) = threads.get(thread) else { return Ok(false) };
-        let (existed, size) = {
-            let thread = lock(&slot.thread);
-            if thread.is_live() {
-                return Err(StoreError::Busy);
-            }
-            (thread.record().is_some(), thread.size())
-        };
-        self.account(size, 0);
-        threads.remove(thread);
-        Ok(existed)
+        let Entry::Occupied(entry) = threads.entry(thread.clone()) else { return Ok(false) };
+        if !self.change(entry.get(), Thread::let_go) {
+            return Err(StoreError::Busy);
+        }
+        entry.remove();
+        Ok(true)
     }
 }
 
@@ -243,18 +274,8 @@ impl ThreadIndex for MemoryStore {
 impl Recovery for MemoryStore {
     async fn recover(&self) -> Result<usize, StoreError> {
         let slots: Vec<Arc<Slot>> = lock(&self.threads).values().cloned().collect();
-        let mut recovered = 0;
-        for slot in slots {
-            let (closed, signal) = {
-                let mut thread = lock(&slot.thread);
-                (thread.close_lapsed(Times::now()), thread.signal())
-            };
-            if closed {
-                recovered += 1;
-                slot.signal.send_replace(signal);
-            }
-        }
-        Ok(recovered)
+        let now = Times::now();
+        Ok(slots.iter().filter(|slot| self.change(slot, |thread| thread.close_lapsed(now))).count())
     }
 }
 
@@ -265,11 +286,7 @@ impl ThreadBlobs for MemoryStore {
     }
 
     async fn set_blob(&self, thread: &ThreadKey, key: &str, value: Option<Bytes>) -> Result<(), StoreError> {
-        let Some(slot) = self.slot(thread) else { return Ok(()) };
-        let mut thread = lock(&slot.thread);
-        let before = thread.size();
-        thread.set_blob(key, value);
-        self.account(before, thread.size());
-        Ok(())
+        let slot = self.slot(thread).ok_or(StoreError::NotFound)?;
+        self.change(&slot, |thread| thread.set_blob(key, value))
     }
 }

@@ -50,7 +50,10 @@ pub(crate) struct Server {
 }
 
 pub(crate) async fn server(options: SurfaceOptions, serving: ServeOptions) -> Server {
-    let surface = surface(options);
+    serve_surface(surface(options), serving).await
+}
+
+pub(crate) async fn serve_surface(surface: Surface, serving: ServeOptions) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, readiness) = (CancellationToken::new(), Readiness::default());
@@ -107,8 +110,9 @@ pub(crate) async fn send(socket: &mut TcpStream, line: &str, body: &str) {
 pub(crate) async fn read_until(socket: &mut TcpStream, text: &str) -> String {
     let mut seen = Vec::new();
     let mut buf = [0; 4096];
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while !String::from_utf8_lossy(&seen).contains(text) {
-        let read = tokio::time::timeout(Duration::from_secs(10), socket.read(&mut buf)).await;
+        let read = tokio::time::timeout_at(deadline, socket.read(&mut buf)).await;
         let count = read.expect("more comes").unwrap();
         assert!(count > 0, "the connection ended: {}", String::from_utf8_lossy(&seen));
         seen.extend_from_slice(&buf[..count]);

@@ -50,11 +50,12 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             principal: context.principal,
             headers: context.headers,
             cancel: context.cancel,
+            pulse: context.pulse,
         };
         let toolbox = tokio::select! {
             biased;
             () = &mut cancelled => return,
-            toolbox = Toolbox::collect(&agent.tools, &agent.tool_sources, &scope) => toolbox,
+            toolbox = scope.pulse.during(Toolbox::collect(&agent.tools, &agent.tool_sources, &scope)) => toolbox,
         };
         let prepared = toolbox.and_then(|toolbox| Ok((toolbox, Plans::of(&agent, &scope)?)));
         let (toolbox, plans) = match prepared {
@@ -89,6 +90,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                 },
                 settings: run.settings.clone(),
                 cancel: cancel.clone(),
+                pulse: scope.pulse.clone(),
             };
             let mut turn = Turn::new(&mut ids);
             let mut stream = models[model_index].stream(request.clone());
@@ -170,7 +172,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                 let done = tokio::select! {
                     biased;
                     () = &mut cancelled => return,
-                    done = work.next() => done,
+                    done = scope.pulse.during(work.next()) => done,
                 };
                 let result = match done {
                     None => break,

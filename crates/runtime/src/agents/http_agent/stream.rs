@@ -63,6 +63,8 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             };
             let error = match piece {
                 Ok(Ok(Some(bytes))) => {
+                    // Comments are life too, though they are no events.
+                    context.pulse.beat();
                     decoder.push(bytes);
                     continue;
                 }

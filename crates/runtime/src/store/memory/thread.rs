@@ -1,16 +1,20 @@
 //! One thread in memory.
 
-use crate::store::compaction::compact_run;
 use crate::store::{
-    Append, BeginRun, Begun, Frame, Lease, LiveRun, LogPage, ReadLog, Signal, StopOutcome, StoreError, ThreadRecord,
-    ThreadUpdate,
+    Append, BeginRun, Begun, Frame, Lease, LiveRun, LogPage, ReadLog, Signal, StopOutcome, StoreError, ThreadKey,
+    ThreadRecord, ThreadUpdate,
 };
 use bytes::Bytes;
 use copilotkit_protocol::{Emitted, RunError};
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
+
+/// What a thread occupies besides its contents, and an entry of one of its maps besides its key.
+const THREAD_OVERHEAD: usize = 512;
+const ENTRY_OVERHEAD: usize = 64;
 
 /// Now, on the clock of people and on that of leases.
 #[derive(Clone, Copy, Debug)]
@@ -28,19 +32,19 @@ impl Times {
 
 #[derive(Debug)]
 pub(super) struct Thread {
-    id: Arc<str>,
+    key: ThreadKey,
     runs: VecDeque<FinishedRun>,
     live: Option<Live>,
     next_seq: u64,
-    next_run: u64,
-    known: HashSet<String>,
+    /// Ids of messages that the log holds, with the run that holds them last.
+    known: HashMap<String, u64>,
     agent_id: Arc<str>,
     name: Option<String>,
     archived: bool,
     created_at: Option<u64>,
     updated_at: u64,
     blobs: HashMap<String, Bytes>,
-    /// Bytes of everything but the compact forms, which are accounted for where they are made.
+    /// Bytes of all of this.
     size: usize,
 }
 
@@ -50,54 +54,40 @@ struct Live {
     run_id: Arc<str>,
     first_seq: u64,
     frames: Vec<Frame>,
+    size: usize,
     expires: Instant,
     stop: bool,
 }
 
-/// A finished run; its compact form is made once, when it is first asked for.
+/// A finished run; its compact form is made when it is first asked for.
 #[derive(Clone, Debug)]
-pub(super) struct FinishedRun(Arc<Finished>);
-
-#[derive(Debug)]
-struct Finished {
-    frames: Vec<Frame>,
-    size: usize,
-    compact: OnceLock<Vec<Frame>>,
+pub(super) struct FinishedRun {
+    pub(super) run: u64,
+    pub(super) frames: Arc<Vec<Frame>>,
+    pub(super) size: usize,
+    compact: Option<Arc<Vec<Frame>>>,
+    compact_size: usize,
 }
 
 impl FinishedRun {
-    /// Makes the compact form. Returns the bytes that it occupied before and occupies now.
-    pub(super) fn compact(&self) -> (usize, usize) {
-        let mut made = 0;
-        self.0.compact.get_or_init(|| {
-            let frames = compact_run(&self.0.frames);
-            made = frames.iter().map(Frame::size).sum();
-            frames
-        });
-        (0, made)
-    }
-
-    fn range(&self) -> std::ops::Range<u64> {
-        match (self.0.frames.first(), self.0.frames.last()) {
-            (Some(first), Some(last)) => first.seq..last.seq + 1,
-            _ => 0..0,
-        }
-    }
-
-    fn size(&self) -> usize {
-        self.0.size + self.0.compact.get().map_or(0, |frames| frames.iter().map(Frame::size).sum())
+    /// The number behind the run's last frame.
+    fn end(&self) -> u64 {
+        self.frames.last().map_or(0, |frame| frame.seq + 1)
     }
 }
 
+fn size_of(frames: &[Frame]) -> usize {
+    frames.iter().map(Frame::size).sum()
+}
+
 impl Thread {
-    pub(super) fn new(id: Arc<str>) -> Self {
+    pub(super) fn new(key: ThreadKey) -> Self {
         Self {
-            id,
+            key,
             runs: VecDeque::new(),
             live: None,
             next_seq: 0,
-            next_run: 0,
-            known: HashSet::new(),
+            known: HashMap::new(),
             agent_id: "".into(),
             name: None,
             archived: false,
@@ -108,13 +98,9 @@ impl Thread {
         }
     }
 
-    pub(super) fn is_live(&self) -> bool {
-        self.live.is_some()
-    }
-
-    /// Bytes that this thread occupies, the compact forms included.
+    /// Bytes that this thread occupies.
     pub(super) fn size(&self) -> usize {
-        self.size + self.runs.iter().map(|run| run.size() - run.0.size).sum::<usize>()
+        self.size
     }
 
     pub(super) fn signal(&self) -> Signal {
@@ -125,63 +111,60 @@ impl Thread {
         }
     }
 
-    pub(super) fn begin(&mut self, request: BeginRun, now: Times) -> Result<Begun, StoreError> {
+    /// Empties a thread that is about to be forgotten. False while a run is live: then it stays.
+    pub(super) fn let_go(&mut self) -> bool {
+        if self.live.is_none() {
+            *self = Self::new(self.key.clone());
+        }
+        self.live.is_none()
+    }
+
+    pub(super) fn begin(&mut self, request: BeginRun, runs: &AtomicU64, now: Times) -> Result<Begun, StoreError> {
         self.close_lapsed(now);
         if self.live.is_some() {
             return Err(StoreError::Busy);
         }
-        let run = self.next_run;
-        let first_seq = self.next_seq;
-        self.next_run += 1;
+        if self.created_at.is_none() {
+            self.created_at = Some(now.millis);
+            self.size += THREAD_OVERHEAD;
+        }
+        self.updated_at = now.millis;
+        self.agent_id = request.agent_id;
+        let (run, first_seq) = (runs.fetch_add(1, Ordering::Relaxed), self.next_seq);
         self.live = Some(Live {
             run,
             run_id: request.run_id,
             first_seq,
             frames: Vec::new(),
+            size: 0,
             expires: now.instant + request.ttl,
             stop: false,
         });
-        self.agent_id = request.agent_id;
-        self.created_at.get_or_insert(now.millis);
-        self.updated_at = now.millis;
-        let mut known = HashSet::new();
-        for id in request.message_ids {
-            if !self.know(&id) {
-                known.insert(id);
-            }
-        }
+        let known = request.message_ids.into_iter().filter(|id| self.known.contains_key(id)).collect();
         Ok(Begun { lease: Lease { thread: request.thread, run, first_seq }, known })
-    }
-
-    /// Remembers a message id. True when it is new.
-    fn know(&mut self, id: &str) -> bool {
-        let new = !self.known.contains(id);
-        if new {
-            self.size += id.len();
-            self.known.insert(id.to_owned());
-        }
-        new
     }
 
     fn owned(&mut self, lease: &Lease) -> Result<&mut Live, StoreError> {
         self.live.as_mut().filter(|live| live.run == lease.run).ok_or(StoreError::Fenced)
     }
 
-    pub(super) fn append(&mut self, lease: &Lease, append: Append, now: Times) -> Result<(), StoreError> {
+    pub(super) fn append(&mut self, lease: &Lease, append: &Append, now: Times) -> Result<(), StoreError> {
         let next_seq = self.next_seq;
         let live = self.owned(lease)?;
-        debug_assert!(
-            append.frames.first().is_none_or(|frame| frame.seq == next_seq),
-            "frames are numbered without a gap"
-        );
-        let count = append.frames.len() as u64;
-        let bytes: usize = append.frames.iter().map(Frame::size).sum();
-        live.frames.extend(append.frames);
-        self.next_seq += count;
+        let new = append.frames.iter().skip_while(|frame| frame.seq < next_seq);
+        let count = live.frames.len();
+        live.frames.extend(new.cloned());
+        let added = live.frames.get(count..).unwrap_or_default();
+        debug_assert!(added.first().is_none_or(|frame| frame.seq == next_seq), "frames are numbered without a gap");
+        let (frames, bytes) = (added.len() as u64, size_of(added));
+        live.size += bytes;
+        self.next_seq += frames;
         self.size += bytes;
         self.updated_at = now.millis;
-        for id in append.message_ids {
-            self.know(&id);
+        for id in &append.message_ids {
+            if self.known.insert(id.clone(), lease.run).is_none() {
+                self.size += id.len() + ENTRY_OVERHEAD;
+            }
         }
         Ok(())
     }
@@ -189,42 +172,49 @@ impl Thread {
     pub(super) fn release(&mut self, lease: &Lease, max_runs: usize) -> Result<(), StoreError> {
         self.owned(lease)?;
         if let Some(live) = self.live.take() {
-            let size = live.frames.iter().map(Frame::size).sum();
-            self.runs.push_back(FinishedRun(Arc::new(Finished {
-                frames: live.frames,
-                size,
-                compact: OnceLock::new(),
-            })));
+            self.runs.push_back(FinishedRun {
+                run: live.run,
+                frames: Arc::new(live.frames),
+                size: live.size,
+                compact: None,
+                compact_size: 0,
+            });
         }
         while self.runs.len() > max_runs.max(1) {
-            if let Some(oldest) = self.runs.pop_front() {
-                self.size -= oldest.0.size;
-            }
+            self.drop_oldest_run();
         }
         Ok(())
+    }
+
+    /// Lets the oldest finished run go, with what only it knew. False when there is none.
+    pub(super) fn drop_oldest_run(&mut self) -> bool {
+        let Some(oldest) = self.runs.pop_front() else { return false };
+        let mut freed = oldest.size + oldest.compact_size;
+        self.known.retain(|id, run| {
+            let keep = *run != oldest.run;
+            freed += if keep { 0 } else { id.len() + ENTRY_OVERHEAD };
+            keep
+        });
+        self.size = self.size.saturating_sub(freed);
+        true
     }
 
     /// Closes the live run if its lease lapsed: its writer is gone or too slow, and is refused from now on.
     pub(super) fn close_lapsed(&mut self, now: Times) -> bool {
         let Some(live) = self.live.as_ref().filter(|live| live.expires <= now.instant) else { return false };
-        let lease = Lease {
-            thread: crate::store::ThreadKey { principal: "".into(), thread_id: self.id.clone() },
-            run: live.run,
-            first_seq: live.first_seq,
-        };
+        let lease = Lease { thread: self.key.clone(), run: live.run, first_seq: live.first_seq };
         let event = RunError {
             message: "The run was interrupted: the server that ran it stopped or lost its connection.".to_owned(),
             code: Some("run_interrupted".to_owned()),
             ..Default::default()
         };
         let frame = Frame::new(self.next_seq, live.run, Emitted::from(event));
-        let closed = self.append(&lease, Append { frames: vec![frame], message_ids: Vec::new() }, now);
+        let closed = self.append(&lease, &Append { frames: vec![frame], message_ids: Vec::new() }, now);
         closed.and_then(|()| self.release(&lease, usize::MAX)).is_ok()
     }
 
     pub(super) fn renew(&mut self, lease: &Lease, ttl: Duration, now: Times) -> Result<(), StoreError> {
-        let live = self.owned(lease)?;
-        live.expires = now.instant + ttl;
+        self.owned(lease)?.expires = now.instant + ttl;
         Ok(())
     }
 
@@ -242,12 +232,19 @@ impl Thread {
 
     /// The finished runs whose compact form a read wants and that were not compacted yet.
     pub(super) fn to_compact(&self, request: &ReadLog) -> Vec<FinishedRun> {
-        self.runs
-            .iter()
-            .filter(|run| run.range().end > request.from && run.range().end <= request.compact_until)
-            .filter(|run| run.0.compact.get().is_none())
-            .cloned()
-            .collect()
+        let wanted = |run: &&FinishedRun| {
+            request.max_bytes > 0 && run.end() > request.from && run.end() <= request.compact_until
+        };
+        self.runs.iter().filter(wanted).filter(|run| run.compact.is_none()).cloned().collect()
+    }
+
+    /// Keeps the compact form of a run that is still there.
+    pub(super) fn install_compact(&mut self, run: u64, frames: Vec<Frame>) {
+        if let Some(run) = self.runs.iter_mut().find(|finished| finished.run == run && finished.compact.is_none()) {
+            run.compact_size = size_of(&frames);
+            self.size += run.compact_size;
+            run.compact = Some(Arc::new(frames));
+        }
     }
 
     pub(super) fn read(&self, request: &ReadLog) -> LogPage {
@@ -261,12 +258,12 @@ impl Thread {
                 first_seq: live.first_seq,
             }),
         };
-        let mut bytes = 0;
         let finished = self.runs.iter().map(|run| {
-            let compact = run.0.compact.get().filter(|_| run.range().end <= request.compact_until);
-            compact.unwrap_or(&run.0.frames)
+            let compact = run.compact.as_ref().filter(|_| run.end() <= request.compact_until);
+            compact.unwrap_or(&run.frames).as_slice()
         });
-        for frames in finished.chain(self.live.as_ref().map(|live| &live.frames)) {
+        let mut bytes = 0;
+        for frames in finished.chain(self.live.as_ref().map(|live| live.frames.as_slice())) {
             // Frames are in order: the first one at or after the cursor is found by halving.
             let start = frames.partition_point(|frame| frame.seq < request.from);
             for frame in frames.get(start..).unwrap_or_default() {
@@ -278,13 +275,15 @@ impl Thread {
                 page.frames.push(frame.clone());
             }
         }
-        page.next = self.next_seq.max(request.from);
+        if request.max_bytes > 0 {
+            page.next = self.next_seq.max(request.from);
+        }
         page
     }
 
     pub(super) fn record(&self) -> Option<ThreadRecord> {
         Some(ThreadRecord {
-            id: self.id.clone(),
+            id: self.key.thread_id.clone(),
             name: self.name.clone(),
             agent_id: self.agent_id.clone(),
             archived: self.archived,
@@ -296,6 +295,8 @@ impl Thread {
     pub(super) fn update(&mut self, update: ThreadUpdate, now: Times) -> Option<ThreadRecord> {
         self.created_at?;
         if let Some(name) = update.name {
+            let length = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+            self.size = (self.size + length(&name)).saturating_sub(length(&self.name));
             self.name = name;
         }
         if let Some(archived) = update.archived {
@@ -309,14 +310,17 @@ impl Thread {
         self.blobs.get(key).cloned()
     }
 
-    pub(super) fn set_blob(&mut self, key: &str, value: Option<Bytes>) {
-        let old = match value {
-            Some(value) => {
-                self.size += value.len();
-                self.blobs.insert(key.to_owned(), value)
-            }
-            None => self.blobs.remove(key),
-        };
-        self.size -= old.map_or(0, |old| old.len());
+    pub(super) fn set_blob(&mut self, key: &str, value: Option<Bytes>) -> Result<(), StoreError> {
+        if self.created_at.is_none() {
+            return Err(StoreError::NotFound);
+        }
+        if let Some(old) = self.blobs.remove(key) {
+            self.size = self.size.saturating_sub(old.len() + key.len() + ENTRY_OVERHEAD);
+        }
+        if let Some(value) = value {
+            self.size += value.len() + key.len() + ENTRY_OVERHEAD;
+            self.blobs.insert(key.to_owned(), value);
+        }
+        Ok(())
     }
 }
