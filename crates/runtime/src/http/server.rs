@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use socket::{Exchanges, Going, Socket};
 use std::convert::Infallible;
 use std::future::Future;
@@ -135,7 +135,7 @@ fn connection<S, F>(
     service: S,
     options: ServeOptions,
     draining: CancellationToken,
-) -> impl Future<Output = hyper::Result<()>> + hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send
+) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> + Send
 where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = F>
         + Clone
