@@ -92,7 +92,14 @@ impl Config {
     }
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
-        let server = &self.server;
+        let (server, limits) = (&self.server, &self.limits);
+        if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
+            return Err(merged.error(
+                &["limits", "drain_delay"],
+                "the delay is longer than all that a stopping server may take",
+                "make it shorter, or `drain_timeout` longer",
+            ));
+        }
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
         if any_origin && server.allow_credentials {
             return Err(merged.error(
@@ -117,6 +124,17 @@ impl Config {
                     &["server", "cors_origins"],
                     format!("`{origin}` is not an origin"),
                     "write scheme, host and port, like \"https://app.example.com\"",
+                ));
+            }
+        }
+        for host in server.allowed_hosts.iter().filter(|host| *host != "*") {
+            // An address without its brackets would be read as a name with a port.
+            let bare = host.parse::<std::net::Ipv6Addr>().is_ok();
+            if !bare && (url::Host::parse(host).is_err() || host.contains('*')) {
+                return Err(merged.error(
+                    &["server", "allowed_hosts"],
+                    format!("`{host}` is not the name of a host"),
+                    "write the name alone, without scheme and port, like \"app.example.com\"",
                 ));
             }
         }

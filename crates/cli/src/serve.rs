@@ -2,13 +2,16 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{Config, Environment, Sources};
+use crate::config::{Config, Environment, LimitsConfig, Sources};
 use crate::wiring;
 use anyhow::{Context as _, Result, bail};
+use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::Surface;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
-use std::sync::Arc;
+use copilotkit_runtime::limits::DRAIN_DELAY;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -26,12 +29,12 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         eprintln!("copilotkit: warning: --api-key is visible to other users of this machine; set the variable instead");
     }
     let lifecycle = wiring::lifecycle(&config, &lookup)?;
-    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config)?);
     let (host, port) = (config.server.host.as_str(), config.server.port);
     let listener = TcpListener::bind((host, port)).await.with_context(|| {
         format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
     })?;
     let address = listener.local_addr().context("the listening address cannot be found out")?;
+    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config, address.ip())?);
     let readiness = Readiness::default();
     let app = with_probes(surface, readiness.clone());
     let limits = &config.limits;
@@ -39,47 +42,129 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         header_timeout: limits.header_timeout.0,
         connections: limits.connections,
         drain_timeout: limits.drain_timeout.0,
+        ..ServeOptions::default()
     };
-    let stopping = CancellationToken::new();
-    let signals = watch_signals(stopping.clone(), readiness, lifecycle.clone());
+    // Before the address is said: from then on a signal is a wish to stop in good order.
+    let signals = Signals::watch()?;
+    let stop = Stop::default();
+    let drain = async {
+        let left = limits.drain_timeout.0.saturating_sub(stop.asked.get().map_or(Duration::ZERO, Instant::elapsed));
+        lifecycle.drain(left).await;
+    };
     eprint!("{}", banner::text(&config, address));
-    let serving = serve(listener, app, options, stopping.cancelled(), lifecycle.drain(limits.drain_timeout.0));
+    let serving = serve(listener, app, options, stop.now.cancelled(), drain);
     tokio::select! {
         () = serving => Ok(()),
-        result = signals => result,
+        result = stop.watch(signals, limits, &readiness, &lifecycle) => result,
     }
 }
 
-/// The first signal withdraws readiness and stops the server in good order; the second ends it at once.
-async fn watch_signals(
-    stopping: CancellationToken,
-    readiness: Readiness,
-    lifecycle: copilotkit_runtime::Lifecycle,
-) -> Result<()> {
-    wait_for_signal().await?;
-    readiness.withdraw();
-    let active = lifecycle.active();
-    if active > 0 {
-        eprintln!("copilotkit: stopping; waiting for {active} active run(s), once more to end at once");
+/// The way from the first signal to the end.
+#[derive(Default)]
+struct Stop {
+    /// When the first signal came.
+    asked: OnceLock<Instant>,
+    /// From here on no new runs are taken.
+    now: CancellationToken,
+}
+
+impl Stop {
+    /// The first signal withdraws readiness and, after the delay, stops the server in good order; the second ends it at
+    /// once.
+    async fn watch(
+        &self,
+        mut signals: Signals,
+        limits: &LimitsConfig,
+        readiness: &Readiness,
+        lifecycle: &Lifecycle,
+    ) -> Result<()> {
+        let asked = signals.next().await?;
+        readiness.withdraw();
+        self.asked.get_or_init(Instant::now);
+        let delay = delay(asked, limits);
+        match (delay.is_zero(), lifecycle.active()) {
+            (true, 0) => {}
+            (true, active) => {
+                eprintln!("copilotkit: stopping; waiting for {active} active run(s), once more to end at once");
+            }
+            (false, _) => {
+                let delay = delay.as_secs_f32();
+                eprintln!("copilotkit: not ready any more; stopping in {delay} s, once more to end at once");
+            }
+        }
+        let stopped = async {
+            tokio::time::sleep(delay).await;
+            self.now.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = stopped => Ok(()),
+            again = signals.next() => {
+                again?;
+                bail!("stopped at once, {} run(s) were cut off", lifecycle.active())
+            }
+        }
     }
-    stopping.cancel();
-    wait_for_signal().await?;
-    bail!("stopped at once, {} run(s) were cut off", lifecycle.active())
+}
+
+/// How long the server goes on as before. Who presses Ctrl-C has no balancer in front of it.
+fn delay(asked: Asked, limits: &LimitsConfig) -> Duration {
+    match (limits.drain_delay, asked) {
+        (Some(delay), _) => delay.0,
+        (None, Asked::Interrupt) => Duration::ZERO,
+        (None, Asked::Terminate) => DRAIN_DELAY.min(limits.drain_timeout.0),
+    }
+}
+
+/// How the process was asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no such signal"))]
+    Terminate,
+}
+
+/// The signals that end the process. They are kept from the moment this is made, also while nobody waits.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-async fn wait_for_signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.context("Ctrl-C cannot be watched"),
-        _ = terminate.recv() => Ok(()),
+impl Signals {
+    fn watch() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("Ctrl-C cannot be watched")?,
+            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?,
+        })
+    }
+
+    async fn next(&mut self) -> Result<Asked> {
+        let asked = tokio::select! {
+            came = self.interrupt.recv() => came.map(|()| Asked::Interrupt),
+            came = self.terminate.recv() => came.map(|()| Asked::Terminate),
+        };
+        asked.context("signals cannot be watched any more")
     }
 }
 
 #[cfg(not(unix))]
-async fn wait_for_signal() -> Result<()> {
-    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be watched")
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn watch() -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Result<Asked> {
+        tokio::signal::ctrl_c().await.context("Ctrl-C cannot be watched")?;
+        Ok(Asked::Interrupt)
+    }
 }
 
 /// The process's environment, once. Variables that are not Unicode are no configuration.
@@ -104,4 +189,23 @@ fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment
     let mut config = Config::load(Sources { file, overrides, flags: args.keys(), environment: lookup.clone() })?;
     wiring::apply_model_flags(&mut config, args)?;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Span;
+
+    #[test]
+    fn only_a_delay_that_is_set_holds_for_a_terminal() {
+        let mut limits = LimitsConfig::default();
+        assert_eq!(delay(Asked::Terminate, &limits), DRAIN_DELAY);
+        assert_eq!(delay(Asked::Interrupt, &limits), Duration::ZERO);
+        limits.drain_timeout = Span(Duration::from_secs(1));
+        assert_eq!(delay(Asked::Terminate, &limits), Duration::from_secs(1));
+        limits.drain_delay = Some(Span(Duration::from_secs(2)));
+        for asked in [Asked::Interrupt, Asked::Terminate] {
+            assert_eq!(delay(asked, &limits), Duration::from_secs(2));
+        }
+    }
 }

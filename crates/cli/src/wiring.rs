@@ -1,5 +1,7 @@
 //! From the configuration to a running lifecycle.
 
+mod overrides;
+
 use crate::args::ServeArgs;
 use crate::config::{
     AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, OnBusyName,
@@ -9,14 +11,15 @@ use anyhow::{Context as _, Result, bail};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::headers::HeaderPolicy;
-use copilotkit_runtime::http::{CorsPolicy, Mode, Origins, SurfaceOptions};
+use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions};
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
-use copilotkit_runtime::{AgentError, AgentRegistry, Lifecycle, LifecycleOptions, Registered, Tool};
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Tool};
 use http::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The id of the agent that frontends use when they name none.
@@ -57,7 +60,12 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         )
     };
     if let Some(model) = model {
+        let before = agent.providers().next();
         agent.model = ModelNames::One(model);
+        if agent.providers().next() != before {
+            // They are those of another provider.
+            (agent.base_url, agent.api_key, agent.api_key_env) = (None, None, None);
+        }
     }
     if let Some(url) = &args.base_url {
         url::Url::parse(url)
@@ -67,6 +75,9 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     if let Some(key) = &args.api_key {
         agent.api_key = Some(key.clone());
         agent.api_key_env = None;
+    }
+    if let Some(conflict) = agent.address_conflict() {
+        bail!("--base-url: {conflict}; add --provider and --model")
     }
     Ok(())
 }
@@ -112,11 +123,11 @@ fn at(id: &str) -> String {
     format!("[agents.{id}]")
 }
 
-/// The options of the HTTP surface.
+/// The options of the HTTP surface of a server that listens on `address`.
 ///
 /// # Errors
 /// Every origin together with credentials.
-pub fn surface_options(config: &Config) -> Result<SurfaceOptions> {
+pub fn surface_options(config: &Config, address: IpAddr) -> Result<SurfaceOptions> {
     let server = &config.server;
     let origins = match server.cors_origins.as_slice() {
         [] => Origins::Loopback,
@@ -131,11 +142,23 @@ pub fn surface_options(config: &Config) -> Result<SurfaceOptions> {
             ModeName::Single => Mode::Single,
         },
         cors: CorsPolicy::new(origins, server.allow_credentials)?,
+        hosts: hosts(&server.allowed_hosts, address),
         body_max: config.limits.body_max.0,
         body_timeout: config.limits.body_timeout.0,
         id_max: config.limits.id_max,
         keep_alive: server.keep_alive.0,
+        ..SurfaceOptions::default()
     })
+}
+
+/// Behind a loopback address is what this machine's user may see: no page may reach it by a name of its own.
+fn hosts(allowed: &[String], address: IpAddr) -> HostPolicy {
+    match allowed {
+        [] if address.is_loopback() => HostPolicy::Loopback,
+        [] => HostPolicy::Any,
+        list if list.iter().any(|host| host == "*") => HostPolicy::Any,
+        list => HostPolicy::List(list.to_vec()),
+    }
 }
 
 fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInAgent> {
@@ -167,12 +190,7 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
         });
     }
     if agent.overridable.iter().any(|name| name == "model") {
-        let (options, environment) = (agent.clone(), environment.clone());
-        builder = builder.model_resolver(Arc::new(move |name| {
-            options
-                .resolve(name, &environment)
-                .map_err(|error| AgentError::new("model_not_found", format!("{error:#}")))
-        }));
+        builder = builder.model_resolver(overrides::resolver(agent, environment));
     }
     for config in &agent.tools {
         builder = builder.tool(tool(config)?);
@@ -266,4 +284,42 @@ fn headers(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Header
         Ok((parsed, value))
     };
     headers.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_that_names_another_provider_leaves_the_file_s_key_behind() {
+        let with = |args: ServeArgs| {
+            let agent = BuiltInConfig {
+                api_key: Some("k".to_owned()),
+                base_url: Some("http://127.0.0.1/v1".to_owned()),
+                ..BuiltInConfig::on_model("openai/a")
+            };
+            let agents = vec![("default".to_owned(), AgentConfig::BuiltIn(Box::new(agent)))];
+            let mut config = Config { agents, ..Config::default() };
+            apply_model_flags(&mut config, &args).unwrap();
+            match config.agents.remove(0).1 {
+                AgentConfig::BuiltIn(agent) => (agent.api_key, agent.base_url.is_some()),
+                AgentConfig::AgUi(_) => unreachable!(),
+            }
+        };
+        let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };
+        assert_eq!(with(model("openai/b")), (Some("k".to_owned()), true));
+        assert_eq!(with(model("groq/b")), (None, false));
+        let own = ServeArgs { api_key: Some("g".to_owned()), ..model("groq/b") };
+        assert_eq!(with(own), (Some("g".to_owned()), false));
+    }
+
+    #[test]
+    fn a_loopback_address_is_for_names_of_this_machine() {
+        let (loopback, any) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0]));
+        let list = ["a.example".to_owned()];
+        assert_eq!(hosts(&[], loopback), HostPolicy::Loopback);
+        assert_eq!(hosts(&[], any), HostPolicy::Any);
+        assert_eq!(hosts(&["*".to_owned()], loopback), HostPolicy::Any);
+        assert_eq!(hosts(&list, any), HostPolicy::List(list.to_vec()));
+    }
 }

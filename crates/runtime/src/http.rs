@@ -1,6 +1,7 @@
 //! The HTTP surface that CopilotKit and AG-UI frontends talk to: REST and the single-route envelope over the same
 //! handlers, as one tower service that fits into any axum application.
 
+mod access;
 mod answer;
 mod body;
 mod cors;
@@ -14,6 +15,7 @@ mod router;
 pub mod server;
 mod sse;
 
+pub use access::HostPolicy;
 pub use cors::{CorsError, CorsPolicy, Origins};
 pub use envelope::{METHODS, MethodSpec};
 pub use router::{ROUTES, Route, RouteId};
@@ -48,10 +50,14 @@ pub struct SurfaceOptions {
     pub base_paths: Vec<String>,
     /// Which forms are served.
     pub mode: Mode,
-    /// Who may read answers from another origin.
+    /// Which origins' pages may use the server. Requests from others are refused.
     pub cors: CorsPolicy,
+    /// Which names the server answers to.
+    pub hosts: HostPolicy,
     /// The largest request body, in bytes.
     pub body_max: usize,
+    /// The most bytes of all bodies that are being read, in bytes; at least `body_max`.
+    pub bodies_max: usize,
     /// How long a request's body may take as a whole.
     pub body_timeout: Duration,
     /// The longest thread, run or agent id, in bytes.
@@ -66,7 +72,9 @@ impl Default for SurfaceOptions {
             base_paths: vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()],
             mode: Mode::Both,
             cors: CorsPolicy::default(),
+            hosts: HostPolicy::default(),
             body_max: limits::BODY_MAX,
+            bodies_max: limits::BODIES_MAX,
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
             keep_alive: limits::KEEP_ALIVE,
@@ -89,6 +97,7 @@ pub struct Surface(Arc<State>);
 struct State {
     lifecycle: Lifecycle,
     options: SurfaceOptions,
+    room: body::Room,
 }
 
 impl Surface {
@@ -97,7 +106,10 @@ impl Surface {
         for base in &mut options.base_paths {
             *base = format!("/{}", base.trim_matches('/')).trim_end_matches('/').to_owned();
         }
-        Self(Arc::new(State { lifecycle, options }))
+        // Of `/a` and `/a/b` the longer one is meant by `/a/b/info`.
+        options.base_paths.sort_by_key(|base| std::cmp::Reverse(base.len()));
+        let room = body::Room::new(options.bodies_max, options.body_max);
+        Self(Arc::new(State { lifecycle, options, room }))
     }
 
     /// The lifecycle behind it.
@@ -108,12 +120,19 @@ impl Surface {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let cors = &self.0.options.cors;
-        if let Some(answer) = cors.preflight(&parts) {
+        let SurfaceOptions { cors, hosts, .. } = &self.0.options;
+        let allowed = access::check(hosts, cors, &parts);
+        if allowed.is_ok()
+            && let Some(answer) = cors.preflight(&parts)
+        {
             return answer;
         }
         let origin = parts.headers.get(http::header::ORIGIN).cloned();
-        let mut response = self.0.dispatch(parts, body).await.unwrap_or_else(Refusal::into_response);
+        let answer = match allowed {
+            Ok(()) => self.0.dispatch(parts, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        let mut response = answer.unwrap_or_else(Refusal::into_response);
         cors.apply(origin.as_ref(), response.headers_mut());
         response
     }
@@ -138,6 +157,10 @@ impl State {
         };
         if !route.allows(&parts.method) {
             return Err(Refusal::method_not_allowed(route.allow));
+        }
+        let names = route.suffix.iter().filter_map(|segment| segment.strip_prefix(':'));
+        if let Some((name, _)) = names.zip(&ids).find(|(_, id)| id.len() > options.id_max) {
+            return Err(Refusal::long_id(name, options.id_max));
         }
         handlers::dispatch(self, route.id, ids, &parts, handlers::Payload::Request(body)).await
     }

@@ -22,8 +22,19 @@ pub const RUN_BYTES: usize = 64 * 1024 * 1024;
 pub const BODY_MAX: usize = 32 * 1024 * 1024;
 /// How long a request's body may take, from its first byte to its last.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request's head may take.
+/// The most bytes of request bodies that are held at once, until they were read as JSON. Without it a few hundred
+/// clients could fill the memory with the largest body each.
+pub const BODIES_MAX: usize = 512 * 1024 * 1024;
+/// How much of the body of a request to no route is read, to see whether it is an envelope that went astray.
+pub const STRAY_BODY: usize = 64 * 1024;
+/// How long a request's head may take, from its first byte; that of the first request from the start of the connection.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may wait for its next request. Balancers keep theirs for 60 s: who closes first must be they,
+/// or a request meets a connection that is just being closed.
+pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(75);
+/// How long what a client still sends is let go after the answer, before its connection is closed. Closing it with unread
+/// bytes would reset it, and the client would lose the answer.
+pub const LINGER: Duration = Duration::from_secs(1);
 /// The most connections at once.
 pub const CONNECTIONS: usize = 10_000;
 /// The most runs at once.
@@ -38,8 +49,13 @@ pub const ID_MAX: usize = 256;
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// How much is read from the log for one write to a subscriber.
 pub const READ_BATCH: usize = 256 * 1024;
-/// How long open streams may go on after the server was asked to stop.
+/// How long a server that was asked to stop goes on as before while it says that it is not ready. Balancers ask for that
+/// every few seconds and send requests until they know.
+pub const DRAIN_DELAY: Duration = Duration::from_secs(5);
+/// How long runs and open streams may go on after the server was asked to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long the last bytes of streams may take behind the drain, before their connections are cut off.
+pub const DRAIN_CLOSE: Duration = Duration::from_secs(5);
 /// Silence after which a keep-alive comment is sent.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a lease on a thread lasts without renewal.

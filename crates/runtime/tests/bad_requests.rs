@@ -1,80 +1,23 @@
 //! What a client sends wrong is an answer that says where and what, over a real socket; the server goes on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+mod bad_requests {
+    mod access;
+    mod bodies;
+    mod connections;
+    pub(crate) mod harness;
+    mod streams;
+}
+
 use axum::body::Body;
-use copilotkit_runtime::agent::{EventStream, RunContext};
-use copilotkit_runtime::http::probes::{Readiness, with_probes};
-use copilotkit_runtime::http::server::{ServeOptions, serve};
-use copilotkit_runtime::http::{Surface, SurfaceOptions};
-use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
-use futures::StreamExt as _;
+use bad_requests::harness::{RUN, post, raw, server, surface};
+use copilotkit_runtime::http::SurfaceOptions;
+use copilotkit_runtime::http::server::ServeOptions;
 use http::Request;
-use serde_json::{Value, json};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
-
-/// An agent that says nothing and never ends.
-struct Silent;
-
-impl Agent for Silent {
-    fn run(&self, _: RunContext) -> EventStream {
-        futures::stream::pending().boxed()
-    }
-}
-
-fn surface(options: SurfaceOptions) -> Surface {
-    let agents = Arc::new(AgentRegistry::new([Registered::new("default", Silent)]));
-    Surface::new(Lifecycle::new(agents, LifecycleOptions::default()), options)
-}
-
-struct Server {
-    address: SocketAddr,
-    stop: CancellationToken,
-    readiness: Readiness,
-    task: tokio::task::JoinHandle<()>,
-}
-
-async fn server(options: SurfaceOptions, serving: ServeOptions) -> Server {
-    let surface = surface(options);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, readiness) = (CancellationToken::new(), Readiness::default());
-    let (stopping, app) = (stop.clone(), with_probes(surface.clone(), readiness.clone()));
-    let tasks = tokio_util::task::TaskTracker::new();
-    let task = tasks.spawn(async move {
-        let drain = surface.lifecycle().drain(Duration::from_millis(100));
-        serve(listener, app, serving, stopping.cancelled(), drain).await;
-    });
-    Server { address, stop, readiness, task }
-}
-
-/// Sends text and reads the answer to its end, or for so long as the server keeps the connection open.
-async fn raw(address: SocketAddr, text: &[u8]) -> String {
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    socket.write_all(text).await.unwrap();
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut answer)).await;
-    assert!(read.is_ok(), "the server answers and closes");
-    String::from_utf8(answer).unwrap()
-}
-
-async fn post(address: SocketAddr, path: &str, body: &str) -> (u16, Value) {
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answer = raw(address, request.as_bytes()).await;
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
-}
-
-const RUN: &str = "/copilotkit/agent/default/run";
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_wrong_body_is_a_400_that_names_the_member() {
@@ -163,27 +106,6 @@ async fn what_is_not_http_ends_that_connection_only() {
     assert!(slow.elapsed() < Duration::from_secs(3), "a head that does not end is cut off");
     let answer = raw(server.address, b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"status":"ok"}"#), "{answer}");
-}
-
-#[tokio::test]
-async fn draining_withdraws_readiness_and_ends_open_streams_in_order() {
-    let server = server(SurfaceOptions::default(), ServeOptions::default()).await;
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let body = json!({ "threadId": "t", "runId": "r", "messages": [] }).to_string();
-    let head = format!("POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut seen = [0; 15];
-    stream.read_exact(&mut seen).await.unwrap();
-    server.readiness.withdraw();
-    let ready = raw(server.address, b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
-    server.stop.cancel();
-    let mut rest = String::new();
-    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut rest)).await;
-    read.expect("the stream ends").unwrap();
-    assert!(rest.contains("server_shutdown"), "{rest}");
-    assert!(rest.trim_end().ends_with('0'), "the last chunk was written: {rest}");
-    tokio::time::timeout(Duration::from_secs(5), server.task).await.expect("the server ends").unwrap();
 }
 
 #[tokio::test]

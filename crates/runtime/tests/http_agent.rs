@@ -160,16 +160,20 @@ async fn headers_follow_the_policy() {
 async fn unknown_members_are_stripped_or_kept() {
     let odd = r#"{"type":"TEXT_MESSAGE_END","messageId":"m","vendor":{"x":1}}"#;
     for (raw, expected) in [(false, END), (true, odd)] {
-        let server = serve(Script::events([STARTED, odd])).await;
-        let (events, _) = run(agent(&server).raw_passthrough(raw)).await;
-        let mut event = events[1].clone();
-        if !raw {
-            assert!(event.raw().is_none());
-            let mut typed = event.into_event();
-            copilotkit_protocol::Wire::tidy(&mut typed);
-            event = typed.into();
+        // The last one also without the empty line that should end it.
+        let unended = Script::events([STARTED]).bytes(format!("data: {odd}"));
+        for script in [Script::events([STARTED, odd]), unended] {
+            let server = serve(script).await;
+            let (events, _) = run(agent(&server).raw_passthrough(raw)).await;
+            let mut event = events[1].clone();
+            assert_eq!(event.raw().is_some(), raw);
+            if !raw {
+                let mut typed = event.into_event();
+                copilotkit_protocol::Wire::tidy(&mut typed);
+                event = typed.into();
+            }
+            assert_eq!(event.to_json(), expected);
         }
-        assert_eq!(event.to_json(), expected);
     }
 }
 

@@ -4,6 +4,7 @@ use super::sources::Merged;
 use super::{ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
 use copilotkit_adapters::openai_chat::RETRIES;
+use copilotkit_adapters::spec::split;
 use copilotkit_adapters::{ConfigError as ModelConfigError, Options, model_from_spec};
 use copilotkit_runtime::Model;
 use secrecy::SecretString;
@@ -72,13 +73,15 @@ pub struct BuiltInConfig {
     pub description: String,
     /// `provider/model`, `demo`, or a list that is tried in order.
     pub model: ModelNames,
-    /// Where the provider is; absent is its own address, or its variable, like `OPENAI_BASE_URL`.
+    /// Where the provider is; absent is its own address, or its variable, like `OPENAI_BASE_URL`. All models must then be
+    /// of that provider.
     pub base_url: Option<String>,
     /// The dialect to speak: `chat`.
     pub api: Option<String>,
-    /// The environment variable that holds the key; absent is the provider's own, like `OPENAI_API_KEY`.
+    /// The environment variable that holds the key of the first model's provider; absent is the provider's own, like
+    /// `OPENAI_API_KEY`. Other providers use their own variables.
     pub api_key_env: Option<String>,
-    /// The key itself. Better leave it out of the file: see `api_key_env` and `${NAME}`.
+    /// That key itself. Better leave it out of the file: see `api_key_env` and `${NAME}`.
     pub api_key: Option<String>,
     /// Instructions for the model.
     #[serde(default)]
@@ -86,7 +89,8 @@ pub struct BuiltInConfig {
     /// The most calls of the model in one run.
     #[cfg_attr(feature = "schema", schemars(range(min = 1), extend("default" = copilotkit_runtime::limits::MODEL_STEPS)))]
     pub max_steps: Option<u32>,
-    /// What `forwardedProps` of a request may override, by its name here: `model`, `temperature`, `tool_choice` …
+    /// What `forwardedProps` of a request may override, by its name here: `model`, `temperature`, `tool_choice` … `model`
+    /// takes the models of the providers that are named here.
     #[serde(default)]
     pub overridable: Vec<String>,
     /// Whether system messages of the page reach the model.
@@ -155,14 +159,31 @@ impl BuiltInConfig {
         }
     }
 
-    /// The model that a name stands for, with this agent's address and key.
+    /// The model that a name stands for. The agent's address and key are for the provider of its first model alone:
+    /// no other gets to see the key.
     ///
     /// # Errors
     /// A provider that is not known, or an address or key that cannot be used.
     pub(crate) fn resolve(&self, name: &str, environment: &Environment) -> Result<Arc<dyn Model>, ModelConfigError> {
+        let own = provider(name).is_some_and(|provider| Some(provider) == self.providers().next());
         let named = self.api_key_env.as_deref().and_then(|variable| environment(variable));
-        let api_key = self.api_key.clone().or(named).map(SecretString::from);
-        model_from_spec(name, &Options { api_key, base_url: self.base_url.clone(), env: &**environment })
+        let api_key = self.api_key.clone().or(named).filter(|_| own).map(SecretString::from);
+        let base_url = self.base_url.clone().filter(|_| own);
+        model_from_spec(name, &Options { api_key, base_url, env: &**environment })
+    }
+
+    /// The providers of its models, in their order; the demo model has none.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = String> {
+        self.model.items().iter().filter_map(|name| provider(name))
+    }
+
+    /// Why its address cannot be used.
+    pub(crate) fn address_conflict(&self) -> Option<String> {
+        let mut providers = self.providers();
+        let first = providers.next()?;
+        let other = providers.find(|provider| *provider != first)?;
+        let both = format!("one address cannot be that of both `{first}` and `{other}`");
+        self.base_url.is_some().then_some(both)
     }
 
     fn check(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
@@ -176,6 +197,11 @@ impl BuiltInConfig {
         }
         if let Some(url) = &self.base_url {
             merged.check_url(&at("base_url"), url)?;
+        }
+        if let Some(reason) = self.address_conflict() {
+            let remedy =
+                "name models of one provider, or remove `base_url` and set the address of each by its variable";
+            return Err(merged.error(&at("base_url"), reason, remedy));
         }
         if self.api_key.is_some() && self.api_key_env.is_some() {
             return Err(merged.error(
@@ -211,6 +237,11 @@ impl BuiltInConfig {
         }
         Ok(())
     }
+}
+
+/// The provider in a model's name; none for the demo model and for what is no name.
+fn provider(name: &str) -> Option<String> {
+    split(name).ok().map(|(provider, _)| provider)
 }
 
 /// One model, or several of which the next is tried when one fails before its first event.

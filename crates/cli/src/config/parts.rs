@@ -19,6 +19,9 @@ pub struct ServerConfig {
     pub mode: ModeName,
     /// Origins whose pages may use the server; empty for pages of this machine, `["*"]` for all.
     pub cors_origins: Vec<String>,
+    /// Names that the server answers to, without ports; empty for those of this machine when it listens on a loopback
+    /// address, and for any otherwise. `["*"]` for any.
+    pub allowed_hosts: Vec<String>,
     /// Whether pages may send credentials.
     pub allow_credentials: bool,
     /// What becomes of a run on a thread on which another one is active.
@@ -37,6 +40,7 @@ impl Default for ServerConfig {
             base_path: OneOrMany::Many(vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()]),
             mode: ModeName::Both,
             cors_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
             allow_credentials: true,
             on_busy: OnBusyName::Reject,
             on_disconnect: OnDisconnectName::Continue,
@@ -152,7 +156,10 @@ pub struct LimitsConfig {
     pub run_max: Span,
     /// The longest thread or run id, in bytes.
     pub id_max: usize,
-    /// How long open streams may go on after the server was asked to stop.
+    /// How long the server goes on as before, but says that it is not ready, after it was asked to stop. Not set: 5 s
+    /// after SIGTERM, not at all after Ctrl-C.
+    pub drain_delay: Option<Span>,
+    /// How long runs and open streams may go on after the server was asked to stop, the delay included.
     pub drain_timeout: Span,
 }
 
@@ -170,6 +177,7 @@ impl Default for LimitsConfig {
             agent_idle: Span(limits::AGENT_IDLE),
             run_max: Span(limits::RUN_MAX),
             id_max: limits::ID_MAX,
+            drain_delay: None,
             drain_timeout: Span(limits::DRAIN_TIMEOUT),
         }
     }

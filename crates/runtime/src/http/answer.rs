@@ -39,6 +39,19 @@ impl Refusal {
         }
     }
 
+    /// The same request may be taken in a moment.
+    pub(super) fn busy(body: Value) -> Self {
+        let again = (RETRY_AFTER, HeaderValue::from_static("1"));
+        Self { header: Some(again), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
+    }
+
+    /// An id that is longer than `max` bytes.
+    pub(super) fn long_id(name: &str, max: usize) -> Self {
+        let message = format!("{name}: longer than {max} bytes");
+        let body = json!({ "error": "Invalid parameter", "code": "invalid_parameter", "message": message });
+        Self::new(StatusCode::BAD_REQUEST, body)
+    }
+
     /// A body that is not what the route takes; `details` says where and what.
     pub(super) fn invalid_body(details: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, json!({ "error": "Invalid request body", "details": details }))
@@ -75,7 +88,6 @@ impl From<RunError> for Refusal {
             }
         };
         let body = json!({ "error": title, "code": error.code(), "message": error.to_string() });
-        let header = (status == StatusCode::SERVICE_UNAVAILABLE).then(|| (RETRY_AFTER, HeaderValue::from_static("1")));
-        Self { status, body, header }
+        if status == StatusCode::SERVICE_UNAVAILABLE { Self::busy(body) } else { Self::new(status, body) }
     }
 }

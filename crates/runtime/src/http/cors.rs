@@ -1,4 +1,4 @@
-//! Who may read answers from another origin.
+//! Which origins' pages may use the server, and what lets a browser hand them its answers.
 
 use axum::body::Body;
 use http::header::{
@@ -91,7 +91,12 @@ impl CorsPolicy {
         }
     }
 
-    fn allows(&self, origin: &HeaderValue) -> bool {
+    /// Without CORS headers the server is not meant for other origins, or something in front of it takes care.
+    pub(super) fn is_off(&self) -> bool {
+        self.origins == Origins::Off
+    }
+
+    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
         let Ok(origin) = origin.to_str() else { return false };
         match &self.origins {
             Origins::Any => true,

@@ -41,7 +41,7 @@ pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Res
         let body = json!({ "error": "invalid_request", "message": "Single-route endpoint expects JSON payloads" });
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, body));
     }
-    let text = body::read(&state.options, request).await?;
+    let text = body::read(state, request).await?;
     let json: Json = serde_json::from_slice(&text).map_err(|_| Refusal::invalid_envelope("Invalid JSON payload"))?;
     let missing = || Refusal::invalid_envelope("Missing method field");
     if !json.is_object() {
@@ -61,6 +61,9 @@ pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Res
     for key in spec.params {
         let value = envelope.params.as_ref().and_then(|params| params.get(key)).and_then(Value::as_str);
         match value.filter(|value| !value.trim().is_empty()) {
+            Some(value) if value.len() > state.options.id_max => {
+                return Err(Refusal::long_id(&format!("params.{key}"), state.options.id_max));
+            }
             Some(value) => ids.push(value.to_owned()),
             None => return Err(Refusal::invalid_envelope(format!("Missing or invalid parameter '{key}'"))),
         }
@@ -86,7 +89,7 @@ pub(super) async fn mismatch(state: &State, parts: &Parts, request: Body) -> Res
     if parts.method != Method::POST || !is_json(parts) {
         return Err(Refusal::not_found());
     }
-    let text = body::read(&state.options, request).await?;
+    let Ok(text) = body::read_stray(state, request).await else { return Err(Refusal::not_found()) };
     let method = serde_json::from_slice::<Envelope>(&text).ok().and_then(|envelope| envelope.method);
     let known = method.as_ref().and_then(Value::as_str).is_some_and(is_method);
     if !known {
@@ -109,5 +112,7 @@ fn is_method(name: &str) -> bool {
 
 fn is_json(parts: &Parts) -> bool {
     let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| value.to_ascii_lowercase().contains("application/json"))
+    let essence = content_type.and_then(|value| value.split(';').next());
+    // Not merely somewhere in the value: `text/plain; a=application/json` is sent by any page without asking.
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }

@@ -5,7 +5,8 @@ mod run;
 mod stop;
 
 use super::answer::Refusal;
-use super::{RouteId, State, body};
+use super::body::{self, Received};
+use super::{RouteId, State};
 use axum::body::Body;
 use bytes::Bytes;
 use http::Response;
@@ -18,10 +19,10 @@ pub(super) enum Payload {
 }
 
 impl Payload {
-    async fn read(self, state: &State) -> Result<Bytes, Refusal> {
+    async fn read(self, state: &State) -> Result<Received, Refusal> {
         match self {
-            Self::Request(request) => body::read(&state.options, request).await,
-            Self::Read(bytes) => Ok(bytes),
+            Self::Request(request) => body::read(state, request).await,
+            Self::Read(bytes) => Ok(bytes.into()),
         }
     }
 }

@@ -1,28 +1,46 @@
-//! Serving a service on a socket: header deadline, connection cap, graceful drain.
+//! Serving a service on a socket: bounded waits, connection cap, graceful drain.
+
+mod socket;
 
 use crate::limits;
-use axum::body::Body;
-use http::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use axum::body::{Body, HttpBody};
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use socket::{Exchanges, Going, Socket};
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 /// Bounds of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeOptions {
-    /// How long a request's head may take.
+    /// How long a request's head may take: from its first byte, or from the start of the connection.
     pub header_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub keep_alive_idle: Duration,
+    /// How long a reader may take nothing before it is cut off.
+    pub write_stall: Duration,
+    /// How long a client that still sends is let, after the answer to it.
+    pub linger: Duration,
     /// The most connections at once; more wait in the system's queue.
     pub connections: usize,
-    /// How long open streams may go on after the server was asked to stop.
+    /// How long runs and open streams may go on after the server was asked to stop.
     pub drain_timeout: Duration,
 }
 
@@ -30,14 +48,19 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             header_timeout: limits::HEADER_TIMEOUT,
+            keep_alive_idle: limits::KEEP_ALIVE_IDLE,
+            write_stall: limits::WRITE_STALL,
+            linger: limits::LINGER,
             connections: limits::CONNECTIONS,
             drain_timeout: limits::DRAIN_TIMEOUT,
         }
     }
 }
 
-/// Serves until `shutdown` resolves; then takes no more connections, lets requests and streams end, and after
-/// `drain_timeout` cuts off what is left. `on_drain` is awaited beside the open connections: it ends the runs.
+/// Serves HTTP/1 until `shutdown` resolves; then awaits `on_drain`, which ends the runs, and still answers meanwhile, so
+/// that a balancer sees that the server is not ready and a client hears why. At last it closes the listener and lets
+/// the answers that are under way end. What is left some seconds after `drain_timeout` is cut off; so is everything when
+/// the future is dropped.
 pub async fn serve<S, F>(
     listener: TcpListener,
     service: S,
@@ -53,19 +76,34 @@ pub async fn serve<S, F>(
 {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(options.connections));
-    let tasks = TaskTracker::new();
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(20)));
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
+    let draining = CancellationToken::new();
+    // Aborts its tasks when it is dropped.
+    let mut connections = JoinSet::new();
+    let drain = async {
+        shutdown.await;
+        draining.cancel();
+        let deadline = Instant::now() + options.drain_timeout + limits::DRAIN_CLOSE;
+        let in_time = timeout_at(deadline, on_drain).await.is_ok();
+        if !in_time {
+            tracing::warn!("runs did not end in time");
+        }
+        deadline
+    };
+    let mut drain = std::pin::pin!(drain);
+    let deadline = loop {
         let accepted = async {
             // The semaphore is never closed: no permit means that the wait is cancelled with the loop.
             let permit = places.clone().acquire_owned().await.ok();
             (permit, listener.accept().await)
         };
         let (permit, socket) = tokio::select! {
-            () = &mut shutdown => break,
+            deadline = &mut drain => break deadline,
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a connection ended by a panic");
+                }
+                continue;
+            }
             (permit, accepted) = accepted => match accepted {
                 Ok((socket, _)) => (permit, socket),
                 Err(error) => {
@@ -76,55 +114,77 @@ pub async fn serve<S, F>(
                 }
             },
         };
-        // Small events go out when they are written, not when the last one was acknowledged.
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-        let service = TowerToHyperService::new(service.clone().map_request_body());
-        let connection = builder.serve_connection(TokioIo::new(socket), service).into_owned();
-        let connection = graceful.watch(connection);
-        tasks.spawn(async move {
+        let connection = graceful.watch(connection(socket, service.clone(), options, draining.clone()));
+        connections.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(error = &*error, "a connection ended with an error");
+                tracing::debug!(%error, "a connection ended with an error");
             }
             drop(permit);
         });
-    }
+    };
     drop(listener);
-    tasks.close();
-    let drained = async { tokio::join!(graceful.shutdown(), on_drain) };
-    if tokio::time::timeout(options.drain_timeout + Duration::from_secs(5), drained).await.is_err() {
-        tracing::warn!(connections = tasks.len(), "connections did not end in time and were cut off");
+    if timeout_at(deadline, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections did not end in time and were cut off");
     }
+    connections.shutdown().await;
 }
 
-/// hyper's body as axum's.
-trait MapRequestBody: Sized {
-    fn map_request_body(self) -> BodyMapper<Self>;
-}
-
-impl<S> MapRequestBody for S {
-    fn map_request_body(self) -> BodyMapper<S> {
-        BodyMapper(self)
-    }
-}
-
-#[derive(Clone)]
-struct BodyMapper<S>(S);
-
-impl<S> tower::Service<Request<hyper::body::Incoming>> for BodyMapper<S>
+/// One connection, from its first byte to its last.
+fn connection<S, F>(
+    socket: TcpStream,
+    service: S,
+    options: ServeOptions,
+    draining: CancellationToken,
+) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> + Send
 where
-    S: tower::Service<Request<Body>>,
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = F>
+        + Clone
+        + Send
+        + 'static,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
 {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
+    // Small events go out when they are written, not when the last one was acknowledged.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let exchange = Arc::new(Exchanges::default());
+    let socket = Socket::new(socket, exchange.clone(), options);
+    let answer = move |request: Request<Incoming>| {
+        let (service, draining, going) = (service.clone(), draining.clone(), exchange.clone().begin());
+        async move {
+            let mut response = service.oneshot(request.map(Body::new)).await?;
+            if draining.is_cancelled() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response.map(|body| Answer { body, _going: going }))
+        }
+    };
+    // hyper's own deadline for heads cannot tell one that is slow from a connection that waits for its next request.
+    http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(socket), service_fn(answer))
+}
 
-    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+/// A body that is known to be under way until it was sent or given up.
+struct Answer {
+    body: Body,
+    _going: Going,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
-    fn call(&mut self, request: Request<hyper::body::Incoming>) -> S::Future {
-        self.0.call(request.map(Body::new))
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

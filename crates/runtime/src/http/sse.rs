@@ -8,11 +8,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use copilotkit_protocol::gate::Peer;
 use copilotkit_protocol::sse::write_frame;
+use copilotkit_protocol::{Event, RunError};
 use futures::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use std::convert::Infallible;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Around each event: `data: ` and two line ends.
@@ -69,36 +71,45 @@ fn stream(
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     let legacy = peer == Peer::Legacy;
     async_stream::stream! {
+        let mut due = Instant::now() + keep_alive;
         loop {
             let frames = if keep_alive.is_zero() || encoding.keep_alive.is_empty() {
                 subscription.next().await
             } else {
-                match tokio::time::timeout(keep_alive, subscription.next()).await {
+                match timeout_at(due, subscription.next()).await {
                     Ok(frames) => frames,
                     Err(_) => {
                         yield Ok(Bytes::from_static(encoding.keep_alive));
+                        due = Instant::now() + keep_alive;
                         continue;
                     }
                 }
             };
-            match frames {
-                Ok(frames) if frames.is_empty() => return,
-                Ok(frames) => {
-                    let bytes = (encoding.encode)(&frames, legacy);
-                    if !bytes.is_empty() {
-                        yield Ok(bytes);
-                    }
-                    if subscription.is_done() {
-                        return;
-                    }
+            let frames = frames.unwrap_or_else(|error| {
+                tracing::error!(%error, "a thread's log could not be read: its stream was ended");
+                Vec::new()
+            });
+            let bytes = (encoding.encode)(&frames, legacy);
+            // Frames that this client does not get do not break the silence.
+            if !bytes.is_empty() {
+                yield Ok(bytes);
+                due = Instant::now() + keep_alive;
+            }
+            if frames.is_empty() || subscription.is_done() {
+                if !subscription.is_complete() {
+                    yield Ok((encoding.encode)(&[interrupted()], legacy));
                 }
-                Err(error) => {
-                    tracing::error!(%error, "a thread's log could not be read: its stream was ended");
-                    return;
-                }
+                return;
             }
         }
     }
+}
+
+/// The end of a stream that breaks off. A clean end would look as if the run had nothing more to say.
+fn interrupted() -> Frame {
+    let message = "The stream broke off before its end. Connect to the thread again to see the rest.".to_owned();
+    let event = RunError { message, code: Some("stream_interrupted".to_owned()), ..RunError::default() };
+    Frame::new(0, 0, Event::from(event).into())
 }
 
 fn encode(frames: &[Frame], legacy: bool) -> Bytes {

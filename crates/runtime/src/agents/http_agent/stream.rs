@@ -5,7 +5,7 @@ use crate::agent::{AgentError, RunContext};
 use crate::limits;
 use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
-use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, to_vec};
+use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, WireError, to_vec};
 use futures::stream::Stream;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
@@ -79,7 +79,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
         }
         // The last event counts without the empty line that should end it.
         if let Some(item) = decoder.finish() {
-            match item.map(|event| Emitted::from_json(event.data)) {
+            match item.map(|event| agent.parse(event.data)) {
                 Ok(Ok(event)) => yield Ok(event),
                 Ok(Err(_)) if over => {}
                 Ok(Err(error)) => yield Err(if error.syntax { agent.cut() } else { agent.bad_event(&error) }),
@@ -91,8 +91,11 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
 
 impl Inner {
     fn read(&self, data: Bytes) -> Result<Emitted, AgentError> {
-        let event = if self.raw { Emitted::from_json_as_is(data) } else { Emitted::from_json(data) };
-        event.map_err(|error| self.bad_event(&error))
+        self.parse(data).map_err(|error| self.bad_event(&error))
+    }
+
+    fn parse(&self, data: Bytes) -> Result<Emitted, WireError> {
+        if self.raw { Emitted::from_json_as_is(data) } else { Emitted::from_json(data) }
     }
 }
 

@@ -17,6 +17,9 @@ pub(super) async fn stop(
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
     let run_id = wanted_run(&payload.read(state).await?)?;
+    if run_id.as_ref().is_some_and(|run_id| run_id.len() > state.options.id_max) {
+        return Err(Refusal::long_id("runId", state.options.id_max));
+    }
     let principal = Principal::anonymous();
     let outcome = state.lifecycle.stop(&agent_id, &principal, &thread_id, run_id.clone()).await?;
     let message = match (outcome, run_id) {
