@@ -89,7 +89,7 @@ fn lock_sources(file: &File, findings: &mut Vec<Finding>) {
 pub(crate) fn lock_files(root: &Path) -> Vec<Finding> {
     let ignored = std::fs::read_to_string(root.join(".gitignore")).unwrap_or_default();
     let mut findings = Vec::new();
-    for name in ["Cargo.lock", "fixtures/clients/package-lock.json"] {
+    for name in ["Cargo.lock", "fixtures/clients/package-lock.json", "fixtures/typescript/package-lock.json"] {
         let base = name.rsplit('/').next().unwrap_or(name);
         if !root.join(name).is_file() {
             findings.push(Finding::new(name, "is missing", "commit it: builds must be the same everywhere"));
@@ -143,8 +143,10 @@ mod tests {
     #[test]
     fn missing_and_ignored_lock_files_are_found() {
         let root = std::env::temp_dir().join(format!("xtask-locks-{}", std::process::id()));
-        std::fs::create_dir_all(root.join("fixtures/clients")).unwrap();
-        std::fs::write(root.join("fixtures/clients/package-lock.json"), "{}").unwrap();
+        for folder in ["fixtures/clients", "fixtures/typescript"] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+            std::fs::write(root.join(folder).join("package-lock.json"), "{}").unwrap();
+        }
         std::fs::write(root.join(".gitignore"), "/target\nCargo.lock\n").unwrap();
         let found = lock_files(&root);
         std::fs::remove_dir_all(&root).unwrap();
