@@ -70,6 +70,20 @@ fn operation(route: RouteId) -> Option<Operation> {
                 NO_RUN,
             ],
         },
+        RouteId::Suggest => Operation {
+            name: "suggest",
+            summary: "Runs an agent without a thread and streams it",
+            description: "Nothing is kept, and the run ends when the client hangs up.",
+            request: Some(("RunAgentInput", true)),
+            answers: vec![
+                Answer(200, Body::Events, "The events of the run, from RUN_STARTED to RUN_FINISHED or RUN_ERROR."),
+                BAD_INPUT,
+                NO_AGENT,
+                TOO_SLOW,
+                TOO_LARGE,
+                NO_RUN,
+            ],
+        },
         RouteId::Connect => Operation {
             name: "connect",
             summary: "Replays a thread and follows its live run",

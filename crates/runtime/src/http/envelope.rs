@@ -29,6 +29,7 @@ pub struct MethodSpec {
 pub const METHODS: &[MethodSpec] = &[
     MethodSpec { name: "info", route: RouteId::Info, params: &[], needs_body: false },
     MethodSpec { name: "agent/run", route: RouteId::Run, params: &["agentId"], needs_body: true },
+    MethodSpec { name: "agent/suggest", route: RouteId::Suggest, params: &["agentId"], needs_body: true },
     MethodSpec { name: "agent/connect", route: RouteId::Connect, params: &["agentId"], needs_body: true },
     MethodSpec { name: "agent/stop", route: RouteId::Stop, params: &["agentId", "threadId"], needs_body: false },
 ];

@@ -40,6 +40,7 @@ pub(super) async fn dispatch(
     match route {
         RouteId::Info => info::info(state, parts).await,
         RouteId::Run => run::run(state, id(), parts, payload).await,
+        RouteId::Suggest => run::suggest(state, id(), parts, payload).await,
         RouteId::Connect => run::connect(state, id(), parts, payload).await,
         RouteId::Stop => stop::stop(state, id(), id(), payload).await,
     }

@@ -22,6 +22,8 @@ pub enum RouteId {
     Info,
     /// Starts a run and streams it.
     Run,
+    /// Runs an agent without a thread and streams it.
+    Suggest,
     /// Replays a thread and follows its live run.
     Connect,
     /// Stops the live run of a thread.
@@ -32,6 +34,7 @@ pub enum RouteId {
 pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Info, suffix: &["info"], allow: "GET" },
     Route { id: RouteId::Run, suffix: &["agent", ":agentId", "run"], allow: "POST" },
+    Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST" },
     Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST" },
     Route { id: RouteId::Stop, suffix: &["agent", ":agentId", "stop", ":threadId"], allow: "POST" },
 ];

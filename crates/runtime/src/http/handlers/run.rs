@@ -1,4 +1,4 @@
-//! `POST /agent/:agentId/run` and `/connect`: a run, or a replay, as a stream.
+//! `POST /agent/:agentId/run`, `/suggest` and `/connect`: a run, or a replay, as a stream.
 
 use super::super::answer::Refusal;
 use super::super::{State, json, sse};
@@ -7,10 +7,14 @@ use crate::error::RunError;
 use crate::lifecycle::StartRun;
 use crate::principal::Principal;
 use axum::body::Body;
+use copilotkit_protocol::RunAgentInput;
 use copilotkit_protocol::gate::Peer;
 use http::Response;
 use http::request::Parts;
 use std::sync::Arc;
+
+/// The only tool of a request for suggestions.
+const SUGGEST_TOOL: &str = "copilotkitSuggest";
 
 pub(super) async fn run(
     state: &State,
@@ -18,12 +22,40 @@ pub(super) async fn run(
     parts: &Parts,
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
+    stream(state, agent_id, parts, payload, is_suggestion).await
+}
+
+pub(super) async fn suggest(
+    state: &State,
+    agent_id: String,
+    parts: &Parts,
+    payload: Payload,
+) -> Result<Response<Body>, Refusal> {
+    stream(state, agent_id, parts, payload, |_| true).await
+}
+
+/// Over the single endpoint frontends ask for suggestions by a run on a thread of its own, which nobody wants to list.
+fn is_suggestion(input: &RunAgentInput) -> bool {
+    matches!(input.tools.as_slice(), [tool] if tool.name == SUGGEST_TOOL)
+}
+
+async fn stream(
+    state: &State,
+    agent_id: String,
+    parts: &Parts,
+    payload: Payload,
+    is_suggestion: fn(&RunAgentInput) -> bool,
+) -> Result<Response<Body>, Refusal> {
     known(state, &agent_id)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     let peer = Peer::of(input.protocol_version.as_deref());
+    let suggestion = is_suggestion(&input);
     let headers = Arc::new(parts.headers.clone());
-    let principal = Principal::anonymous();
-    let subscription = state.lifecycle.start(StartRun { agent_id, principal, headers, input }).await?;
+    let start = StartRun { agent_id, principal: Principal::anonymous(), headers, input };
+    let subscription = match suggestion {
+        true => state.lifecycle.suggest(start).await?,
+        false => state.lifecycle.start(start).await?,
+    };
     Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
 }
 
