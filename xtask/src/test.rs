@@ -27,6 +27,9 @@ pub(crate) struct Options {
 const BUILD_LIMIT: Duration = Duration::from_secs(25 * 60);
 const SHORT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
+/// Every crate, with the generator of the schemas and its tests.
+const WORKSPACE: &[&str] = &["--workspace", "--features", "xtask/schema"];
+
 /// The crates that must stand alone, so that the workspace's unified features hide no leak.
 const ALONE: &[&str] = &["copilotkit-protocol", "copilotkit-runtime", "copilotkit-adapters"];
 
@@ -55,13 +58,14 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
     steps.add("clippy", &format!("cargo {}", lint.join(" ")), || {
         component("clippy", "clippy", root, &lint, BUILD_LIMIT)
     });
-    // Binaries and tests together: the same features, so that nothing is compiled twice.
-    let build = ["build", "--workspace", "--bins", "--tests"];
-    let built = steps.add("build", "cargo build --workspace --bins --tests", || cargo(root, &build, BUILD_LIMIT, None));
+    // Binaries and tests together, with one set of features, so that nothing is compiled twice.
+    let build = [&["build"], WORKSPACE, &["--bins", "--tests"]].concat();
+    let built = steps.add("build", &format!("cargo {}", build.join(" ")), || cargo(root, &build, BUILD_LIMIT, None));
     if built {
-        steps.run_tests("cargo test", "cargo test --workspace --no-fail-fast", Runner::Cargo, |tally| {
+        let test = [&["test"], WORKSPACE, &["--no-fail-fast"]].concat();
+        steps.run_tests("cargo test", &format!("cargo {}", test.join(" ")), Runner::Cargo, |tally| {
             let mut command = process::cargo();
-            command.args(["test", "--workspace", "--no-fail-fast"]).current_dir(root);
+            command.args(&test).current_dir(root);
             full(&mut command, options);
             steps::command(&mut command, BUILD_LIMIT, Some(tally))
         });
@@ -73,12 +77,6 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
         let title = format!("{name} alone");
         steps.add(&title, &format!("cargo {}", check.join(" ")), || cargo(root, &check, BUILD_LIMIT, None));
     }
-    steps.run_tests("schema", "cargo test --package xtask --features schema schema::", Runner::Cargo, |tally| {
-        let mut command = process::cargo();
-        command.args(["test", "--package", "xtask", "--features", "schema", "schema::"]).current_dir(root);
-        full(&mut command, options);
-        steps::command(&mut command, BUILD_LIMIT, Some(tally))
-    });
     if !options.no_clients {
         clients::types(root, &mut steps);
     }
@@ -99,9 +97,13 @@ fn announce(options: &Options) {
     }
 }
 
+/// How much the tests do: all of it, or a tenth.
 fn full(command: &mut Command, options: &Options) {
     if options.full {
         command.env("COPILOTKIT_TEST_FULL", "1");
+    }
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        command.env("PROPTEST_CASES", if options.full { "10000" } else { "1000" });
     }
 }
 

@@ -40,11 +40,11 @@ pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
             return steps.skip("clients", "npm packages are missing");
         }
     }
-    let what = "cargo test -p copilotkit-protocol --test differential";
-    steps.run_tests("published clients on generated streams", what, Runner::Cargo, |tally| {
+    let compare = [&["test"], super::WORKSPACE, &["--test", "differential"]].concat();
+    let what = format!("cargo {}", compare.join(" "));
+    steps.run_tests("published clients on generated streams", &what, Runner::Cargo, |tally| {
         let mut command = process::cargo();
-        command.args(["test", "--package", "copilotkit-protocol", "--test", "differential"]);
-        command.current_dir(root).env("COPILOTKIT_REQUIRE_NODE", "1");
+        command.args(&compare).current_dir(root).env("COPILOTKIT_REQUIRE_NODE", "1");
         full(&mut command, options);
         steps::command(&mut command, TEST_LIMIT, Some(tally))
     });
