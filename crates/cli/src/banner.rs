@@ -1,12 +1,23 @@
 //! What the server says when it is ready.
 
-use crate::config::{AgentConfig, Config};
+use crate::config::{AgentConfig, BuiltInConfig, Config, Environment};
+use copilotkit_adapters::openai_chat::Profile;
+use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// The address, what is configured, and how a page connects to it.
-pub(crate) fn text(config: &Config, address: SocketAddr) -> String {
+pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environment) -> String {
     let url = format!("http://{address}");
+    // An address that means every interface is none that a page can use.
+    let page = match address.ip().is_unspecified() {
+        true => format!("http://127.0.0.1:{}", address.port()),
+        false => url.clone(),
+    };
+    let agent_id = match config.agents.first() {
+        Some((id, _)) if !config.agents.iter().any(|(id, _)| id == "default") => format!(" agentId=\"{id}\""),
+        _ => String::new(),
+    };
     let base = config.server.base_path.items().first().map_or("", String::as_str);
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
@@ -14,7 +25,7 @@ pub(crate) fn text(config: &Config, address: SocketAddr) -> String {
         let _ = writeln!(out, "  {name:<8} {value}");
     };
     for (index, (id, agent)) in config.agents.iter().enumerate() {
-        line(if index == 0 { "agents" } else { "" }, format!("{id}: {}", describe(agent)));
+        line(if index == 0 { "agents" } else { "" }, format!("{id}: {}", describe(agent, environment)));
     }
     line("store", "memory: threads are gone when the server stops".to_owned());
     let paths = config.server.base_path.items().join(", ");
@@ -28,22 +39,38 @@ pub(crate) fn text(config: &Config, address: SocketAddr) -> String {
         "copilotkit {version}\n{out}listening on {url}\n\nA React page connects to it by:\n  \
          import {{ CopilotKitProvider, CopilotChat }} from \"@copilotkit/react-core/v2\";\n  \
          import \"@copilotkit/react-core/v2/styles.css\";\n  \
-         <CopilotKitProvider runtimeUrl=\"{url}{base}\"><CopilotChat /></CopilotKitProvider>\n",
+         <CopilotKitProvider runtimeUrl=\"{page}{base}\"><CopilotChat{agent_id} /></CopilotKitProvider>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
 }
 
-fn describe(agent: &AgentConfig) -> String {
+fn describe(agent: &AgentConfig, environment: &Environment) -> String {
     match agent {
         AgentConfig::BuiltIn(agent) if agent.model.items() == ["demo"] => {
             "built-in, demo model (no key, no network; say /help)".to_owned()
         }
-        AgentConfig::BuiltIn(agent) => format!("built-in, {}", agent.model.items().join(", then ")),
+        AgentConfig::BuiltIn(agent) => {
+            let missing = missing_key(agent, environment).map(|name| format!(" (no key: set {name})"));
+            format!("built-in, {}{}", agent.model.items().join(", then "), missing.unwrap_or_default())
+        }
         // An address may carry a user and a password: only its host is shown.
         AgentConfig::AgUi(agent) => {
             let host = url::Url::parse(&agent.url).ok();
-            let host = host.as_ref().and_then(|url| url.host_str()).unwrap_or("?");
-            format!("AG-UI agent at {host}")
+            let (name, port) = host.as_ref().map_or(("?", None), |url| (url.host_str().unwrap_or("?"), url.port()));
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            format!("AG-UI agent at {name}{port}")
         }
     }
+}
+
+/// The variable of the key that the agent's first model needs and does not have. At an address of its own a model may
+/// need none.
+fn missing_key(agent: &BuiltInConfig, environment: &Environment) -> Option<String> {
+    let (provider, _) = split(agent.model.items().first()?).ok()?;
+    let profile = Profile::named(&provider)?;
+    let set = |name: &str| environment(name).is_some_and(|value| !value.trim().is_empty());
+    let elsewhere = agent.base_url.is_some() || set(&profile.base_url_env);
+    let given = agent.api_key.is_some() || agent.api_key_env.is_some() || set(&profile.api_key_env);
+    let needed = profile.base_url.starts_with("https://") && !profile.api_key_env.is_empty();
+    (needed && !elsewhere && !given).then(|| profile.api_key_env.to_string())
 }

@@ -51,7 +51,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         let left = limits.drain_timeout.0.saturating_sub(stop.asked.get().map_or(Duration::ZERO, Instant::elapsed));
         lifecycle.drain(left).await;
     };
-    eprint!("{}", banner::text(&config, address));
+    eprint!("{}", banner::text(&config, address, &lookup));
     let serving = serve(listener, app, options, stop.now.cancelled(), drain);
     tokio::select! {
         () = serving => Ok(()),

@@ -128,11 +128,17 @@ impl Surface {
             return answer;
         }
         let origin = parts.headers.get(http::header::ORIGIN).cloned();
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let answer = match allowed {
             Ok(()) => self.0.dispatch(parts, body).await,
-            Err(refusal) => Err(refusal),
+            Err(refusal) => {
+                // The browser hides this answer from the page's developer: here it can be found.
+                tracing::warn!(%method, path, reason = refusal.code(), ?origin, "a request was refused");
+                Err(refusal)
+            }
         };
         let mut response = answer.unwrap_or_else(Refusal::into_response);
+        tracing::debug!(%method, path, status = response.status().as_u16(), "a request was answered");
         cors.apply(origin.as_ref(), response.headers_mut());
         response
     }

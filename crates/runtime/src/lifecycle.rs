@@ -131,7 +131,7 @@ impl Lifecycle {
 
     /// How many runs are active.
     pub fn active(&self) -> usize {
-        self.tracker.len()
+        self.options.runs.saturating_sub(self.running.available_permits())
     }
 
     /// Starts a run and follows it. It goes on when the subscription, or this call, is dropped.

@@ -62,6 +62,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, json!({ "error": "invalid_request", "message": message.into() }))
     }
 
+    /// Its `code`, for logs.
+    pub(super) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = json_answer(self.status, &self.body);
         if let Some((name, value)) = self.header {

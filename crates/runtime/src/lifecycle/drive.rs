@@ -5,7 +5,7 @@ use super::pipeline::Pipeline;
 use crate::agent::{AgentError, EventStream, RunContext};
 use crate::middleware::Next;
 use crate::store::{Append, Frame, Lease, ReadLog, Signal, Store, StoreError};
-use copilotkit_protocol::{Emitted, End, RunAgentInput, RunError};
+use copilotkit_protocol::{Emitted, End, Event, EventKind, RunAgentInput, RunError};
 use futures::stream::{ReadyChunks, StreamExt as _};
 use futures::{FutureExt as _, Stream};
 use std::any::Any;
@@ -114,6 +114,7 @@ impl Drive {
         } else if !pipeline.is_finished() {
             return;
         }
+        self.report(&last);
         let mut pause = RETRY;
         while let Err(error) = self.options.store.finish(&self.lease, &last).await {
             tracing::error!(%error, thread_id = %self.lease.thread.thread_id, "a run's end could not be stored");
@@ -123,6 +124,16 @@ impl Drive {
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
+        }
+    }
+
+    /// A run that failed is in the log of the server too: stock pages show little of it.
+    fn report(&self, last: &Append) {
+        let failed = last.frames.last().filter(|frame| frame.kind == EventKind::RunError);
+        if let Some(Ok(Event::RunError(error))) = failed.map(|frame| Event::from_json(&frame.json)) {
+            let code = error.code.as_deref().unwrap_or("(none)");
+            let (agent, thread_id) = (&self.context.agent_id, &self.lease.thread.thread_id);
+            tracing::warn!(%agent, %thread_id, code, message = error.message, "a run failed");
         }
     }
 
