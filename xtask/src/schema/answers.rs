@@ -142,6 +142,9 @@ async fn the_answers_are_those_that_are_described() {
     bench.ask("/info", Asked("PUT", "/info", None, Body::empty()), 405).await;
     let (run, connect, stop) = ("/agent/{agentId}/run", "/agent/{agentId}/connect", "/agent/{agentId}/stop/{threadId}");
     bench.ask(run, Asked("POST", "/agent/quick/run", JSON, json(input("t"))), 200).await;
+    let suggest = "/agent/{agentId}/suggest";
+    bench.ask(suggest, Asked("POST", "/agent/quick/suggest", JSON, json(input("t"))), 200).await;
+    bench.ask(suggest, Asked("POST", "/agent/quick/suggest", JSON, json("{}")), 400).await;
     bench.ask(connect, Asked("POST", "/agent/quick/connect", JSON, json(input("t"))), 200).await;
     for body in [json("{"), json("{}"), json(""), json(json!({ "threadId": 1 })), json(input(&"x".repeat(300)))] {
         bench.ask(run, Asked("POST", "/agent/quick/run", JSON, body), 400).await;
@@ -151,6 +154,7 @@ async fn the_answers_are_those_that_are_described() {
     bench.ask(stop, Asked("POST", "/agent/quick/stop/t", JSON, json("{\"runId\":5}")), 400).await;
     for (template, known, unknown) in [
         (run, "/agent/quick/run", "/agent/nobody/run"),
+        (suggest, "/agent/quick/suggest", "/agent/nobody/suggest"),
         (connect, "/agent/quick/connect", "/agent/nobody/connect"),
         (stop, "/agent/quick/stop/t", "/agent/nobody/stop/t"),
     ] {
@@ -167,6 +171,7 @@ async fn the_answers_are_those_that_are_described() {
     bench.ask("/", Asked("POST", "", JSON, call("agent/run", "slow", Some(input("busy")))), 409).await;
     bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("other"))), 200).await;
     bench.ask(run, Asked("POST", "/agent/quick/run", JSON, json(input("third"))), 503).await;
+    bench.ask(suggest, Asked("POST", "/agent/quick/suggest", JSON, json(input("third"))), 503).await;
     bench.ask("/", Asked("POST", "", JSON, call("agent/run", "quick", Some(input("third")))), 503).await;
     bench.ask(stop, Asked("POST", "/agent/slow/stop/busy", JSON, json("{}")), 200).await;
     bench.ask(stop, Asked("POST", "/agent/slow/stop/nothing", JSON, Body::empty()), 200).await;
@@ -180,6 +185,7 @@ async fn envelope(bench: &mut Bench) {
     for (method, body) in [
         ("info", None),
         ("agent/run", Some(input("enveloped"))),
+        ("agent/suggest", Some(input("enveloped"))),
         ("agent/connect", Some(input("enveloped"))),
         ("agent/stop", None),
     ] {

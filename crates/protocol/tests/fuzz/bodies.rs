@@ -21,12 +21,15 @@ fn expanded(data: &[u8]) -> Vec<Emitted> {
     out
 }
 
-/// An event that is read is written so that it reads the same, and both readers agree on what is one.
+/// An event that is read is written so that it reads the same. The reader of agents' events takes what the other takes,
+/// and besides events with list items of a later version, which it leaves out.
 pub(crate) fn codec(data: &[u8]) {
     let event = Event::from_json(data);
     let emitted = Emitted::from_json(Bytes::copy_from_slice(data));
     let Ok(event) = event else {
-        assert!(emitted.is_err(), "only one reader takes it");
+        if let Ok(known) = emitted {
+            assert!(Event::from_json(&known.to_json()).is_ok(), "what is left is an event");
+        }
         return;
     };
     let emitted = emitted.unwrap();
