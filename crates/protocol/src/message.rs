@@ -481,12 +481,22 @@ impl BinaryPart {
         };
         let metadata = given(&self.filename).map(|name| Json::from(serde_json::json!({ "filename": name })));
         let extra = Extra::default();
-        Some(match self.mime_type.split_once('/').map(|(prefix, _)| prefix) {
-            Some("image") => ContentPart::Image(ImagePart { source, id: None, metadata, extra }),
-            Some("audio") => ContentPart::Audio(AudioPart { source, id: None, metadata, extra }),
-            Some("video") => ContentPart::Video(VideoPart { source, id: None, metadata, extra }),
+        Some(match Self::modern_type(&self.mime_type) {
+            "image" => ContentPart::Image(ImagePart { source, id: None, metadata, extra }),
+            "audio" => ContentPart::Audio(AudioPart { source, id: None, metadata, extra }),
+            "video" => ContentPart::Video(VideoPart { source, id: None, metadata, extra }),
             _ => ContentPart::Document(DocumentPart { source, id: None, metadata, extra }),
         })
+    }
+
+    /// The `type` of the modern part: the prefix of the media type, if it is one of three.
+    pub(crate) fn modern_type(mime_type: &str) -> &'static str {
+        match mime_type.split_once('/') {
+            Some(("image", _)) => "image",
+            Some(("audio", _)) => "audio",
+            Some(("video", _)) => "video",
+            _ => "document",
+        }
     }
 }
 

@@ -228,6 +228,7 @@ impl Lifecycle {
             run_id: input.run_id.as_str().into(),
             agent_id: agent.id.clone(),
             message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
+            name: None,
             ttl: options.lease_ttl,
         };
         let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;

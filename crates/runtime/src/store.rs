@@ -165,6 +165,8 @@ pub struct BeginRun {
     pub agent_id: Arc<str>,
     /// Ids of the messages that the run was started with.
     pub message_ids: Vec<String>,
+    /// The name that the thread gets when this run makes it.
+    pub name: Option<String>,
     /// How long the lease lasts without renewal.
     pub ttl: Duration,
 }

@@ -286,7 +286,8 @@ async fn a_run_whose_writer_is_gone_is_closed() {
     all(start(&lifecycle, "other", "r").await.unwrap()).await;
     let thread = ThreadKey::new(&Principal::anonymous(), "t");
     let ttl = Duration::from_millis(60);
-    let begin = BeginRun { thread, run_id: "gone".into(), agent_id: "default".into(), message_ids: vec![], ttl };
+    let (message_ids, name) = (vec![], None);
+    let begin = BeginRun { thread, run_id: "gone".into(), agent_id: "default".into(), message_ids, name, ttl };
     lifecycle.store().begin(begin).await.unwrap();
     assert_eq!(error_code(&replay(&lifecycle, "t").await), "run_interrupted");
 }

@@ -22,6 +22,7 @@ async fn run(store: &MemoryStore, id: &str, bytes: usize) {
             run_id: "r".into(),
             agent_id: "a".into(),
             message_ids: Vec::new(),
+            name: None,
             ttl: Duration::from_secs(9),
         })
         .await

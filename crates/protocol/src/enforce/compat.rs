@@ -2,9 +2,9 @@
 
 use super::Deviation;
 use super::tree::{Fields, Tree};
-use crate::message::{BinaryPart, ContentPart};
+use crate::message::BinaryPart;
 use crate::wire::Json;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 
 /// Follows one stream: the retired reasoning events carry no ids.
@@ -160,15 +160,35 @@ fn upgrade(parts: &mut Vec<Tree>, notes: &mut Vec<Deviation>) {
     }
 }
 
+/// A source that is there but no text is carried over as it is: the strict read then refuses it, which leaving the part
+/// alone would not.
 fn modern_form(part: &Json) -> Option<Value> {
     let value = part.to_value();
-    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let given = |key: &str| value.get(key).filter(|member| is_given(member));
+    let mime_type = value.get("mimeType")?.as_str()?;
     if value.get("type")? != "binary" {
         return None;
     }
-    let binary = BinaryPart::of(text("mimeType")?, text("data"), text("url"), text("filename"));
-    let part: ContentPart = binary.upgrade()?;
-    serde_json::to_value(part).ok()
+    let source = match (given("data"), given("url")) {
+        (Some(data), _) => json!({ "type": "data", "value": data, "mimeType": mime_type }),
+        (None, Some(url)) => json!({ "type": "url", "value": url, "mimeType": mime_type }),
+        (None, None) => return None,
+    };
+    let mut modern = json!({ "type": BinaryPart::modern_type(mime_type), "source": source });
+    if let Some(filename) = given("filename") {
+        modern["metadata"] = json!({ "filename": filename });
+    }
+    Some(modern)
+}
+
+/// What is empty counts as absent.
+fn is_given(member: &Value) -> bool {
+    match member {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        _ => true,
+    }
 }
 
 /// The same attachment: kind, source, and the file's name if there is one.

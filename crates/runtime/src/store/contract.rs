@@ -54,6 +54,7 @@ fn begin_of(thread: &ThreadKey, run: &str, ttl: Duration) -> BeginRun {
         run_id: run.into(),
         agent_id: "agent".into(),
         message_ids: vec![format!("user-{run}")],
+        name: None,
         ttl,
     }
 }
@@ -331,6 +332,12 @@ async fn threads_are_listed_changed_and_deleted(store: Arc<dyn Store>) -> Checke
     assert!(store.delete(&thread("b")).await?);
     assert!(!store.delete(&thread("b")).await?);
     assert_eq!(store.get(&thread("b")).await?, None);
+    for name in ["made with it", "too late"] {
+        let named = BeginRun { name: Some(name.into()), ..begin_of(&thread("named"), name, TTL) };
+        let lease = store.begin(named).await?.lease;
+        store.finish(&lease, &append_of(vec![finished(&lease, 0)])).await?;
+    }
+    assert!(store.get(&thread("named")).await?.is_some_and(|record| record.name.as_deref() == Some("made with it")));
     assert!(store.read(from(&thread("b"), 0, 0)).await?.frames.is_empty());
     store.begin(begin_of(&thread("a"), "r", TTL)).await?;
     assert!(matches!(store.delete(&thread("a")).await, Err(StoreError::Busy)), "a live thread stays");

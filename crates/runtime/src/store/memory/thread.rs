@@ -126,6 +126,8 @@ impl Thread {
         }
         if self.created_at.is_none() {
             self.created_at = Some(now.millis);
+            self.size += request.name.as_ref().map_or(0, String::len);
+            self.name = request.name;
             self.size += THREAD_OVERHEAD;
         }
         self.updated_at = now.millis;
