@@ -12,11 +12,17 @@ pub mod contract;
 mod frame;
 #[cfg(feature = "lifecycle")]
 mod memory;
+mod retention;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use compaction::compact_run;
 pub use frame::{Frame, Variant};
 #[cfg(feature = "lifecycle")]
 pub use memory::{MemoryLimits, MemoryStore};
+pub use retention::{Retention, RetentionPolicy};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 use async_trait::async_trait;
 use bytes::Bytes;
