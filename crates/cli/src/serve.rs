@@ -2,7 +2,7 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{Config, Environment, LimitsConfig, Sources};
+use crate::config::{Config, Environment, LimitsConfig, Sources, ignored_variable};
 use crate::wiring;
 use anyhow::{Context as _, Result, bail};
 use copilotkit_runtime::Lifecycle;
@@ -181,6 +181,9 @@ fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment
         }
         None => None,
     };
+    for (name, meant) in environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?))) {
+        eprintln!("copilotkit: warning: {name} sets nothing: two underscores stand between levels, write {meant}");
+    }
     let overrides = environment
         .iter()
         .filter(|(name, _)| name.starts_with("COPILOTKIT_") && name.contains("__"))
