@@ -94,7 +94,8 @@ async fn a_file_that_is_held_by_another_program_is_waited_for() {
     let (ended, ()) = futures::future::join(store.finish(&lease, &frames(&lease, 2, [finished()])), freed).await;
     ended.unwrap();
     assert!(held.elapsed() >= Duration::from_millis(400));
-    assert_eq!(log(&place.as_if_killed().open(), whole(&key("t"))).await.len(), 3);
+    let killed = place.as_if_killed();
+    assert_eq!(log(&killed.open(), whole(&key("t"))).await.len(), 3);
 }
 
 /// The end of a run waits for a file that fails, and is written when it does not any more; readers see it then, not before.

@@ -63,13 +63,15 @@ async fn what_was_seen_outlives_a_kill() {
 
     store.append(&lease, &frames(&lease, 4, [text("c")])).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let left = log(&place.as_if_killed().open(), whole(&thread)).await;
+    let killed = place.as_if_killed();
+    let left = log(&killed.open(), whole(&thread)).await;
     assert!(left[4].1.contains("\"c\""), "deltas are written soon: {left:?}");
 
     let delta = "x".repeat(1_000);
     store.append(&lease, &frames(&lease, 5, (0..70).map(|_| text(&delta)))).await.unwrap();
     store.finish(&lease, &frames(&lease, 75, [finished()])).await.unwrap();
-    let after = place.as_if_killed().open();
+    let killed = place.as_if_killed();
+    let after = killed.open();
     assert_eq!(after.interrupted(), 0);
     assert_eq!(log(&after, whole(&thread)).await, log(&store, whole(&thread)).await);
 }

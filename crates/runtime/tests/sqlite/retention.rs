@@ -16,7 +16,7 @@ async fn left(store: &dyn Prunable) -> Vec<String> {
 
 async fn filled(store: Arc<dyn Prunable>) -> Arc<dyn Prunable> {
     for id in ["a", "b", "c", "d"] {
-        run(&*store as &dyn Prunable as &dyn Store, &key(id), 10, &"x".repeat(1_000)).await;
+        run(&*store as &dyn Prunable as &dyn Store, &key(id), 10, &"x".repeat(10_000)).await;
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
     store
@@ -43,7 +43,7 @@ async fn check(make: impl AsyncFn() -> Arc<dyn Prunable>) {
     assert_eq!(left(&*store).await, ["b"]);
 
     let store = filled(make().await).await;
-    let sized = RetentionPolicy { max_bytes: Some(25_000), ..none };
+    let sized = RetentionPolicy { max_bytes: Some(250_000), ..none };
     assert_eq!(store.prune(&sized).await.unwrap(), 2);
     assert_eq!(left(&*store).await, ["d", "c"]);
     assert!(store.read(whole(&key("a"))).await.unwrap().frames.is_empty());

@@ -5,6 +5,9 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+/// How every SQLite file begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
 /// The store's file, ours alone as long as this lives.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -37,7 +40,13 @@ impl Place {
         name.push(".lock");
         let lock = lock(Path::new(&name), path)?;
         // Made by us, not by SQLite, for its mode; the files beside it take the mode of the file.
-        private().create(true).append(true).open(&path_of_all).map_err(unusable)?;
+        let mut file = private().create(true).read(true).append(true).open(&path_of_all).map_err(unusable)?;
+        let mut head = Vec::new();
+        Read::by_ref(&mut file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(unusable)?;
+        // SQLite takes a file of a few bytes for an empty one and writes over it.
+        if !head.is_empty() && head != MAGIC {
+            return Err(OpenError::Foreign { path: path.to_owned() });
+        }
         Ok(Self { path: path_of_all, _lock: lock })
     }
 }
