@@ -14,6 +14,7 @@ pub use error::ConfigError;
 pub(crate) use hints::ignored_variable;
 pub use parts::{
     LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
+    ThreadsConfig,
 };
 pub use sources::{Environment, Sources};
 pub use units::{Size, Span};
@@ -30,6 +31,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[store]`
     pub store: StoreConfig,
+    /// `[threads]`
+    pub threads: ThreadsConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
     /// `[agents.ID]`, in the order of the file.
@@ -44,6 +47,7 @@ pub struct Config {
 struct Sections {
     server: ServerConfig,
     store: StoreConfig,
+    threads: ThreadsConfig,
     limits: LimitsConfig,
     agents: Table,
 }
@@ -57,6 +61,8 @@ struct File {
     server: ServerConfig,
     /// Where threads live.
     store: StoreConfig,
+    /// How long threads are kept. A thread with an active run always stays.
+    threads: ThreadsConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
     /// The agents by id. Frontends use `default` when they name none.
@@ -85,6 +91,7 @@ impl Config {
         let config = Self {
             server: sections.server,
             store: sections.store,
+            threads: sections.threads,
             limits: sections.limits,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -100,6 +107,13 @@ impl Config {
                 &["limits", "drain_delay"],
                 "the delay is longer than all that a stopping server may take",
                 "make it shorter, or `drain_timeout` longer",
+            ));
+        }
+        if self.store.kind == StoreKind::Sqlite && self.store.path.is_empty() {
+            return Err(merged.error(
+                &["store", "path"],
+                "the file of the thread store has no name",
+                "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
             ));
         }
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");

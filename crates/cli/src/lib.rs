@@ -5,4 +5,5 @@ pub mod args;
 mod banner;
 pub mod config;
 pub mod serve;
+pub mod threads;
 pub mod wiring;

@@ -307,7 +307,8 @@ impl Retention for MemoryStore {
             })
             .collect();
         used.sort_unstable();
-        let mut excess = Excess::new(*policy, used.len(), used.iter().map(|(_, bytes, _)| bytes).sum(), Times::millis());
+        let mut excess =
+            Excess::new(*policy, used.len(), used.iter().map(|(_, bytes, _)| bytes).sum(), Times::millis());
         let mut gone = 0;
         for (updated_at, bytes, key) in used {
             if let Entry::Occupied(entry) = threads.entry(key)

@@ -111,7 +111,9 @@ impl SqliteStore {
         let mut connection = schema::open(&place.path, options.max_file)?;
         let database = |cause| OpenError::Database { path: place.path.clone(), cause };
         let instance = connection
-            .query_row("UPDATE meta SET value = value + 1 WHERE name = 'instance' RETURNING value", [], |row| row.get(0))
+            .query_row("UPDATE meta SET value = value + 1 WHERE name = 'instance' RETURNING value", [], |row| {
+                row.get(0)
+            })
             .map_err(database)?;
         let interrupted = jobs::close_interrupted(&mut connection).map_err(database)?;
         if interrupted > 0 {

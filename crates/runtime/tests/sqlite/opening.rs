@@ -32,10 +32,9 @@ async fn one_process_has_a_file() {
 #[test]
 fn what_is_not_ours_is_left_as_it_is() {
     let place = Place::new();
-    for content in [
-        "these are notes, not a database, and there are enough of them to fill a header of SQLite: 100 bytes",
-        "x",
-    ] {
+    for content in
+        ["these are notes, not a database, and there are enough of them to fill a header of SQLite: 100 bytes", "x"]
+    {
         std::fs::write(place.path(), content).unwrap();
         assert_eq!(refused(&place.path()).code(), "store_foreign");
         assert_eq!(std::fs::read_to_string(place.path()).unwrap(), content);

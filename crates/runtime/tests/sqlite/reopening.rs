@@ -3,8 +3,8 @@
 use crate::kit::*;
 use bytes::Bytes;
 use copilotkit_protocol::EventKind;
-use copilotkit_runtime::store::*;
 use copilotkit_runtime::Principal;
+use copilotkit_runtime::store::*;
 use std::time::Duration;
 
 #[tokio::test]

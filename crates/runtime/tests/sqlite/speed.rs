@@ -23,7 +23,9 @@ async fn a_page_of_a_hundred_thousand_threads_is_read_at_once() {
         .unwrap();
     let store = place.open();
     let request = ListThreads { principal: "alice".into(), limit: 50, ..Default::default() };
-    for (agent_id, include_archived) in [(None, false), (None, true), (Some("agent-17"), false), (Some("agent-17"), true)] {
+    for (agent_id, include_archived) in
+        [(None, false), (None, true), (Some("agent-17"), false), (Some("agent-17"), true)]
+    {
         let (mut cursor, mut slowest, mut read) = (None, Duration::ZERO, 0);
         for _ in 0..20 {
             let agent_id = agent_id.map(str::to_owned);
@@ -39,7 +41,14 @@ async fn a_page_of_a_hundred_thousand_threads_is_read_at_once() {
             }
         }
         println!("50 of 100,000 threads, agent {agent_id:?}, archived {include_archived}: {slowest:?} at most");
-        assert_eq!(read, match (agent_id, include_archived) { (Some(_), true) => 100, (Some(_), false) => 67, _ => 1_000 });
+        assert_eq!(
+            read,
+            match (agent_id, include_archived) {
+                (Some(_), true) => 100,
+                (Some(_), false) => 67,
+                _ => 1_000,
+            }
+        );
         assert!(slowest < Duration::from_millis(10) * SLACK, "{slowest:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::OpenError;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Read, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// How every SQLite file begins.

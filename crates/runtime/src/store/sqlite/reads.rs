@@ -198,9 +198,10 @@ fn stored(
     while let Some(row) = rows.next()? {
         let damaged = || Fault::Damaged(format!("a piece of run {run} in the thread store cannot be read"));
         let entries = decode(row.get(0)?).ok_or_else(damaged)?;
-        let frames = entries.into_iter().filter(|entry| entry.seq >= range.start).map(|entry| {
-            Frame::restore(entry.seq, run, entry.json, entry.as_is).map_err(|_| damaged())
-        });
+        let frames = entries
+            .into_iter()
+            .filter(|entry| entry.seq >= range.start)
+            .map(|entry| Frame::restore(entry.seq, run, entry.json, entry.as_is).map_err(|_| damaged()));
         take(frames, range.clone(), max_bytes, part)?;
         if part.stopped {
             break;

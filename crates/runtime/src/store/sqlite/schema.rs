@@ -10,8 +10,8 @@ const APPLICATION: i64 = 0x434B_5254;
 
 /// The steps from one version to the next; a file's `user_version` is how many it has seen. A step is never changed once
 /// it was released: what changes is a new step.
-pub(super) const MIGRATIONS: &[&str] = &[
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+pub(super) const MIGRATIONS: &[&str] =
+    &["CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO meta VALUES ('instance', 0);
 
     CREATE TABLE threads (
@@ -65,8 +65,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
         name TEXT NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (thread, name)
-    );",
-];
+    );"];
 
 /// How long a file is looked over when it is opened. A larger one than can be read in that time is looked over in part.
 const CHECK: Duration = Duration::from_secs(2);

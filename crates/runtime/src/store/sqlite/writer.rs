@@ -140,7 +140,9 @@ impl Inbox {
                     queue.due = None;
                     // First: a job of the same thread finds its frames written.
                     let dirty = std::mem::take(&mut queue.dirty);
-                    jobs.extend(dirty.into_iter().map(|slot| Queued { job: Box::new(Save::quiet(slot)), _place: None }));
+                    jobs.extend(
+                        dirty.into_iter().map(|slot| Queued { job: Box::new(Save::quiet(slot)), _place: None }),
+                    );
                 }
                 let count = queue.jobs.len().min(BATCH);
                 jobs.extend(queue.jobs.drain(..count));

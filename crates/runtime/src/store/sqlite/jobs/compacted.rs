@@ -104,9 +104,8 @@ impl Job for Shrink {
     }
 
     fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let free = |connection: &Connection| {
-            connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0))
-        };
+        let free =
+            |connection: &Connection| connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0));
         let before = free(connection)?;
         // Each row of the answer is a page that was given back.
         let mut statement = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({STEP})"))?;

@@ -121,12 +121,7 @@ pub(in crate::store::sqlite) struct SetBlob {
 }
 
 impl SetBlob {
-    pub(in crate::store::sqlite) fn new(
-        key: ThreadKey,
-        name: String,
-        value: Option<Bytes>,
-        reply: Reply<()>,
-    ) -> Self {
+    pub(in crate::store::sqlite) fn new(key: ThreadKey, name: String, value: Option<Bytes>, reply: Reply<()>) -> Self {
         Self { key, name, value, found: None, reply }
     }
 }
