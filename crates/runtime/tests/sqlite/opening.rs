@@ -67,7 +67,7 @@ async fn a_newer_file_is_left_as_it_is() {
 async fn a_damaged_file_is_told() {
     let place = Place::new();
     let store = place.open();
-    for index in 0..50 {
+    for index in 0..15 {
         run(&store, &key(&index.to_string()), 200, "some words").await;
     }
     drop(store);

@@ -70,8 +70,13 @@ async fn the_sqlite_store_lets_old_threads_go() {
 async fn room_is_given_back_to_the_disk() {
     let place = Place::new();
     let store = place.open();
-    for index in 0..1_500 {
-        run(&store, &key(&index.to_string()), 2, &"x".repeat(3_000)).await;
+    let text = "x".repeat(3_000);
+    for hundred in 0..15 {
+        let (store, text) = (&store, &text);
+        let runs = (0..100).map(|index| async move {
+            run(store, &key(&format!("{hundred}-{index}")), 2, text).await;
+        });
+        futures::future::join_all(runs).await;
     }
     let policy = RetentionPolicy { max_threads: Some(10), ..Default::default() };
     assert_eq!(store.prune(&policy).await.unwrap(), 1_490);
