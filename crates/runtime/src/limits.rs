@@ -67,8 +67,8 @@ pub const MEMORY_RUNS_PER_THREAD: usize = 100;
 /// Bytes of history that the memory store keeps, the live runs included.
 pub const MEMORY_BYTES: usize = 512 * 1024 * 1024;
 /// How long the SQLite store keeps the single events of a finished run beside its compact form: for readers that were in
-/// the middle of the run when it ended, also those that were away for a night.
-pub const SQLITE_RAW_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// the middle of the run when it ended, and are slow.
+pub const SQLITE_RAW_KEPT: Duration = Duration::from_secs(60 * 60);
 /// Connections on which the SQLite store reads at once.
 pub const SQLITE_READERS: usize = 4;
 /// Bytes of one run that may wait to be written by the SQLite store before its agent has to wait.

@@ -9,34 +9,34 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A folder for a file.
-pub struct Place {
-    pub folder: TempDir,
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("threads.db")
     }
 
-    pub fn options(&self) -> SqliteOptions {
+    pub(crate) fn options(&self) -> SqliteOptions {
         SqliteOptions::new(self.path())
     }
 
-    pub fn open(&self) -> SqliteStore {
+    pub(crate) fn open(&self) -> SqliteStore {
         SqliteStore::open(self.options()).unwrap()
     }
 
     /// SQL beside the store, as a shell of SQLite would do.
-    pub fn sql(&self) -> rusqlite::Connection {
+    pub(crate) fn sql(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.path()).unwrap()
     }
 
     /// A copy of the files as they are on the disk now: what a killed process leaves behind.
-    pub fn as_if_killed(&self) -> Place {
+    pub(crate) fn as_if_killed(&self) -> Place {
         let copy = Place::new();
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             let entry = entry.unwrap();
@@ -46,11 +46,11 @@ impl Place {
     }
 }
 
-pub fn key(id: &str) -> ThreadKey {
+pub(crate) fn key(id: &str) -> ThreadKey {
     ThreadKey::new(&Principal::new("alice"), id)
 }
 
-pub fn begin_of(thread: &ThreadKey, run: &str) -> BeginRun {
+pub(crate) fn begin_of(thread: &ThreadKey, run: &str) -> BeginRun {
     BeginRun {
         thread: thread.clone(),
         run_id: run.into(),
@@ -61,30 +61,30 @@ pub fn begin_of(thread: &ThreadKey, run: &str) -> BeginRun {
     }
 }
 
-pub fn frames(lease: &Lease, offset: u64, events: impl IntoIterator<Item = Event>) -> Append {
+pub(crate) fn frames(lease: &Lease, offset: u64, events: impl IntoIterator<Item = Event>) -> Append {
     let numbered = events.into_iter().zip(lease.first_seq + offset..);
     let frames = numbered.map(|(event, seq)| Frame::new(seq, lease.run, Emitted::from(event))).collect();
     Append { frames, message_ids: Vec::new() }
 }
 
-pub fn started() -> Event {
+pub(crate) fn started() -> Event {
     RunStarted { thread_id: "t".into(), run_id: "r".into(), ..Default::default() }.into()
 }
 
-pub fn finished() -> Event {
+pub(crate) fn finished() -> Event {
     RunFinished { thread_id: "t".into(), run_id: "r".into(), ..Default::default() }.into()
 }
 
-pub fn text(delta: &str) -> Event {
+pub(crate) fn text(delta: &str) -> Event {
     TextMessageContent { message_id: "m".into(), delta: delta.into(), ..Default::default() }.into()
 }
 
-pub fn tool_end() -> Event {
+pub(crate) fn tool_end() -> Event {
     ToolCallEnd { tool_call_id: "c".into(), ..Default::default() }.into()
 }
 
 /// The events of a run with a text in so many pieces.
-pub fn texts(pieces: usize, delta: &str) -> Vec<Event> {
+pub(crate) fn texts(pieces: usize, delta: &str) -> Vec<Event> {
     let mut events = vec![started(), TextMessageStart { message_id: "m".into(), ..Default::default() }.into()];
     events.extend((0..pieces).map(|_| text(delta)));
     events.push(TextMessageEnd { message_id: "m".into(), ..Default::default() }.into());
@@ -92,7 +92,7 @@ pub fn texts(pieces: usize, delta: &str) -> Vec<Event> {
 }
 
 /// A run with a text in so many pieces.
-pub async fn run(store: &dyn Store, thread: &ThreadKey, pieces: usize, delta: &str) -> Lease {
+pub(crate) async fn run(store: &dyn Store, thread: &ThreadKey, pieces: usize, delta: &str) -> Lease {
     let lease = store.begin(begin_of(thread, "r")).await.unwrap().lease;
     let events = texts(pieces, delta);
     let count = events.len() as u64;
@@ -101,15 +101,15 @@ pub async fn run(store: &dyn Store, thread: &ThreadKey, pieces: usize, delta: &s
     lease
 }
 
-pub fn whole(thread: &ThreadKey) -> ReadLog {
+pub(crate) fn whole(thread: &ThreadKey) -> ReadLog {
     ReadLog { thread: thread.clone(), from: 0, compact_until: 0, max_bytes: usize::MAX }
 }
 
-pub fn compact(thread: &ThreadKey) -> ReadLog {
+pub(crate) fn compact(thread: &ThreadKey) -> ReadLog {
     ReadLog { compact_until: u64::MAX, ..whole(thread) }
 }
 
-pub async fn log(store: &dyn Store, request: ReadLog) -> Vec<(u64, String)> {
+pub(crate) async fn log(store: &dyn Store, request: ReadLog) -> Vec<(u64, String)> {
     let page = store.read(request).await.unwrap();
     page.frames.iter().map(|frame| (frame.seq, String::from_utf8(frame.json.to_vec()).unwrap())).collect()
 }

@@ -31,6 +31,8 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(store.blob(&named, "k").await.unwrap(), Some(Bytes::from_static(b"\0v")));
     assert_eq!(store.follow(&named).await.unwrap().borrow().head, second.first_seq + 2);
     assert!(matches!(store.append(&lease, &frames(&lease, 0, [started()])).await, Err(StoreError::Fenced)));
+    let beyond = store.read(ReadLog { from: u64::MAX, ..whole(&named) }).await.unwrap();
+    assert_eq!((beyond.frames.len(), beyond.next), (0, u64::MAX), "a cursor from somewhere else is no failure");
     let begin = BeginRun { message_ids: vec!["m".into(), "n".into()], ..begin_of(&named, "r3") };
     let next = store.begin(begin).await.unwrap();
     assert_eq!(next.known.into_iter().collect::<Vec<_>>(), ["m"]);

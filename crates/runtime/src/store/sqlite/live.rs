@@ -61,6 +61,8 @@ pub(super) struct Unsaved {
     pub(super) next: u64,
     pub(super) renewed: Option<u64>,
     pub(super) ended: bool,
+    /// Readers see some of it only when it outlives the machine.
+    pub(super) sync: bool,
 }
 
 /// What readers see of a live run.
@@ -187,8 +189,8 @@ impl Live {
         }
         match self.end {
             End::Asked if self.fault.is_some() => self.end = End::Unsaved,
-            // Its last frames are on their way.
-            End::Asked => return false,
+            // Its last frames are written now, whatever became of the one who asked for it.
+            End::Asked => {}
             _ => {
                 let frames = vec![Frame::interrupted(self.next, self.run)];
                 self.end_with(&Append { frames, message_ids: Vec::new() });
@@ -213,6 +215,7 @@ impl Live {
             next: self.next,
             renewed: self.renewed,
             ended,
+            sync: self.hold > self.saved,
         })
     }
 
@@ -319,6 +322,7 @@ mod tests {
     fn deltas_are_seen_at_once_and_tool_events_when_they_are_in_the_file() {
         let (mut live, lease) = live();
         assert!(!live.append(&lease, &append(10, vec![text(), text()])).unwrap().wait);
+        assert!(!live.unsaved().unwrap().sync);
         assert_eq!(seen(&live, 0), (10, vec![10, 11]));
         let tool = append(12, vec![text(), ToolCallEnd::default().into(), text()]);
         assert!(live.append(&lease, &tool).unwrap().wait);
@@ -327,6 +331,7 @@ mod tests {
         live.append(&lease, &append(15, vec![text()])).unwrap();
         let written = live.unsaved().unwrap();
         assert_eq!((written.frames.len(), written.next), (6, 16));
+        assert!(written.sync, "whoever writes it, also a save that nobody waits for");
         assert!(!live.saved(&written));
         assert_eq!(seen(&live, 14).1, [14, 15]);
         assert!(live.unsaved().is_none());
@@ -367,7 +372,7 @@ mod tests {
         assert_eq!(live.head(), 11);
         assert!(matches!(live.append(&lease, &append(12, vec![text()])), Err(StoreError::Fenced)));
         let written = live.unsaved().unwrap();
-        assert!(written.ended && live.saved(&written));
+        assert!(written.ended && written.sync && live.saved(&written));
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub(super) fn list(connection: &Connection, request: &ListThreads) -> Result<Thr
     let limit = request.limit.saturating_add(1).min(i64::MAX as usize);
     // The cursor names the last record of the page before: `updatedAt` and id, the order of the list.
     let (updated, id) = match request.cursor.as_deref().and_then(|cursor| cursor.split_once(':')) {
-        Some((updated, id)) => (updated.parse::<i64>().unwrap_or(0), id),
-        None => (i64::MAX, ""),
+        Some((updated, id)) => (updated.parse::<u64>().unwrap_or(0).min(i64::MAX as u64), id),
+        None => (i64::MAX as u64, ""),
     };
     let agent = request.agent_id.as_deref();
     // With an index for each of the two forms, a page is read and nothing else; archived threads are another range of it.
@@ -162,7 +162,7 @@ fn runs(connection: &Connection, row: i64, from: u64) -> Result<Vec<StoredRun>, 
         "SELECT run, run_id, first_seq, end_seq, raw, compact FROM runs
         WHERE thread = ?1 AND (end_seq IS NULL OR end_seq > ?2) ORDER BY first_seq, run",
     )?;
-    let rows = statement.query_map(params![row, from], |row| {
+    let rows = statement.query_map(params![row, from.min(i64::MAX as u64)], |row| {
         Ok(StoredRun {
             run: row.get(0)?,
             run_id: row.get::<_, Arc<str>>(1)?,
@@ -193,8 +193,7 @@ fn stored(
     let mut statement = connection.prepare_cached(
         "SELECT data FROM chunks WHERE run = ?1 AND compact = ?2 AND last_seq >= ?3 ORDER BY last_seq",
     )?;
-    let from = i64::try_from(range.start).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![run, compact, from])?;
+    let mut rows = statement.query(params![run, compact, range.start.min(i64::MAX as u64)])?;
     while let Some(row) = rows.next()? {
         let damaged = || Fault::Damaged(format!("a piece of run {run} in the thread store cannot be read"));
         let entries = decode(row.get(0)?).ok_or_else(damaged)?;

@@ -25,6 +25,9 @@ pub(super) trait Job: Send {
     /// The thread that it changes.
     fn slot(&self) -> Option<&Arc<Slot>>;
 
+    /// Takes from memory what it is to write, before each try: what comes later is another job's.
+    fn prepare(&mut self) {}
+
     /// Whether its commit must outlive the machine.
     fn is_durable(&self) -> bool;
 
@@ -219,7 +222,8 @@ fn transact<'a>(
     jobs: impl Iterator<Item = &'a mut Queued>,
     synchronous: &mut Synchronous,
 ) -> Result<(), Fault> {
-    let jobs: Vec<_> = jobs.collect();
+    let mut jobs: Vec<_> = jobs.collect();
+    jobs.iter_mut().for_each(|queued| queued.job.prepare());
     synchronous.set(connection, jobs.iter().any(|queued| queued.job.is_durable()))?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for queued in jobs {

@@ -18,6 +18,7 @@ pub(in crate::store::sqlite) struct Begin {
     /// Our number of this opening of the file.
     instance: i64,
     before: Option<Unsaved>,
+    held: bool,
     opened: Option<Result<Opened, StoreError>>,
     reply: Reply<Opened>,
 }
@@ -37,7 +38,7 @@ impl Begin {
         instance: i64,
         reply: Reply<Opened>,
     ) -> Self {
-        Self { slot, request, instance, before: None, opened: None, reply }
+        Self { slot, request, instance, before: None, held: false, opened: None, reply }
     }
 
     fn open(&self, connection: &Connection) -> Result<Opened, Fault> {
@@ -70,21 +71,24 @@ impl Job for Begin {
         Some(&self.slot)
     }
 
+    fn prepare(&mut self) {
+        self.held = self.slot.with(|state| {
+            let Some(live) = &mut state.live else { return false };
+            let lapsed = live.close_lapsed(Instant::now());
+            live.is_held() && !lapsed
+        });
+        self.before = if self.held { None } else { save::take(&self.slot) };
+    }
+
     fn is_durable(&self) -> bool {
         self.before.is_some()
     }
 
     fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let held = self.slot.with(|state| {
-            let Some(live) = &mut state.live else { return false };
-            let lapsed = live.close_lapsed(Instant::now());
-            live.is_held() && !lapsed
-        });
-        if held {
+        if self.held {
             self.opened = Some(Err(StoreError::Busy));
             return Ok(());
         }
-        self.before = save::take(&self.slot);
         if let Some(before) = &self.before {
             save::write(connection, before)?;
         }

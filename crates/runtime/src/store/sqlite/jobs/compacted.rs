@@ -72,8 +72,9 @@ impl Job for Compacted {
         match self.reply {
             Some(reply) => answer(reply, outcome, self.found),
             None => {
-                let fault = outcome.err();
-                fault.map(|fault| tracing::debug!(%fault, "the compact form of a run could not be kept"));
+                if let Err(fault) = outcome {
+                    tracing::debug!(%fault, "the compact form of a run could not be kept");
+                }
             }
         }
     }

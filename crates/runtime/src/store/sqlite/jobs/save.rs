@@ -39,12 +39,15 @@ impl Job for Save {
         Some(&self.slot)
     }
 
+    fn prepare(&mut self) {
+        self.written = take(&self.slot);
+    }
+
     fn is_durable(&self) -> bool {
-        self.durable
+        self.durable || self.written.as_ref().is_some_and(|unsaved| unsaved.sync)
     }
 
     fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
-        self.written = take(&self.slot);
         self.written.as_ref().map_or(Ok(()), |unsaved| write(connection, unsaved))
     }
 

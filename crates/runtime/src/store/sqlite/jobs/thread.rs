@@ -1,6 +1,6 @@
 //! Changes of a thread that no run makes.
 
-use super::{Reply, answer, millis};
+use super::{Reply, answer};
 use crate::store::sqlite::fault::Fault;
 use crate::store::sqlite::reads::{RECORD, record, row_of};
 use crate::store::sqlite::slots::{Slot, State};
@@ -40,11 +40,11 @@ impl Job for Update {
     fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
         let ThreadUpdate { name, archived } = &self.update;
         let sql = format!(
-            "UPDATE threads SET name = CASE WHEN ?3 THEN ?4 ELSE name END, archived = coalesce(?5, archived),
-            updated_at = ?6 WHERE principal = ?1 AND id = ?2 RETURNING {RECORD}"
+            "UPDATE threads SET name = CASE WHEN ?3 THEN ?4 ELSE name END, archived = coalesce(?5, archived)
+            WHERE principal = ?1 AND id = ?2 RETURNING {RECORD}"
         );
         let (principal, id) = (&*self.key.principal, &*self.key.thread_id);
-        let values = params![principal, id, name.is_some(), name.as_ref().and_then(Option::as_ref), archived, millis()];
+        let values = params![principal, id, name.is_some(), name.as_ref().and_then(Option::as_ref), archived];
         let found = connection.prepare_cached(&sql)?.query_row(values, record).optional()?;
         self.found = Some(Ok(found));
         Ok(())
