@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How much slower this build may be than what is promised of a release build on an idle machine.
-const SLACK: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
+const SLACK: u32 = if cfg!(debug_assertions) { 50 } else { 1 };
 
 #[tokio::test]
 async fn a_page_of_a_hundred_thousand_threads_is_read_at_once() {
