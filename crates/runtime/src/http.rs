@@ -22,11 +22,13 @@ pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
 use crate::limits;
+use crate::transcribe::Transcriber;
 use answer::Refusal;
 use axum::body::Body;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -64,6 +66,30 @@ pub struct SurfaceOptions {
     pub id_max: usize,
     /// Silence after which a comment is sent; zero for never.
     pub keep_alive: Duration,
+    /// What turns recordings into text; pages show no microphone without.
+    pub transcription: Option<Transcription>,
+}
+
+/// What turns recordings into text.
+#[derive(Clone)]
+pub struct Transcription {
+    /// Who does it.
+    pub service: Arc<dyn Transcriber>,
+    /// How long one recording may take.
+    pub timeout: Duration,
+}
+
+impl Transcription {
+    /// A service with [`limits::TRANSCRIPTION`] for each recording.
+    pub fn new(service: impl Transcriber) -> Self {
+        Self { service: Arc::new(service), timeout: limits::TRANSCRIPTION }
+    }
+}
+
+impl fmt::Debug for Transcription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transcription").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 impl Default for SurfaceOptions {
@@ -78,6 +104,7 @@ impl Default for SurfaceOptions {
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
             keep_alive: limits::KEEP_ALIVE,
+            transcription: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Answers that are not streams, and the one place where errors become HTTP.
 
 use crate::error::RunError;
+use crate::transcribe::TranscribeError;
 use axum::body::Body;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
@@ -45,6 +46,11 @@ impl Refusal {
         Self { header: Some(again), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
     }
 
+    /// With a header.
+    pub(super) fn with(self, name: http::HeaderName, value: impl Into<HeaderValue>) -> Self {
+        Self { header: Some((name, value.into())), ..self }
+    }
+
     /// An id that is longer than `max` bytes.
     pub(super) fn long_id(name: &str, max: usize) -> Self {
         let message = format!("{name}: longer than {max} bytes");
@@ -73,6 +79,30 @@ impl Refusal {
             response.headers_mut().insert(name, value);
         }
         response
+    }
+}
+
+impl From<TranscribeError> for Refusal {
+    fn from(error: TranscribeError) -> Self {
+        tracing::warn!(code = error.code(), detail = error.detail(), %error, "a recording could not be transcribed");
+        let status = match &error {
+            TranscribeError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            TranscribeError::Auth { .. } => StatusCode::UNAUTHORIZED,
+            TranscribeError::TooLong | TranscribeError::TooShort | TranscribeError::Format { .. } => {
+                StatusCode::BAD_REQUEST
+            }
+            TranscribeError::Network { .. } => StatusCode::BAD_GATEWAY,
+            TranscribeError::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            TranscribeError::Provider { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let body = json!({ "error": error.code(), "message": error.to_string(), "retryable": error.is_retryable() });
+        let refusal = Self::new(status, body);
+        match error {
+            TranscribeError::RateLimited { retry_after: Some(wait) } => {
+                refusal.with(RETRY_AFTER, wait.as_secs_f64().ceil() as u64)
+            }
+            _ => refusal,
+        }
     }
 }
 

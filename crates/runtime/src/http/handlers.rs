@@ -3,10 +3,12 @@
 mod info;
 mod run;
 mod stop;
+mod transcribe;
 
 use super::answer::Refusal;
 use super::body::{self, Received};
 use super::{RouteId, State};
+use crate::principal::Principal;
 use axum::body::Body;
 use bytes::Bytes;
 use http::Response;
@@ -42,6 +44,12 @@ pub(super) async fn dispatch(
         RouteId::Run => run::run(state, id(), parts, payload).await,
         RouteId::Suggest => run::suggest(state, id(), parts, payload).await,
         RouteId::Connect => run::connect(state, id(), parts, payload).await,
-        RouteId::Stop => stop::stop(state, id(), id(), payload).await,
+        RouteId::Stop => stop::stop(state, id(), id(), parts, payload).await,
+        RouteId::Transcribe => transcribe::transcribe(state, parts, payload).await,
     }
+}
+
+/// Who asks: whoever a layer or a hook in front of the routes found out; the one principal of an open server otherwise.
+fn principal(parts: &Parts) -> Principal {
+    parts.extensions.get().cloned().unwrap_or_else(Principal::anonymous)
 }

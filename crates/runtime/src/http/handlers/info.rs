@@ -22,6 +22,7 @@ pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>,
     });
     let mut info = RuntimeInfo::new(env!("CARGO_PKG_VERSION"), agents.collect());
     info.suggestions = true;
+    info.audio_file_transcription_enabled = state.options.transcription.is_some();
     if state.options.mode == Mode::Both || parts.method == Method::POST {
         info.single_route = Some(SingleRoute::default());
     }
