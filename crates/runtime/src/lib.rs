@@ -35,7 +35,7 @@ pub use copilotkit_protocol::{Emitted, Head};
 #[cfg(feature = "lifecycle")]
 pub use error::RunError;
 #[cfg(feature = "lifecycle")]
-pub use lifecycle::{Lifecycle, LifecycleOptions, StartRun};
+pub use lifecycle::{Lifecycle, LifecycleOptions, RunFailure, StartRun};
 pub use middleware::{Middleware, Next};
 pub use model::{Model, ModelError, ModelEvent, ModelRequest, ModelStream};
 pub use principal::Principal;

@@ -22,11 +22,40 @@ pub(super) struct Refusal {
     status: StatusCode,
     body: Value,
     header: Option<(http::HeaderName, HeaderValue)>,
+    /// What failed on the server's side, for whoever looks after it: code and text, which are not sent.
+    because: Option<(String, String)>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, body, header: None }
+        Self { status, body, header: None, because: None }
+    }
+
+    /// A failure that the client is told nothing about.
+    pub(super) fn internal(code: &str, message: String) -> Self {
+        let body = json!({ "error": "internal_error" });
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, body).because(code, message)
+    }
+
+    /// With what failed, for whoever looks after the server.
+    pub(super) fn because(self, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { because: Some((code.into(), message.into())), ..self }
+    }
+
+    /// Code and text of what failed; `None` when it is the request's fault.
+    pub(super) fn failure(&self) -> Option<(&str, &str)> {
+        let text = |key: &str| self.body[key].as_str();
+        match &self.because {
+            Some((code, message)) => Some((code, message)),
+            None if self.status.is_server_error() => {
+                Some((text("code").or(text("error"))?, text("message").unwrap_or_default()))
+            }
+            None => None,
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
     pub(super) fn not_found() -> Self {
@@ -70,7 +99,8 @@ impl Refusal {
 
     /// Its `code`, for logs.
     pub(super) fn code(&self) -> &str {
-        self.body["code"].as_str().unwrap_or_default()
+        let sent = || self.body["code"].as_str().unwrap_or_default();
+        self.because.as_ref().map_or_else(sent, |(code, _)| code)
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
@@ -84,7 +114,6 @@ impl Refusal {
 
 impl From<TranscribeError> for Refusal {
     fn from(error: TranscribeError) -> Self {
-        tracing::warn!(code = error.code(), detail = error.detail(), %error, "a recording could not be transcribed");
         let status = match &error {
             TranscribeError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             TranscribeError::Auth { .. } => StatusCode::UNAUTHORIZED,
@@ -96,7 +125,13 @@ impl From<TranscribeError> for Refusal {
             TranscribeError::Provider { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let body = json!({ "error": error.code(), "message": error.to_string(), "retryable": error.is_retryable() });
-        let refusal = Self::new(status, body);
+        // A key that is refused is no fault of the request, whatever the status says.
+        let refusal = match &error {
+            TranscribeError::Auth { detail } | TranscribeError::Network { detail } => {
+                Self::new(status, body).because(error.code(), detail)
+            }
+            _ => Self::new(status, body),
+        };
         match error {
             TranscribeError::RateLimited { retry_after: Some(wait) } => {
                 refusal.with(RETRY_AFTER, wait.as_secs_f64().ceil() as u64)

@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 use super::handlers::{self, Payload};
-use super::{State, body};
+use super::{Call, State, body};
 use crate::http::RouteId;
 use axum::body::Body;
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub const METHODS: &[MethodSpec] = &[
     MethodSpec { name: "transcribe", route: RouteId::Transcribe, params: &[], needs_body: true },
 ];
 
-pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Result<Response<Body>, Refusal> {
+pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) -> Result<Response<Body>, Refusal> {
     if parts.method != Method::POST {
         return Err(Refusal::method_not_allowed("POST"));
     }
@@ -83,7 +83,8 @@ pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Res
     let Some(payload) = payload else {
         return Err(Refusal::invalid_envelope("Missing request body for JSON handler"));
     };
-    handlers::dispatch(state, spec.route, ids, parts, Payload::Read(payload)).await
+    let call = Call::of_envelope(spec.route, spec.params, &ids);
+    handlers::dispatch(state, call, ids, parts, Payload::Read(payload)).await
 }
 
 /// An unmatched request: when it is an envelope that met a REST-only server, the answer says so.

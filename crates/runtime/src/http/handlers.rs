@@ -7,7 +7,7 @@ mod transcribe;
 
 use super::answer::Refusal;
 use super::body::{self, Received};
-use super::{RouteId, State};
+use super::{Call, RouteId, State, hooks};
 use crate::principal::Principal;
 use axum::body::Body;
 use bytes::Bytes;
@@ -32,11 +32,15 @@ impl Payload {
 /// Calls the handler of a route. `ids` are the values of its colon segments, in order.
 pub(super) async fn dispatch(
     state: &State,
-    route: RouteId,
+    call: Call,
     ids: Vec<String>,
-    parts: &Parts,
+    parts: &mut Parts,
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
+    let route = call.route;
+    if let Some(answer) = hooks::before_handler(state, call, parts).await? {
+        return Ok(answer);
+    }
     let mut ids = ids.into_iter();
     let mut id = || ids.next().unwrap_or_default();
     match route {
@@ -50,6 +54,6 @@ pub(super) async fn dispatch(
 }
 
 /// Who asks: whoever a layer or a hook in front of the routes found out; the one principal of an open server otherwise.
-fn principal(parts: &Parts) -> Principal {
+pub(super) fn principal(parts: &Parts) -> Principal {
     parts.extensions.get().cloned().unwrap_or_else(Principal::anonymous)
 }

@@ -9,7 +9,8 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
 pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>, Refusal> {
-    let registered = state.lifecycle.agents().all();
+    let lifecycle = state.lifecycle(parts, "Failed to retrieve runtime information").await?;
+    let registered = lifecycle.agents().all();
     let declared = join_all(registered.iter().map(|registered| registered.agent.capabilities())).await;
     let agents = registered.iter().zip(declared).map(|(registered, declared)| AgentInfo {
         name: registered.id.to_string(),
