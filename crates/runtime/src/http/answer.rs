@@ -54,6 +54,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it failed for a reason that only the server's log can tell.
+    pub(super) fn is_silent(&self) -> bool {
+        self.because.is_some()
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
@@ -125,12 +130,16 @@ impl From<TranscribeError> for Refusal {
             TranscribeError::Provider { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let body = json!({ "error": error.code(), "message": error.to_string(), "retryable": error.is_retryable() });
-        // A key that is refused is no fault of the request, whatever the status says.
+        let refusal = Self::new(status, body);
+        // Faults of the service or of the server's key, whatever the status says: somebody should hear of them.
         let refusal = match &error {
             TranscribeError::Auth { detail } | TranscribeError::Network { detail } => {
-                Self::new(status, body).because(error.code(), detail)
+                refusal.because(error.code(), detail)
             }
-            _ => Self::new(status, body),
+            TranscribeError::Timeout | TranscribeError::Provider { .. } => {
+                refusal.because(error.code(), error.to_string())
+            }
+            _ => refusal,
         };
         match error {
             TranscribeError::RateLimited { retry_after: Some(wait) } => {

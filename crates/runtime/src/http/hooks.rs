@@ -280,7 +280,9 @@ async fn after(hooks: &dyn Hooks, call: Option<&Call>, response: &mut Response<B
 async fn failed(hooks: Option<&dyn Hooks>, parts: &Parts, refusal: &Refusal) -> Option<Response<Body>> {
     let (code, message) = refusal.failure()?;
     let (method, path) = (&parts.method, parts.uri.path());
-    tracing::error!(%method, path, code, message, "a request failed");
+    if refusal.is_silent() {
+        tracing::error!(%method, path, code, message, "a request failed");
+    }
     let hooks = hooks?;
     let failure = Failure {
         method: method.clone(),
