@@ -52,8 +52,11 @@ pub struct LifecycleOptions {
     pub run_bytes: usize,
     /// Told of every run that ends with RUN_ERROR, also when its page is gone. It is called on the run's own task: what
     /// takes long belongs into a bounded channel.
-    pub on_run_error: Option<Arc<dyn Fn(&RunFailure) + Send + Sync>>,
+    pub on_run_error: Option<OnRunError>,
 }
+
+/// What is told of runs that fail.
+pub type OnRunError = Arc<dyn Fn(&RunFailure) + Send + Sync>;
 
 /// A run that failed.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ pub(super) struct Refusal {
     body: Value,
     header: Option<(http::HeaderName, HeaderValue)>,
     /// What failed on the server's side, for whoever looks after it: code and text, which are not sent.
-    because: Option<(String, String)>,
+    because: Option<Box<(String, String)>>,
 }
 
 impl Refusal {
@@ -39,13 +39,13 @@ impl Refusal {
 
     /// With what failed, for whoever looks after the server.
     pub(super) fn because(self, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { because: Some((code.into(), message.into())), ..self }
+        Self { because: Some(Box::new((code.into(), message.into()))), ..self }
     }
 
     /// Code and text of what failed; `None` when it is the request's fault.
     pub(super) fn failure(&self) -> Option<(&str, &str)> {
         let text = |key: &str| self.body[key].as_str();
-        match &self.because {
+        match self.because.as_deref() {
             Some((code, message)) => Some((code, message)),
             None if self.status.is_server_error() => {
                 Some((text("code").or(text("error"))?, text("message").unwrap_or_default()))
@@ -105,7 +105,7 @@ impl Refusal {
     /// Its `code`, for logs.
     pub(super) fn code(&self) -> &str {
         let sent = || self.body["code"].as_str().unwrap_or_default();
-        self.because.as_ref().map_or_else(sent, |(code, _)| code)
+        self.because.as_deref().map_or_else(sent, |(code, _)| code)
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
