@@ -109,7 +109,7 @@ async fn whoever_hangs_up_ends_the_call() {
     let begun = Instant::now();
     let left = client::send(server.address, &form("hang"), Some(Duration::from_millis(100))).await;
     assert!(left.is_err(), "no answer came: {left:?}");
-    service.cancelled.cancelled().await;
+    tokio::time::timeout(LONG, service.cancelled.cancelled()).await.expect("the call is told");
     assert!(begun.elapsed() < LONG, "before its deadline: {:?}", begun.elapsed());
     server.stop().await;
 }
