@@ -99,7 +99,8 @@ async fn a_run_that_fails_is_told_once_and_ends_whatever_is_done_about_it() {
     assert_eq!(events(&server.ask(post("/agent/default/run", &run_input("good"))).await).len(), 8);
     for thread in ["bad", "panic"] {
         let run = server.ask(post("/agent/error/run", &run_input(thread))).await;
-        assert_eq!(events(&run).last().unwrap()["type"], "RUN_ERROR", "{thread}");
+        let last = events(&run).pop().unwrap();
+        assert_eq!((&last["type"], &last["message"]), (&json!("RUN_ERROR"), &json!("boom")), "{thread}");
         // A replay is no new failure, and the thread is free.
         assert!(!events(&server.ask(post("/agent/error/connect", &run_input(thread))).await).is_empty());
     }
