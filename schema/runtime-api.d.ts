@@ -42,6 +42,8 @@ export type ErrorBody = {
   details?: string;
   /** What is wrong and what to do about it, for a person. */
   message?: string;
+  /** Whether another try may succeed; absent where the status says it. */
+  retryable?: boolean;
 };
 
 /** The answer to `GET /info`. */
@@ -120,4 +122,24 @@ export type ThreadEndpoints = {
   mutations: boolean;
   /** Changes are pushed over a websocket. */
   realtimeMetadata: boolean;
+};
+
+/** A recording as JSON, for who cannot send a form. */
+export type TranscribeBody = {
+  /** The file in base64, or a data URL of it. */
+  audio: string;
+  /** What it is: `audio/webm`. */
+  mimeType: string;
+  /** What it is called; absent is `recording.webm`. */
+  filename?: string;
+};
+
+/** What was said in a recording. */
+export type Transcript = {
+  /** The words. */
+  text: string;
+  /** How large the file was, in bytes. */
+  size: number;
+  /** What it was taken for. */
+  type: string;
 };

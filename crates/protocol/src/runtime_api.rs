@@ -171,6 +171,37 @@ pub struct ErrorBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub details: Option<String>,
+    /// Whether another try may succeed; absent where the status says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "bool"))]
+    pub retryable: Option<bool>,
+}
+
+/// A recording as JSON, for who cannot send a form.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TranscribeBody {
+    /// The file in base64, or a data URL of it.
+    pub audio: String,
+    /// What it is: `audio/webm`.
+    pub mime_type: String,
+    /// What it is called; absent is `recording.webm`.
+    #[cfg_attr(feature = "schemars", schemars(with = "String", default))]
+    pub filename: Option<String>,
+}
+
+/// What was said in a recording.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Transcript {
+    /// The words.
+    pub text: String,
+    /// How large the file was, in bytes.
+    pub size: usize,
+    /// What it was taken for.
+    #[serde(rename = "type")]
+    pub media_type: String,
 }
 
 /// The body of a request to stop a run; it may be empty.

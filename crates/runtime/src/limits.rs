@@ -79,3 +79,8 @@ pub const TOOL_CONCURRENCY: usize = 16;
 pub const HTTP_TOOL: Duration = Duration::from_secs(30);
 /// The largest answer of an HTTP tool. A model's context is far smaller.
 pub const HTTP_TOOL_BODY: usize = 1024 * 1024;
+/// How long a recording may take to become text, unless it is configured. The largest files that services take need
+/// about a minute.
+pub const TRANSCRIPTION: Duration = Duration::from_secs(120);
+/// How long a hook, or the choice of a request's agents, may take. The client waits meanwhile.
+pub const HOOK: Duration = Duration::from_secs(10);

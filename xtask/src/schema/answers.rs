@@ -5,8 +5,10 @@ use super::openapi;
 use axum::body::{Body, Bytes, to_bytes};
 use copilotkit_runtime::agent::{EventStream, RunContext};
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
-use copilotkit_runtime::http::{Surface, SurfaceOptions};
-use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
+use copilotkit_runtime::http::{Surface, SurfaceOptions, Transcription};
+use copilotkit_runtime::{
+    Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered, TranscribeError, TranscribeRequest, Transcriber,
+};
 use futures::{StreamExt as _, stream};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -24,6 +26,28 @@ impl Agent for Quiet {
         if self.ends { stream::empty().boxed() } else { stream::pending().boxed() }
     }
 }
+
+/// Fails as the recording says.
+struct Obedient;
+
+#[async_trait::async_trait]
+impl Transcriber for Obedient {
+    async fn transcribe(&self, request: TranscribeRequest) -> Result<String, TranscribeError> {
+        let detail = String::new();
+        Err(match &request.audio[..] {
+            b"401" => TranscribeError::Auth { detail },
+            b"429" => TranscribeError::RateLimited { retry_after: None },
+            b"500" => TranscribeError::Provider { message: "no".to_owned(), retryable: true },
+            b"502" => TranscribeError::Network { detail },
+            b"504" => std::future::pending().await,
+            _ => return Ok("words".to_owned()),
+        })
+    }
+}
+
+/// Recordings that say the status with which they end, and it.
+const RECORDINGS: [(&str, u16); 6] =
+    [("MjAw", 200), ("NDAx", 401), ("NDI5", 429), ("NTAw", 500), ("NTAy", 502), ("NTA0", 504)];
 
 /// One request: method, path below the base, content type, body.
 struct Asked(&'static str, &'static str, Option<&'static str>, Body);
@@ -50,6 +74,8 @@ fn call(method: &str, agent: &str, body: Option<Value>) -> Body {
 struct Bench {
     document: Value,
     app: axum::Router,
+    /// The same without what turns recordings into text.
+    deaf: axum::Router,
     seen: BTreeSet<(String, String, String)>,
 }
 
@@ -61,11 +87,14 @@ impl Bench {
             body_max: 2_000,
             body_timeout: Duration::from_millis(50),
             keep_alive: Duration::from_millis(20),
+            transcription: Some(Transcription { timeout: Duration::from_millis(50), ..Transcription::new(Obedient) }),
             ..SurfaceOptions::default()
         };
+        let deaf = SurfaceOptions { transcription: None, ..options.clone() };
+        let deaf = with_probes(Surface::new(lifecycle.clone(), deaf), readiness.clone());
         let surface = Surface::new(lifecycle, options);
         let app = with_probes(surface.clone(), readiness);
-        (Self { document: openapi::document().unwrap(), app, seen: BTreeSet::new() }, surface)
+        (Self { document: openapi::document().unwrap(), app, deaf, seen: BTreeSet::new() }, surface)
     }
 
     /// Sends a request, finds the answer in the document and holds its body against the schema there.
@@ -164,6 +193,7 @@ async fn the_answers_are_those_that_are_described() {
         bench.ask(template, Asked("POST", known, JSON, endless()), 408).await;
         bench.ask(template, Asked("POST", known, JSON, long()), 413).await;
     }
+    transcribe(&mut bench).await;
     envelope(&mut bench).await;
     // A run that goes on: its thread is busy, it can be stopped, and it holds one of the two places.
     bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("busy"))), 200).await;
@@ -181,6 +211,23 @@ async fn the_answers_are_those_that_are_described() {
     everything_was_seen(&bench);
 }
 
+async fn transcribe(bench: &mut Bench) {
+    let name = "/transcribe";
+    let post = |body| Asked("POST", "/transcribe", JSON, body);
+    for (audio, status) in RECORDINGS {
+        bench.ask(name, post(json(json!({ "audio": audio, "mimeType": "audio/webm" }))), status).await;
+    }
+    for body in ["{", "{}", "{\"audio\":\"MjAw\"}", "{\"audio\":\"MjAw\",\"mimeType\":\"text/plain\"}"] {
+        bench.ask(name, post(json(body)), 400).await;
+    }
+    bench.ask(name, Asked("GET", "/transcribe", None, Body::empty()), 405).await;
+    bench.ask(name, post(endless()), 408).await;
+    bench.ask(name, post(long()), 413).await;
+    let without = std::mem::replace(&mut bench.app, bench.deaf.clone());
+    bench.ask(name, post(json("{}")), 503).await;
+    bench.app = without;
+}
+
 async fn envelope(bench: &mut Bench) {
     for (method, body) in [
         ("info", None),
@@ -190,6 +237,10 @@ async fn envelope(bench: &mut Bench) {
         ("agent/stop", None),
     ] {
         bench.ask("/", Asked("POST", "", JSON, call(method, "quick", body)), 200).await;
+    }
+    for (audio, status) in RECORDINGS {
+        let body = json!({ "audio": audio, "mimeType": "audio/webm" });
+        bench.ask("/", Asked("POST", "", JSON, call("transcribe", "quick", Some(body))), status).await;
     }
     for body in [
         json("{"),

@@ -112,6 +112,29 @@ fn operation(route: RouteId) -> Option<Operation> {
                 NO_STORE,
             ],
         },
+        RouteId::Transcribe => Operation {
+            name: "transcribe",
+            summary: "Turns a recording into text",
+            description: "The recording is a file in the field `audio` of a form, or base64 in JSON.",
+            request: Some(("TranscribeBody", true)),
+            answers: vec![
+                Answer(200, Body::Json("Transcript"), "What was said."),
+                Answer(
+                    400,
+                    ERROR,
+                    "There is no recording in the request (`invalid_request`), or one that is not taken \
+                     (`invalid_audio_format`, `audio_too_long`, `audio_too_short`).",
+                ),
+                Answer(401, ERROR, "The service does not accept the server's key (`auth_failed`)."),
+                TOO_SLOW,
+                TOO_LARGE,
+                Answer(429, ERROR, "The service takes no more for now (`rate_limited`)."),
+                Answer(500, ERROR, "The service failed (`provider_error`)."),
+                Answer(502, ERROR, "The service cannot be reached (`network_error`)."),
+                Answer(503, ERROR, "There is no service (`service_not_configured`)."),
+                Answer(504, ERROR, "The service did not answer in time (`network_error`)."),
+            ],
+        },
         _ => return None,
     })
 }
@@ -187,6 +210,9 @@ fn described(operation: &Operation, allow: &str) -> Value {
     });
     if let Some((schema, required)) = operation.request {
         object["requestBody"] = json!({ "required": required, "content": json_content(&reference(schema)) });
+        if operation.name == "transcribe" {
+            object["requestBody"]["content"]["multipart/form-data"] = form("audio");
+        }
     }
     object
 }
@@ -214,8 +240,10 @@ fn envelope() -> Value {
         vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
     answers.extend([NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_RUN]);
+    let transcribe = operation(RouteId::Transcribe).map(|operation| operation.answers).unwrap_or_default();
+    answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 429 | 500 | 502 | 504)));
     let mut responses = responses(&answers);
-    let all = json!({ "oneOf": [reference("RuntimeInfo"), reference("StopAnswer")] });
+    let all = json!({ "oneOf": [reference("RuntimeInfo"), reference("StopAnswer"), reference("Transcript")] });
     responses.insert(
         "200".to_owned(),
         json!({
@@ -265,12 +293,19 @@ fn responses(answers: &[Answer]) -> Map<String, Value> {
             })),
         };
         let mut response = json!({ "description": when, "content": content });
-        if *status == 503 && matches!(body, Body::Json(_)) {
+        if *status == 503 && matches!(body, Body::Json(_)) && !when.contains("service_not_configured") {
             response["headers"] = header("Retry-After", "Seconds until another try makes sense.");
         }
         (status.to_string(), response)
     };
     answers.iter().map(response).collect()
+}
+
+/// A form with one file.
+fn form(field: &str) -> Value {
+    let mut properties = Map::new();
+    properties.insert(field.to_owned(), json!({ "type": "string", "contentMediaType": "audio/*" }));
+    json!({ "schema": { "type": "object", "required": [field], "properties": properties } })
 }
 
 fn not_allowed(allow: &str) -> Value {

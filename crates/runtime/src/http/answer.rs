@@ -1,6 +1,7 @@
 //! Answers that are not streams, and the one place where errors become HTTP.
 
 use crate::error::RunError;
+use crate::transcribe::TranscribeError;
 use axum::body::Body;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
@@ -21,11 +22,45 @@ pub(super) struct Refusal {
     status: StatusCode,
     body: Value,
     header: Option<(http::HeaderName, HeaderValue)>,
+    /// What failed on the server's side, for whoever looks after it: code and text, which are not sent.
+    because: Option<Box<(String, String)>>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, body, header: None }
+        Self { status, body, header: None, because: None }
+    }
+
+    /// A failure that the client is told nothing about.
+    pub(super) fn internal(code: &str, message: String) -> Self {
+        let body = json!({ "error": "internal_error" });
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, body).because(code, message)
+    }
+
+    /// With what failed, for whoever looks after the server.
+    pub(super) fn because(self, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { because: Some(Box::new((code.into(), message.into()))), ..self }
+    }
+
+    /// Code and text of what failed; `None` when it is the request's fault.
+    pub(super) fn failure(&self) -> Option<(&str, &str)> {
+        let text = |key: &str| self.body[key].as_str();
+        match self.because.as_deref() {
+            Some((code, message)) => Some((code, message)),
+            None if self.status.is_server_error() => {
+                Some((text("code").or(text("error"))?, text("message").unwrap_or_default()))
+            }
+            None => None,
+        }
+    }
+
+    /// Whether it failed for a reason that only the server's log can tell.
+    pub(super) fn is_silent(&self) -> bool {
+        self.because.is_some()
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
     pub(super) fn not_found() -> Self {
@@ -43,6 +78,11 @@ impl Refusal {
     pub(super) fn busy(body: Value) -> Self {
         let again = (RETRY_AFTER, HeaderValue::from_static("1"));
         Self { header: Some(again), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
+    }
+
+    /// With a header.
+    pub(super) fn with(self, name: http::HeaderName, value: impl Into<HeaderValue>) -> Self {
+        Self { header: Some((name, value.into())), ..self }
     }
 
     /// An id that is longer than `max` bytes.
@@ -64,7 +104,8 @@ impl Refusal {
 
     /// Its `code`, for logs.
     pub(super) fn code(&self) -> &str {
-        self.body["code"].as_str().unwrap_or_default()
+        let sent = || self.body["code"].as_str().unwrap_or_default();
+        self.because.as_deref().map_or_else(sent, |(code, _)| code)
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
@@ -73,6 +114,39 @@ impl Refusal {
             response.headers_mut().insert(name, value);
         }
         response
+    }
+}
+
+impl From<TranscribeError> for Refusal {
+    fn from(error: TranscribeError) -> Self {
+        let status = match &error {
+            TranscribeError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            TranscribeError::Auth { .. } => StatusCode::UNAUTHORIZED,
+            TranscribeError::TooLong | TranscribeError::TooShort | TranscribeError::Format { .. } => {
+                StatusCode::BAD_REQUEST
+            }
+            TranscribeError::Network { .. } => StatusCode::BAD_GATEWAY,
+            TranscribeError::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            TranscribeError::Provider { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let body = json!({ "error": error.code(), "message": error.to_string(), "retryable": error.is_retryable() });
+        let refusal = Self::new(status, body);
+        // Faults of the service or of the server's key, whatever the status says: somebody should hear of them.
+        let refusal = match &error {
+            TranscribeError::Auth { detail } | TranscribeError::Network { detail } => {
+                refusal.because(error.code(), detail)
+            }
+            TranscribeError::Timeout | TranscribeError::Provider { .. } => {
+                refusal.because(error.code(), error.to_string())
+            }
+            _ => refusal,
+        };
+        match error {
+            TranscribeError::RateLimited { retry_after: Some(wait) } => {
+                refusal.with(RETRY_AFTER, wait.as_secs_f64().ceil() as u64)
+            }
+            _ => refusal,
+        }
     }
 }
 

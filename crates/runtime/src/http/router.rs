@@ -28,11 +28,14 @@ pub enum RouteId {
     Connect,
     /// Stops the live run of a thread.
     Stop,
+    /// Turns a recording into text.
+    Transcribe,
 }
 
 /// Every route, in the order in which they are tried.
 pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Info, suffix: &["info"], allow: "GET" },
+    Route { id: RouteId::Transcribe, suffix: &["transcribe"], allow: "POST" },
     Route { id: RouteId::Run, suffix: &["agent", ":agentId", "run"], allow: "POST" },
     Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST" },
     Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST" },

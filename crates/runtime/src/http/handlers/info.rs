@@ -9,7 +9,8 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
 pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>, Refusal> {
-    let registered = state.lifecycle.agents().all();
+    let lifecycle = state.lifecycle(parts, "Failed to retrieve runtime information").await?;
+    let registered = lifecycle.agents().all();
     let declared = join_all(registered.iter().map(|registered| registered.agent.capabilities())).await;
     let agents = registered.iter().zip(declared).map(|(registered, declared)| AgentInfo {
         name: registered.id.to_string(),
@@ -22,6 +23,7 @@ pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>,
     });
     let mut info = RuntimeInfo::new(env!("CARGO_PKG_VERSION"), agents.collect());
     info.suggestions = true;
+    info.audio_file_transcription_enabled = state.options.transcription.is_some();
     if state.options.mode == Mode::Both || parts.method == Method::POST {
         info.single_route = Some(SingleRoute::default());
     }
