@@ -25,7 +25,8 @@ use crate::limits;
 use answer::Refusal;
 use axum::body::Body;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Request, Response};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -64,6 +65,8 @@ pub struct SurfaceOptions {
     pub id_max: usize,
     /// Silence after which a comment is sent; zero for never.
     pub keep_alive: Duration,
+    /// Whether the routes of memories say that nothing is remembered (422), or are not there (404).
+    pub memory_routes: bool,
 }
 
 impl Default for SurfaceOptions {
@@ -78,6 +81,7 @@ impl Default for SurfaceOptions {
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
             keep_alive: limits::KEEP_ALIVE,
+            memory_routes: false,
         }
     }
 }
@@ -120,6 +124,13 @@ impl Surface {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let is_head = parts.method == http::Method::HEAD;
+        let mut response = self.answer(parts, body).await;
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if is_head { answer::head_only(response) } else { response }
+    }
+
+    async fn answer(&self, parts: http::request::Parts, body: Body) -> Response<Body> {
         let SurfaceOptions { cors, hosts, .. } = &self.0.options;
         let allowed = access::check(hosts, cors, &parts);
         if allowed.is_ok()
@@ -161,13 +172,7 @@ impl State {
         let Some((route, ids)) = router::find(rest) else {
             return envelope::mismatch(self, &parts, body).await;
         };
-        if !route.allows(&parts.method) {
-            return Err(Refusal::method_not_allowed(route.allow));
-        }
-        let names = route.suffix.iter().filter_map(|segment| segment.strip_prefix(':'));
-        if let Some((name, _)) = names.zip(&ids).find(|(_, id)| id.len() > options.id_max) {
-            return Err(Refusal::long_id(name, options.id_max));
-        }
+        route.admit(&parts.method, &ids, options)?;
         handlers::dispatch(self, route.id, ids, &parts, handlers::Payload::Request(body)).await
     }
 }

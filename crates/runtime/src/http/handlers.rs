@@ -1,8 +1,11 @@
 //! One function for each route: parse, ask the lifecycle, answer.
 
 mod info;
+mod platform;
+mod resource;
 mod run;
 mod stop;
+mod threads;
 
 use super::answer::Refusal;
 use super::body::{self, Received};
@@ -43,5 +46,18 @@ pub(super) async fn dispatch(
         RouteId::Suggest => run::suggest(state, id(), parts, payload).await,
         RouteId::Connect => run::connect(state, id(), parts, payload).await,
         RouteId::Stop => stop::stop(state, id(), id(), payload).await,
+        RouteId::Threads => threads::list(state, parts).await,
+        RouteId::Thread => threads::one(state, id(), parts, payload).await,
+        RouteId::ThreadArchive => threads::archive(state, id(), payload).await,
+        RouteId::ThreadMessages => threads::messages(state, id()).await,
+        RouteId::ThreadEvents => threads::events(state, id()).await,
+        RouteId::ThreadState => threads::state(state, id()).await,
+        RouteId::ThreadsClear => threads::clear(state).await,
+        RouteId::ThreadsSubscribe => Err(platform::subscribe()),
+        RouteId::Memories => Err(platform::memories()),
+        RouteId::Annotate => Err(platform::annotate()),
+        RouteId::InspectorMetadata => Ok(platform::inspector_metadata()),
+        RouteId::InspectorLearning => Ok(platform::inspector_learning()),
+        RouteId::Resource => resource::request(state, id(), &id(), parts, payload).await,
     }
 }
