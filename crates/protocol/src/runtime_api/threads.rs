@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::message::{Content, Message};
-use crate::wire::Json;
+use crate::wire::{Json, at};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time in milliseconds since the Unix epoch, written as `2026-11-22T23:36:27.676Z`.
@@ -182,20 +182,30 @@ pub struct ThreadState {
 #[serde(rename_all = "camelCase")]
 pub struct ThreadUpdate {
     /// The new name; null or blank takes the name away.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "name")]
     #[cfg_attr(feature = "schemars", schemars(with = "Option<String>"))]
     pub name: Option<Option<String>>,
     /// True archives the thread, false brings it back.
+    #[serde(default, deserialize_with = "archived")]
     #[cfg_attr(feature = "schemars", schemars(with = "bool", default))]
     pub archived: Option<bool>,
     /// The agent whose list the thread stands in; not needed here.
+    #[serde(default, deserialize_with = "agent_id")]
     #[cfg_attr(feature = "schemars", schemars(with = "String", default))]
     pub agent_id: Option<String>,
 }
 
 /// Tells `null` from absence.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some).map_err(|error| at("name", error))
+}
+
+fn archived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Option::deserialize(deserializer).map_err(|error| at("archived", error))
+}
+
+fn agent_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer).map_err(|error| at("agentId", error))
 }
 
 /// The body of a request to archive or delete a thread; it may be empty.
@@ -204,6 +214,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 #[serde(rename_all = "camelCase")]
 pub struct ThreadScope {
     /// The agent whose list the thread stands in; not needed here.
+    #[serde(default, deserialize_with = "agent_id")]
     #[cfg_attr(feature = "schemars", schemars(with = "String", default))]
     pub agent_id: Option<String>,
 }
