@@ -3,6 +3,7 @@
 
 mod threads {
     mod answers;
+    mod failures;
     pub(crate) mod harness;
     mod history;
     mod ownership;

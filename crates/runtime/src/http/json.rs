@@ -23,6 +23,9 @@ pub(super) fn run_input(options: &SurfaceOptions, body: &[u8]) -> Result<RunAgen
 
 /// The body of a request that takes a JSON object.
 pub(super) fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(Refusal::invalid_body("the body is empty, expected an object"));
+    }
     let json: Json = serde_json::from_slice(body).map_err(|_| Refusal::invalid_body("not valid JSON"))?;
     if !json.is_object() {
         return Err(Refusal::invalid_body("expected an object"));

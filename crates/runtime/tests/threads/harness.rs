@@ -7,7 +7,8 @@ use copilotkit_runtime::agent::{EventStream, RunContext};
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions};
-use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
+use copilotkit_runtime::store::MemoryStore;
+use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered, Store};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -73,9 +74,14 @@ impl Server {
     }
 
     pub(crate) async fn with(options: SurfaceOptions) -> Self {
+        Self::over(Arc::new(MemoryStore::default()), options).await
+    }
+
+    pub(crate) async fn over(store: Arc<dyn Store>, options: SurfaceOptions) -> Self {
         let mut agents = scripted::all();
         agents.extend([Registered::new("silent", Silent), Registered::new("wordy", Wordy)]);
-        let lifecycle = Lifecycle::new(Arc::new(AgentRegistry::new(agents)), LifecycleOptions::default());
+        let lifecycle_options = LifecycleOptions { store, ..LifecycleOptions::default() };
+        let lifecycle = Lifecycle::new(Arc::new(AgentRegistry::new(agents)), lifecycle_options);
         let surface = Surface::new(lifecycle.clone(), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -96,7 +102,11 @@ impl Server {
 
     /// Sends a request to a path of the server.
     pub(crate) async fn send(&self, method: &str, path: &str, body: Option<String>) -> Response {
-        send(self.address, &request(method, path, body), None).await.unwrap()
+        self.try_send(method, path, body).await.unwrap()
+    }
+
+    pub(crate) async fn try_send(&self, method: &str, path: &str, body: Option<String>) -> std::io::Result<Response> {
+        send(self.address, &request(method, path, body), None).await
     }
 
     /// Asks for a route below the base path; its status and JSON, which is null where there is none.
