@@ -1,5 +1,12 @@
 //! The runtime's own wire types: what CopilotKit frontends exchange with a runtime besides AG-UI itself.
 
+mod threads;
+
+pub use threads::{
+    Thread, ThreadArchived, ThreadDeleted, ThreadEvents, ThreadList, ThreadMessage, ThreadMessages, ThreadScope,
+    ThreadState, ThreadToolCall, ThreadUpdate, Timestamp,
+};
+
 use crate::capabilities::AgentCapabilities;
 use crate::wire::Json;
 use serde::ser::SerializeMap as _;
@@ -138,7 +145,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
     Json::deserialize(deserializer).map(Some)
 }
 
-/// The ids that REST has in its path.
+/// What REST has in its path.
 #[cfg(feature = "schemars")]
 #[derive(schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -150,6 +157,12 @@ struct EnvelopeParams {
     /// The thread.
     #[schemars(with = "String", default)]
     thread_id: Option<String>,
+    /// Of `resource/request`: the path below the base path, with its query.
+    #[schemars(with = "String", default)]
+    path: Option<String>,
+    /// Of `resource/request`: the method that REST would have.
+    #[schemars(with = "String", default)]
+    http_method: Option<String>,
 }
 
 /// The body of an answer that refuses a request.

@@ -30,7 +30,8 @@ use crate::transcribe::Transcriber;
 use answer::Refusal;
 use axum::body::Body;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Request, Response};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub struct SurfaceOptions {
     pub hooks: Option<Arc<dyn Hooks>>,
     /// What says which agents a request sees; without it those of the lifecycle.
     pub agents: Option<Arc<dyn AgentFactory>>,
+    /// Whether the routes of memories say that nothing is remembered (422), or are not there (404).
+    pub memory_routes: bool,
 }
 
 /// What turns recordings into text.
@@ -115,6 +118,7 @@ impl Default for SurfaceOptions {
             transcription: None,
             hooks: None,
             agents: None,
+            memory_routes: false,
         }
     }
 }
@@ -176,7 +180,14 @@ impl Surface {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let is_head = parts.method == http::Method::HEAD;
+        let mut response = self.answer(parts, body).await;
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if is_head { answer::head_only(response) } else { response }
+    }
+
+    async fn answer(&self, mut parts: http::request::Parts, body: Body) -> Response<Body> {
         let SurfaceOptions { cors, hosts, .. } = &self.0.options;
         let allowed = access::check(hosts, cors, &parts);
         if allowed.is_ok()
@@ -217,13 +228,7 @@ impl State {
         let Some((route, ids)) = router::find(rest) else {
             return envelope::mismatch(self, parts, body).await;
         };
-        if !route.allows(&parts.method) {
-            return Err(Refusal::method_not_allowed(route.allow));
-        }
-        let names = route.suffix.iter().filter_map(|segment| segment.strip_prefix(':'));
-        if let Some((name, _)) = names.zip(&ids).find(|(_, id)| id.len() > options.id_max) {
-            return Err(Refusal::long_id(name, options.id_max));
-        }
+        route.admit(&parts.method, &ids, options)?;
         let call = Call::of_rest(route, &ids);
         handlers::dispatch(self, call, ids, parts, handlers::Payload::Request(body)).await
     }

@@ -25,6 +25,8 @@ pub mod principal;
 #[cfg(feature = "lifecycle")]
 pub mod registry;
 pub mod store;
+#[cfg(feature = "lifecycle")]
+pub mod threads;
 pub mod tool;
 pub mod tools;
 pub mod transcribe;

@@ -17,6 +17,7 @@ use crate::limits;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
+use crate::threads;
 use copilotkit_protocol::RunAgentInput;
 use futures::FutureExt as _;
 use http::HeaderMap;
@@ -259,7 +260,7 @@ impl Lifecycle {
             run_id: input.run_id.as_str().into(),
             agent_id: agent.id.clone(),
             message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
-            name: None,
+            name: threads::derived_name(&input.messages),
             ttl: options.lease_ttl,
         };
         let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;

@@ -43,6 +43,10 @@ pub const RUNS: usize = 1_000;
 pub const QUEUE: usize = 8;
 /// How long a run may wait for its thread.
 pub const QUEUE_WAIT: Duration = Duration::from_secs(60);
+/// The most threads on one page of their list, and how many there are where a client does not say.
+pub const THREAD_PAGE: usize = 1_000;
+/// The longest name that a thread can be given, in characters.
+pub const THREAD_NAME: usize = 200;
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
 /// How long a reader may take nothing before it is cut off.

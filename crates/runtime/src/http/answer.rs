@@ -2,8 +2,8 @@
 
 use crate::error::RunError;
 use crate::transcribe::TranscribeError;
-use axum::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::body::{Body, HttpBody as _};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,6 +14,22 @@ pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// An answer without a body.
+pub(super) fn empty_answer() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// The head of an answer, with the length that its body would have where that is known.
+pub(super) fn head_only(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact().filter(|_| parts.status != StatusCode::NO_CONTENT) {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 /// A request that is refused: status, JSON body, perhaps a header.
@@ -87,9 +103,31 @@ impl Refusal {
 
     /// An id that is longer than `max` bytes.
     pub(super) fn long_id(name: &str, max: usize) -> Self {
-        let message = format!("{name}: longer than {max} bytes");
+        Self::invalid_parameter(&format!("{name}: longer than {max} bytes"))
+    }
+
+    /// A parameter that is not what the route takes; `message` names it and says why.
+    pub(super) fn invalid_parameter(message: &str) -> Self {
         let body = json!({ "error": "Invalid parameter", "code": "invalid_parameter", "message": message });
         Self::new(StatusCode::BAD_REQUEST, body)
+    }
+
+    /// There is no such thread, or none of the caller's.
+    pub(super) fn unknown_thread() -> Self {
+        let message = "There is no thread with this id. The list of threads shows which there are.";
+        let body = json!({ "error": "Thread not found", "code": "thread_not_found", "message": message });
+        Self::new(StatusCode::NOT_FOUND, body)
+    }
+
+    /// The thing is in a state in which it cannot be done.
+    pub(super) fn conflict(error: &str, code: &str, message: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, json!({ "error": error, "code": code, "message": message }))
+    }
+
+    /// What only a platform has; `message` says what is not there and what to use instead.
+    pub(super) fn not_available(message: &str) -> Self {
+        let body = json!({ "error": "Not available", "code": "not_available", "message": message });
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, body)
     }
 
     /// A body that is not what the route takes; `details` says where and what.

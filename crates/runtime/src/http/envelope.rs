@@ -33,6 +33,14 @@ pub const METHODS: &[MethodSpec] = &[
     MethodSpec { name: "agent/connect", route: RouteId::Connect, params: &["agentId"], needs_body: true },
     MethodSpec { name: "agent/stop", route: RouteId::Stop, params: &["agentId", "threadId"], needs_body: false },
     MethodSpec { name: "transcribe", route: RouteId::Transcribe, params: &[], needs_body: true },
+    MethodSpec { name: "inspector/metadata", route: RouteId::InspectorMetadata, params: &[], needs_body: false },
+    MethodSpec { name: "inspector/learning", route: RouteId::InspectorLearning, params: &[], needs_body: false },
+    MethodSpec {
+        name: "resource/request",
+        route: RouteId::Resource,
+        params: &["path", "httpMethod"],
+        needs_body: false,
+    },
 ];
 
 pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) -> Result<Response<Body>, Refusal> {
@@ -63,7 +71,8 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
     for key in spec.params {
         let value = envelope.params.as_ref().and_then(|params| params.get(key)).and_then(Value::as_str);
         match value.filter(|value| !value.trim().is_empty()) {
-            Some(value) if value.len() > state.options.id_max => {
+            // The ids in a path are looked at behind it.
+            Some(value) if value.len() > state.options.id_max && spec.route != RouteId::Resource => {
                 return Err(Refusal::long_id(&format!("params.{key}"), state.options.id_max));
             }
             Some(value) => ids.push(value.to_owned()),
@@ -72,8 +81,9 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
     }
     let payload = match envelope.body {
         None if spec.needs_body => None,
-        Some(body) if body.is_null() => None,
+        Some(body) if body.is_null() && spec.route != RouteId::Resource => None,
         None => Some(Bytes::new()),
+        Some(body) if body.is_null() => Some(Bytes::new()),
         // A body that was encoded twice is taken as it was meant.
         Some(body) => Some(match body.read::<String>() {
             Ok(text) => text.into(),

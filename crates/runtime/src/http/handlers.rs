@@ -1,8 +1,11 @@
 //! One function for each route: parse, ask the lifecycle, answer.
 
 mod info;
+mod platform;
+mod resource;
 mod run;
 mod stop;
+mod threads;
 mod transcribe;
 
 use super::answer::Refusal;
@@ -50,6 +53,19 @@ pub(super) async fn dispatch(
         RouteId::Connect => run::connect(state, id(), parts, payload).await,
         RouteId::Stop => stop::stop(state, id(), id(), parts, payload).await,
         RouteId::Transcribe => transcribe::transcribe(state, parts, payload).await,
+        RouteId::Threads => threads::list(state, parts).await,
+        RouteId::Thread => threads::one(state, id(), parts, payload).await,
+        RouteId::ThreadArchive => threads::archive(state, id(), parts, payload).await,
+        RouteId::ThreadMessages => threads::messages(state, id(), parts).await,
+        RouteId::ThreadEvents => threads::events(state, id(), parts).await,
+        RouteId::ThreadState => threads::state(state, id(), parts).await,
+        RouteId::ThreadsClear => threads::clear(state, parts).await,
+        RouteId::ThreadsSubscribe => Err(platform::subscribe()),
+        RouteId::Memories => Err(platform::memories()),
+        RouteId::Annotate => Err(platform::annotate()),
+        RouteId::InspectorMetadata => Ok(platform::inspector_metadata()),
+        RouteId::InspectorLearning => Ok(platform::inspector_learning()),
+        RouteId::Resource => resource::request(state, id(), &id(), parts, payload).await,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::answer::{Refusal, json_answer};
 use super::super::{Mode, State};
 use axum::body::Body;
-use copilotkit_protocol::runtime_api::{AgentInfo, RuntimeInfo, SingleRoute};
+use copilotkit_protocol::runtime_api::{AgentInfo, RuntimeInfo, SingleRoute, ThreadEndpoints};
 use futures::future::join_all;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -24,8 +24,13 @@ pub(super) async fn info(state: &State, parts: &Parts) -> Result<Response<Body>,
     let mut info = RuntimeInfo::new(env!("CARGO_PKG_VERSION"), agents.collect());
     info.suggestions = true;
     info.audio_file_transcription_enabled = state.options.transcription.is_some();
+    let threads = ThreadEndpoints { list: true, inspect: true, mutations: true, realtime_metadata: false };
+    // A client that knows only these asks by REST.
+    if state.options.mode != Mode::Single {
+        info.thread_endpoints = threads;
+    }
     if state.options.mode == Mode::Both || parts.method == Method::POST {
-        info.single_route = Some(SingleRoute::default());
+        info.single_route = Some(SingleRoute { resource_operations: true, thread_endpoints: threads });
     }
     Ok(json_answer(StatusCode::OK, &info))
 }
