@@ -28,4 +28,4 @@ pub use demo::DemoModel;
 pub use openai_chat::{OpenAiChat, OpenAiChatOptions};
 pub use spec::{Options, model_from_spec};
 #[cfg(feature = "transcription")]
-pub use transcription::{Transcription, TranscriptionOptions};
+pub use transcription::{OpenAiTranscriber, OpenAiTranscriberOptions};

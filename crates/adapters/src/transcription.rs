@@ -2,10 +2,10 @@
 //! whisper.cpp behind a gateway.
 //!
 //! ```
-//! use copilotkit_adapters::{Transcription, TranscriptionOptions};
+//! use copilotkit_adapters::{OpenAiTranscriber, OpenAiTranscriberOptions};
 //!
-//! let options = TranscriptionOptions::new("http://127.0.0.1:9000/v1", "whisper-1");
-//! let service = Transcription::new(options)?;
+//! let options = OpenAiTranscriberOptions::new("http://127.0.0.1:9000/v1", "whisper-1");
+//! let service = OpenAiTranscriber::new(options)?;
 //! assert_eq!(service.url().path(), "/v1/audio/transcriptions");
 //! # Ok::<(), copilotkit_adapters::ConfigError>(())
 //! ```
@@ -34,7 +34,7 @@ const ANSWER_MAX: usize = 8 * 1024 * 1024;
 
 /// How a service is called.
 #[derive(Clone)]
-pub struct TranscriptionOptions {
+pub struct OpenAiTranscriberOptions {
     /// Where the service is, up to and with the version.
     pub base_url: String,
     /// The model, as the service knows it.
@@ -47,7 +47,7 @@ pub struct TranscriptionOptions {
     pub connect_timeout: Duration,
 }
 
-impl TranscriptionOptions {
+impl OpenAiTranscriberOptions {
     /// A service without a key.
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
         Self {
@@ -60,9 +60,9 @@ impl TranscriptionOptions {
     }
 }
 
-impl fmt::Debug for TranscriptionOptions {
+impl fmt::Debug for OpenAiTranscriberOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TranscriptionOptions")
+        f.debug_struct("OpenAiTranscriberOptions")
             .field("model", &self.model)
             .field("has_key", &self.api_key.is_some())
             .finish_non_exhaustive()
@@ -70,25 +70,25 @@ impl fmt::Debug for TranscriptionOptions {
 }
 
 /// A [`Transcriber`] behind such a service. One recording is one request: a page asks its user before it tries again.
-pub struct Transcription {
+pub struct OpenAiTranscriber {
     http: reqwest::Client,
-    options: TranscriptionOptions,
+    options: OpenAiTranscriberOptions,
     url: Url,
     headers: HeaderMap,
 }
 
-impl fmt::Debug for Transcription {
+impl fmt::Debug for OpenAiTranscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.options.fmt(f)
     }
 }
 
-impl Transcription {
+impl OpenAiTranscriber {
     /// A service with its own pool of connections.
     ///
     /// # Errors
     /// An address or header that cannot be used, or a TLS stack that cannot be set up.
-    pub fn new(options: TranscriptionOptions) -> Result<Self, ConfigError> {
+    pub fn new(options: OpenAiTranscriberOptions) -> Result<Self, ConfigError> {
         let client = ClientOptions { connect_timeout: options.connect_timeout, ..ClientOptions::default() };
         let (http, url) = (client::build(&client)?, endpoint(&options.base_url)?);
         let headers = headers(&options)?;
@@ -166,7 +166,7 @@ impl Transcription {
 }
 
 #[async_trait]
-impl Transcriber for Transcription {
+impl Transcriber for OpenAiTranscriber {
     async fn transcribe(&self, request: TranscribeRequest) -> Result<String, TranscribeError> {
         if request.audio.is_empty() {
             return Err(TranscribeError::TooShort);
@@ -189,7 +189,7 @@ fn endpoint(base_url: &str) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-fn headers(options: &TranscriptionOptions) -> Result<HeaderMap, ConfigError> {
+fn headers(options: &OpenAiTranscriberOptions) -> Result<HeaderMap, ConfigError> {
     let secret = |text: &str, name: &str| {
         let mut value =
             HeaderValue::try_from(text).map_err(|_| ConfigError::InvalidHeader { name: name.to_owned() })?;

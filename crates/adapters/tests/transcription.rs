@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, reason = "helpers of tests may fail loudly")]
 
 use bytes::Bytes;
-use copilotkit_adapters::{Transcription, TranscriptionOptions};
+use copilotkit_adapters::{OpenAiTranscriber, OpenAiTranscriberOptions};
 use copilotkit_fixtures::model_server::{ModelServer, Reply, Step};
 use copilotkit_runtime::{Principal, TranscribeError, TranscribeRequest, Transcriber};
 use secrecy::SecretString;
@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 const KEY: &str = "sk-very-secret";
 const GATEWAY: &str = "gateway-secret";
 
-fn service(base_url: String) -> Transcription {
-    let options = TranscriptionOptions {
+fn service(base_url: String) -> OpenAiTranscriber {
+    let options = OpenAiTranscriberOptions {
         api_key: Some(SecretString::from(KEY)),
         headers: vec![("x-gateway".to_owned(), SecretString::from(GATEWAY))],
-        ..TranscriptionOptions::new(base_url, "whisper-1")
+        ..OpenAiTranscriberOptions::new(base_url, "whisper-1")
     };
-    Transcription::new(options).expect("a service")
+    OpenAiTranscriber::new(options).expect("a service")
 }
 
 fn recording(audio: &'static [u8]) -> TranscribeRequest {
@@ -163,16 +163,16 @@ async fn a_service_that_hangs_is_left_at_the_deadline_or_when_nobody_waits() {
 #[test]
 fn addresses_and_headers_that_cannot_be_used_are_refused_without_showing_them() {
     for base in ["nonsense", "ftp://h/v1"] {
-        assert!(Transcription::new(TranscriptionOptions::new(base, "m")).is_err(), "{base}");
+        assert!(OpenAiTranscriber::new(OpenAiTranscriberOptions::new(base, "m")).is_err(), "{base}");
     }
-    let mut options = TranscriptionOptions::new("http://h/v1", "m");
+    let mut options = OpenAiTranscriberOptions::new("http://h/v1", "m");
     options.api_key = Some(SecretString::from("sk-with\nline"));
-    let error = Transcription::new(options.clone()).expect_err("a line end").to_string();
+    let error = OpenAiTranscriber::new(options.clone()).expect_err("a line end").to_string();
     assert!(error.contains("authorization") && !error.contains("sk-with"), "{error}");
     assert!(!format!("{options:?}").contains("sk-with"));
     for (base, path) in
         [("http://h", "/audio/transcriptions"), ("http://h/v1/audio/transcriptions/", "/v1/audio/transcriptions")]
     {
-        assert_eq!(Transcription::new(TranscriptionOptions::new(base, "m")).expect(base).url().path(), path);
+        assert_eq!(OpenAiTranscriber::new(OpenAiTranscriberOptions::new(base, "m")).expect(base).url().path(), path);
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{
     OnDisconnectName, ToolConfig,
 };
 use anyhow::{Context as _, Result, bail};
-use copilotkit_adapters::TranscriptionOptions;
+use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::headers::HeaderPolicy;
@@ -159,12 +159,12 @@ pub fn surface_options(config: &Config, address: IpAddr) -> Result<SurfaceOption
 pub fn transcription(config: &Config, environment: &Environment) -> Result<Option<Transcription>> {
     let Some(config) = &config.transcription else { return Ok(None) };
     let headers = config.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    let options = TranscriptionOptions {
+    let options = OpenAiTranscriberOptions {
         api_key: config.key(environment),
         headers,
-        ..TranscriptionOptions::new(config.base_url.as_str(), config.model.as_str())
+        ..OpenAiTranscriberOptions::new(config.base_url.as_str(), config.model.as_str())
     };
-    let service = copilotkit_adapters::Transcription::new(options).context("[transcription]")?;
+    let service = copilotkit_adapters::OpenAiTranscriber::new(options).context("[transcription]")?;
     Ok(Some(Transcription { timeout: config.timeout.0, ..Transcription::new(service) }))
 }
 
