@@ -7,6 +7,7 @@ mod error;
 mod hints;
 mod parts;
 mod sources;
+mod transcription;
 mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
@@ -17,6 +18,7 @@ pub use parts::{
     ThreadsConfig,
 };
 pub use sources::{Environment, Sources};
+pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
 use error::Place;
@@ -35,6 +37,8 @@ pub struct Config {
     pub threads: ThreadsConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[transcription]`; without it pages show no microphone.
+    pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -49,6 +53,7 @@ struct Sections {
     store: StoreConfig,
     threads: ThreadsConfig,
     limits: LimitsConfig,
+    transcription: Option<TranscriptionConfig>,
     agents: Table,
 }
 
@@ -65,6 +70,8 @@ struct File {
     threads: ThreadsConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
+    /// Who turns recordings into text. Without this section pages show no microphone.
+    transcription: TranscriptionConfig,
     /// The agents by id. Frontends use `default` when they name none.
     agents: std::collections::BTreeMap<String, AgentConfig>,
 }
@@ -93,6 +100,7 @@ impl Config {
             store: sections.store,
             threads: sections.threads,
             limits: sections.limits,
+            transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
         };
@@ -102,6 +110,9 @@ impl Config {
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         let (server, limits) = (&self.server, &self.limits);
+        if let Some(transcription) = &self.transcription {
+            transcription.check(merged)?;
+        }
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

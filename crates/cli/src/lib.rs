@@ -7,3 +7,8 @@ pub mod config;
 pub mod serve;
 pub mod threads;
 pub mod wiring;
+
+/// The code of this page is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/library.md")]
+mod library {}

@@ -3,7 +3,7 @@
 use super::jobs::{Delete, SetBlob, Update};
 use super::{SqliteStore, reads};
 use crate::store::{
-    ListThreads, StoreError, ThreadBlobs, ThreadIndex, ThreadKey, ThreadPage, ThreadRecord, ThreadUpdate,
+    ListCursor, ListThreads, StoreError, ThreadBlobs, ThreadIndex, ThreadKey, ThreadPage, ThreadRecord, ThreadUpdate,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,8 @@ use bytes::Bytes;
 #[async_trait]
 impl ThreadIndex for SqliteStore {
     async fn list(&self, request: ListThreads) -> Result<ThreadPage, StoreError> {
-        Ok(self.inner.readers.read(move |connection| reads::list(connection, &request)).await?)
+        let cursor = request.cursor.as_deref().map(str::parse::<ListCursor>).transpose()?;
+        Ok(self.inner.readers.read(move |connection| reads::list(connection, &request, cursor)).await?)
     }
 
     async fn get(&self, thread: &ThreadKey) -> Result<Option<ThreadRecord>, StoreError> {

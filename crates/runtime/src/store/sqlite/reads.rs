@@ -2,7 +2,7 @@
 
 use super::chunk::decode;
 use super::fault::Fault;
-use crate::store::{Frame, ListThreads, LiveRun, ReadLog, ThreadKey, ThreadPage, ThreadRecord};
+use crate::store::{Frame, ListCursor, ListThreads, LiveRun, ReadLog, ThreadKey, ThreadPage, ThreadRecord};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::collections::HashSet;
@@ -37,11 +37,15 @@ pub(super) fn get(connection: &Connection, key: &ThreadKey) -> Result<Option<Thr
     Ok(connection.prepare_cached(&sql)?.query_row(values, record).optional()?)
 }
 
-pub(super) fn list(connection: &Connection, request: &ListThreads) -> Result<ThreadPage, Fault> {
+/// A page of threads, behind the place of `cursor`.
+pub(super) fn list(
+    connection: &Connection,
+    request: &ListThreads,
+    cursor: Option<ListCursor>,
+) -> Result<ThreadPage, Fault> {
     let limit = request.limit.saturating_add(1).min(i64::MAX as usize);
-    // The cursor names the last record of the page before: `updatedAt` and id, the order of the list.
-    let (updated, id) = match request.cursor.as_deref().and_then(|cursor| cursor.split_once(':')) {
-        Some((updated, id)) => (updated.parse::<u64>().unwrap_or(0).min(i64::MAX as u64), id),
+    let (updated, id) = match &cursor {
+        Some(last) => (last.updated_at.min(i64::MAX as u64), &*last.id),
         None => (i64::MAX as u64, ""),
     };
     let agent = request.agent_id.as_deref();
@@ -58,10 +62,10 @@ pub(super) fn list(connection: &Connection, request: &ListThreads) -> Result<Thr
         let records = statement.query_map(values, record)?.collect::<Result<Vec<_>, _>>()?;
         threads.extend(records);
     }
-    threads.sort_by(|a, b| (b.updated_at, &b.id).cmp(&(a.updated_at, &a.id)));
+    threads.sort_by_cached_key(|record| std::cmp::Reverse(ListCursor::of(record)));
     let more = threads.len() > request.limit;
     threads.truncate(request.limit);
-    let next_cursor = threads.last().filter(|_| more).map(|last| format!("{}:{}", last.updated_at, last.id));
+    let next_cursor = threads.last().filter(|_| more).map(|last| ListCursor::of(last).to_string());
     Ok(ThreadPage { threads, next_cursor })
 }
 
