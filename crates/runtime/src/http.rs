@@ -11,6 +11,7 @@ mod json;
 pub mod probes;
 #[cfg(feature = "protobuf")]
 mod protobuf;
+mod resume;
 mod router;
 pub mod server;
 mod sse;
