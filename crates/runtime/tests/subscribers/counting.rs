@@ -12,8 +12,24 @@ pub(crate) struct Counting {
     inner: MemoryStore,
     pub(crate) reads: AtomicUsize,
     pub(crate) follows: AtomicUsize,
+    /// Set, frames are a moment on their way into the log.
+    pub(crate) slow: AtomicBool,
     /// Set, the end of a run cannot be stored.
     pub(crate) endless: AtomicBool,
+}
+
+impl Counting {
+    async fn write(&self) {
+        if self.slow.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+
+    /// The number that the thread's next frame will have.
+    pub(crate) async fn head(&self, thread: &ThreadKey) -> u64 {
+        let probe = ReadLog { thread: thread.clone(), from: 0, compact_until: 0, max_bytes: 0 };
+        self.inner.read(probe).await.unwrap().head
+    }
 }
 
 #[async_trait]
@@ -22,9 +38,11 @@ impl RunLog for Counting {
         self.inner.begin(request).await
     }
     async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
+        self.write().await;
         self.inner.append(lease, append).await
     }
     async fn finish(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
+        self.write().await;
         match self.endless.load(Ordering::Relaxed) {
             true => Err(StoreError::Full("for the test".to_owned())),
             false => self.inner.finish(lease, append).await,

@@ -3,8 +3,8 @@
 use super::agents::{all, connect, lifecycle, message, numbers, over, paced, start};
 use super::counting::Counting;
 use copilotkit_protocol::EventKind;
-use copilotkit_runtime::store::Frame;
-use copilotkit_runtime::{Lifecycle, LifecycleOptions};
+use copilotkit_runtime::store::{Frame, ThreadKey};
+use copilotkit_runtime::{Lifecycle, LifecycleOptions, Principal};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -76,6 +76,23 @@ async fn a_run_on_another_node_is_followed_through_the_store() {
     let (own, far) = futures::join!(all(own), async { all(connect(&there, "t").await).await });
     same(&far, &own);
     assert_eq!(store.follows.load(Ordering::Relaxed), 2, "the run, and its reader on the other node");
+}
+
+#[tokio::test]
+async fn nothing_is_seen_before_the_log_has_it_and_no_end_before_the_thread_is_free() {
+    let store = Arc::new(Counting::default());
+    store.slow.store(true, Ordering::Relaxed);
+    let lifecycle =
+        self::lifecycle(|context| message(&context, paced(20, 10, Duration::from_millis(1))), on(&store, 1 << 20));
+    let thread = ThreadKey::new(&Principal::anonymous(), "t");
+    for run in 0..3 {
+        let mut own = start(&lifecycle, "t", &format!("r{run}")).await.expect("the thread is free");
+        loop {
+            let frames = own.next().await.unwrap();
+            let Some(last) = frames.last() else { break };
+            assert!(store.head(&thread).await > last.seq, "{}", last.seq);
+        }
+    }
 }
 
 /// What the hub was not told is in the store: a reader of the tail does not wait for ever.
