@@ -4,12 +4,14 @@
 
 mod agents;
 mod error;
+mod hints;
 mod parts;
 mod sources;
 mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
 pub use error::ConfigError;
+pub(crate) use hints::ignored_variable;
 pub use parts::{
     LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
 };

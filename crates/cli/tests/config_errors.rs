@@ -9,6 +9,7 @@ const CASES: &[(&str, &str)] = &[
     ("an unknown key", "[server]\nprot = 1"),
     ("an unknown section", "[servers]\nport = 1"),
     ("a text for a number", "[server]\nport = \"x\""),
+    ("a number for a text", "[server]\nhost = 1"),
     ("a number out of range", "[server]\nhost = \"::1\"\nport = 99999"),
     ("a path without a slash", "[server]\nbase_path = \"copilotkit\""),
     ("no path", "[server]\nbase_path = []"),
