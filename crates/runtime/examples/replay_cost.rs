@@ -1,4 +1,5 @@
-//! What a replay costs the server: connects per second of its CPU time, beside a bare server that writes the same bytes.
+//! What a replay costs the server: connects per second of its CPU time, beside a bare server that writes the same bytes;
+//! and what the runs cost that are replayed.
 //!
 //! `cargo run --release -p copilotkit-runtime --example replay_cost [SECONDS]`. Linux only: CPU time is read from
 //! /proc. Both servers are processes of their own with one thread, measured in turns; their ratio is what counts.
@@ -42,12 +43,12 @@ fn main() -> Result<(), Failure> {
 
 async fn measure(seconds: u64) -> Result<(), Failure> {
     println!("{:14} {:6} {:>14} {:>12} {:>10}", "thread", "server", "replays/CPU s", "CPU us each", "bytes");
-    for (shape, runs, ..) in SHAPES {
+    for (shape, runs, messages, pieces) in SHAPES {
         let mut ours = Server::start("ours")?;
         for run in 0..runs {
-            ours.ask(&mut ours.connect().await?, &format!("{shape}/run"), run).await?;
+            ours.ask(&mut ours.connect().await?, &format!("{shape}/run"), "t", run).await?;
         }
-        let bytes = ours.ask(&mut ours.connect().await?, &format!("{shape}/connect"), 0).await?;
+        let bytes = ours.ask(&mut ours.connect().await?, &format!("{shape}/connect"), "t", 0).await?;
         let mut bare = Server::start("bare")?;
         bare.send(&mut bare.connect().await?, "keep", &String::from_utf8(bytes.clone())?).await?;
         for _ in 0..seconds {
@@ -55,10 +56,16 @@ async fn measure(seconds: u64) -> Result<(), Failure> {
                 server.turn(&format!("{shape}/connect")).await?;
             }
         }
+        let mut runs = Server::start("ours")?;
+        for _ in 0..seconds {
+            runs.turn(&format!("{shape}/run")).await?;
+        }
         for server in [&ours, &bare] {
             let each = server.cpu / server.replays as f64;
             println!("{shape:14} {:6} {:>14.0} {:>12.1} {:>10}", server.name, 1.0 / each, each * 1e6, bytes.len());
         }
+        let each = runs.cpu / (runs.replays * (messages * (pieces + 2) + 2)) as f64;
+        println!("{shape:14} {:6} {:>14} {:>12.3} for each event of a live run", "ours", "", each * 1e6);
     }
     Ok(())
 }
@@ -84,9 +91,9 @@ impl Server {
         Ok(TcpStream::connect(("127.0.0.1", self.port)).await?)
     }
 
-    async fn ask(&self, socket: &mut TcpStream, route: &str, run: usize) -> Result<Vec<u8>, Failure> {
+    async fn ask(&self, socket: &mut TcpStream, route: &str, thread: &str, run: usize) -> Result<Vec<u8>, Failure> {
         let body = format!(
-            r#"{{"threadId":"t","runId":"r{run}","protocolVersion":"1.0","state":{{}},"messages":[{{"id":"u{run}","role":"user","content":"Hi"}}],"tools":[],"context":[],"forwardedProps":{{}}}}"#
+            r#"{{"threadId":"{thread}","runId":"r{run}","protocolVersion":"1.0","state":{{}},"messages":[{{"id":"u{run}","role":"user","content":"Hi"}}],"tools":[],"context":[],"forwardedProps":{{}}}}"#
         );
         self.send(socket, &format!("agent/{route}"), &body).await
     }
@@ -120,11 +127,17 @@ impl Server {
     async fn turn(&mut self, route: &str) -> Result<(), Failure> {
         let (before, until) = (self.cpu_time()?, Instant::now() + TURN);
         let server = &*self;
-        let clients = (0..CONNECTIONS).map(|_| async move {
+        let begun = server.replays;
+        let clients = (0..CONNECTIONS).map(|client| async move {
             let mut socket = server.connect().await?;
             let mut count = 0;
             while Instant::now() < until {
-                server.ask(&mut socket, route, 0).await?;
+                // A replay is of the one thread, a run on one of its own.
+                let thread = match route.ends_with("/run") {
+                    true => format!("{begun}-{client}-{count}"),
+                    false => "t".to_owned(),
+                };
+                server.ask(&mut socket, route, &thread, 0).await?;
                 count += 1;
             }
             Ok::<usize, Failure>(count)
