@@ -115,6 +115,7 @@ pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle
         agent_idle: limits.agent_idle.0,
         run_events: limits.run_events,
         run_bytes: limits.run_bytes.0,
+        subscriber_backlog: limits.subscriber_backlog.0,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
