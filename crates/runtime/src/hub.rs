@@ -1,5 +1,6 @@
 //! A subscriber is a cursor on a thread's log: first what is there, then what comes, without a gap or a duplicate.
 
+use crate::debug::Tap;
 use crate::limits;
 use crate::store::{Frame, ReadLog, Signal, Store, StoreError, ThreadKey};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub struct Subscription {
     done: bool,
     complete: bool,
     on_drop: Option<DropGuard>,
+    tap: Option<Tap>,
 }
 
 impl Subscription {
@@ -48,6 +50,7 @@ impl Subscription {
             done: false,
             complete: false,
             on_drop: None,
+            tap: None,
         }
     }
 
@@ -63,7 +66,7 @@ impl Subscription {
             None => (Until::Seq(now.head), now.head, None),
         };
         let done = until == Until::Seq(0);
-        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done, complete: done, on_drop: None })
+        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done, complete: done, on_drop: None, tap: None })
     }
 
     /// The next frames, waiting for them if there are none yet; empty at the end.
@@ -111,6 +114,9 @@ impl Subscription {
             if !frames.is_empty() {
                 let ends = |frame: &Frame| self.until == Until::Run(frame.run) && frame.kind.is_terminal();
                 self.complete |= frames.last().is_some_and(ends);
+                if let Some(tap) = &mut self.tap {
+                    tap.publish(&frames);
+                }
                 return Ok(frames);
             }
             if !self.done && reached_head {
@@ -128,6 +134,11 @@ impl Subscription {
     /// Cancels `token` when this subscription is dropped before it is done.
     pub(crate) fn cancels(&mut self, token: CancellationToken) {
         self.on_drop = Some(token.drop_guard());
+    }
+
+    /// Shows what is read from here on in the debug feed.
+    pub(crate) fn shows(&mut self, tap: Tap) {
+        self.tap = Some(tap);
     }
 
     /// True when there is nothing more to read.

@@ -6,24 +6,27 @@
 mod drive;
 mod input;
 mod pipeline;
+mod places;
 mod policy;
 
 pub use policy::{OnBusy, OnDisconnect};
 
 use crate::agent::{Pulse, RunContext};
+use crate::counters::Counters;
+use crate::debug::{DebugOptions, Feed};
 use crate::error::RunError;
 use crate::hub::Subscription;
 use crate::limits;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
-use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
-use copilotkit_protocol::RunAgentInput;
+use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
+use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
 use http::HeaderMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +41,9 @@ pub struct LifecycleOptions {
     pub on_disconnect: OnDisconnect,
     /// The most runs at once.
     pub runs: usize,
+    /// The most runs of one principal at once, suggestions included. `None` is [`limits::RUNS_PER_PRINCIPAL`], and no bound
+    /// for the one principal of a server without authentication.
+    pub runs_per_principal: Option<usize>,
     /// The longest run.
     pub run_max: Duration,
     /// The longest silence of an agent whose pulse does not beat.
@@ -50,6 +56,12 @@ pub struct LifecycleOptions {
     pub run_events: u64,
     /// The most bytes of one run.
     pub run_bytes: usize,
+    /// The largest event of an agent, in bytes of its JSON.
+    pub event_max: usize,
+    /// How deep arrays and objects in an agent's event may be nested; at most [`limits::JSON_DEPTH`] counts.
+    pub json_depth: usize,
+    /// What is shown for debugging.
+    pub debug: DebugOptions,
 }
 
 impl Default for LifecycleOptions {
@@ -59,12 +71,16 @@ impl Default for LifecycleOptions {
             on_busy: OnBusy::default(),
             on_disconnect: OnDisconnect::default(),
             runs: limits::RUNS,
+            runs_per_principal: None,
             run_max: limits::RUN_MAX,
             agent_idle: limits::AGENT_IDLE,
             stop_grace: limits::STOP_GRACE,
             lease_ttl: limits::LEASE_TTL,
             run_events: limits::RUN_EVENTS,
             run_bytes: limits::RUN_BYTES,
+            event_max: limits::EVENT_MAX,
+            json_depth: limits::JSON_DEPTH,
+            debug: DebugOptions::default(),
         }
     }
 }
@@ -74,7 +90,9 @@ impl Default for LifecycleOptions {
 pub struct Lifecycle {
     agents: Arc<AgentRegistry>,
     options: Arc<LifecycleOptions>,
-    running: Arc<Semaphore>,
+    places: Arc<places::Places>,
+    counters: Arc<Counters>,
+    feed: Option<Arc<Feed>>,
     queues: Arc<policy::Queues>,
     tracker: TaskTracker,
     /// Cancelled when runs must end because the server does.
@@ -106,12 +124,15 @@ pub struct StartRun {
 impl Lifecycle {
     /// A lifecycle over these agents.
     pub fn new(agents: Arc<AgentRegistry>, options: LifecycleOptions) -> Self {
-        let running = Arc::new(Semaphore::new(options.runs));
+        let places = Arc::new(places::Places::new(&options));
+        let feed = options.debug.feed.then(Arc::default);
         let options = Arc::new(options);
         Self {
             agents,
             options,
-            running,
+            places,
+            counters: Arc::default(),
+            feed,
             queues: Arc::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -129,9 +150,19 @@ impl Lifecycle {
         &self.options.store
     }
 
+    /// How often something was refused, and how often runs failed.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// The debug feed, if there is one.
+    pub fn debug_feed(&self) -> Option<&Arc<Feed>> {
+        self.feed.as_ref()
+    }
+
     /// How many runs are active.
     pub fn active(&self) -> usize {
-        self.options.runs.saturating_sub(self.running.available_permits())
+        self.options.runs.saturating_sub(self.places.free())
     }
 
     /// Starts a run and follows it. It goes on when the subscription, or this call, is dropped.
@@ -163,19 +194,28 @@ impl Lifecycle {
         options: Arc<LifecycleOptions>,
         kind: Kind,
     ) -> Result<Subscription, RunError> {
+        self.try_launch(start, options, kind).await.inspect_err(|error| self.counters.count(error.code()))
+    }
+
+    async fn try_launch(
+        &self,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+    ) -> Result<Subscription, RunError> {
         let agent = self.agents.get(&start.agent_id).ok_or_else(|| RunError::UnknownAgent(start.agent_id.clone()))?;
         // Counted before the check: whoever drains after it waits for this run.
         let counted = self.tracker.token();
         if self.shutdown.is_cancelled() || self.tracker.is_closed() {
             return Err(RunError::ShuttingDown);
         }
-        let permit = self.running.clone().try_acquire_owned().map_err(|_| RunError::TooManyRuns(self.options.runs))?;
+        let place = self.places.take(&self.options, &start.principal)?;
         self.maintenance.call_once(|| self.maintain());
         let (begun, opened) = oneshot::channel();
         let lifecycle = self.clone();
         self.tracker.spawn(async move {
             lifecycle.run(agent, start, options, kind, begun).await;
-            drop((permit, counted));
+            drop((place, counted));
         });
         // The task answers before it ends; if it could not, it panicked.
         opened.await.unwrap_or(Err(RunError::ShuttingDown))
@@ -209,6 +249,7 @@ impl Lifecycle {
         };
         if AssertUnwindSafe(run.run(chain)).catch_unwind().await.is_err() {
             tracing::error!(thread_id = %lease.thread.thread_id, "a run ended with a panic outside of its agent");
+            self.counters.count(Code::InternalError);
             drive::close_abandoned(&*store, &lease).await;
         }
     }
@@ -257,12 +298,17 @@ impl Lifecycle {
             subscription.cancels(abandoned.clone());
         }
         let shutdown = self.shutdown.clone();
-        Ok((drive::Drive { options, shutdown, abandoned, signal, lease, context, echo }, subscription))
+        let counters = self.counters.clone();
+        // What frontends ask for suggestions is not part of any conversation.
+        let tap = self.feed.as_ref().filter(|_| kind == Kind::Run).map(|feed| feed.tap(agent.id.clone()));
+        let drive = drive::Drive { options, shutdown, abandoned, signal, lease, context, echo, counters, tap };
+        Ok((drive, subscription))
     }
 
     /// Closes runs whose lease lapsed, again and again until the server shuts down.
     fn maintain(&self) {
-        let (store, shutdown) = (self.options.store.clone(), self.shutdown.clone());
+        let (store, shutdown, counters) =
+            (self.options.store.clone(), self.shutdown.clone(), self.counters.clone());
         let every = (self.options.lease_ttl / 2).max(Duration::from_millis(10));
         // Not counted among the runs: nobody waits for it, and it ends with the store or the server.
         let weak = Arc::downgrade(&store);
@@ -276,7 +322,10 @@ impl Lifecycle {
                 let Some(store) = weak.upgrade() else { return };
                 match store.recover().await {
                     Ok(0) => {}
-                    Ok(runs) => tracing::warn!(runs, "runs whose writer was gone were closed"),
+                    Ok(runs) => {
+                        (0..runs).for_each(|_| counters.count(Code::RunInterrupted));
+                        tracing::warn!(runs, "runs whose writer was gone were closed");
+                    }
                     Err(error) => tracing::warn!(%error, "runs whose writer is gone could not be closed"),
                 }
             }
@@ -295,7 +344,12 @@ impl Lifecycle {
     ) -> Result<Subscription, RunError> {
         self.known(agent_id)?;
         let thread = ThreadKey::new(principal, thread_id);
-        Ok(Subscription::to_thread(self.options.store.clone(), thread).await?)
+        let mut subscription =
+            Subscription::to_thread(self.options.store.clone(), thread).await.map_err(|error| self.failed(error))?;
+        if let Some(feed) = &self.feed {
+            subscription.shows(feed.tap(agent_id));
+        }
+        Ok(subscription)
     }
 
     /// Asks the live run of a thread to stop; only the run `run_id`, if one is given. It ends within a second.
@@ -311,14 +365,23 @@ impl Lifecycle {
     ) -> Result<StopOutcome, RunError> {
         self.known(agent_id)?;
         let thread = ThreadKey::new(principal, thread_id);
-        Ok(self.options.store.stop(StopRun { thread, run_id }).await?)
+        self.options.store.stop(StopRun { thread, run_id }).await.map_err(|error| self.failed(error))
     }
 
-    fn known(&self, agent_id: &str) -> Result<(), RunError> {
+    pub(crate) fn known(&self, agent_id: &str) -> Result<(), RunError> {
         match self.agents.get(agent_id) {
             Some(_) => Ok(()),
-            None => Err(RunError::UnknownAgent(agent_id.to_owned())),
+            None => {
+                self.counters.count(Code::AgentNotFound);
+                Err(RunError::UnknownAgent(agent_id.to_owned()))
+            }
         }
+    }
+
+    fn failed(&self, error: StoreError) -> RunError {
+        let error = RunError::from(error);
+        self.counters.count(error.code());
+        error
     }
 
     /// Takes no more runs and waits until those that are active have ended, at most for `patience`; then ends them with
@@ -331,6 +394,9 @@ impl Lifecycle {
             if tokio::time::timeout(last, self.tracker.wait()).await.is_err() {
                 tracing::error!(runs = self.tracker.len(), "runs did not end in time and were left");
             }
+        }
+        if let Some(feed) = &self.feed {
+            feed.close();
         }
     }
 }
