@@ -59,6 +59,9 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     }
 }
 
+/// How long the readers of runs that were just ended have to be told.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// The way from the first signal to the end.
 #[derive(Default)]
 struct Stop {
@@ -69,8 +72,8 @@ struct Stop {
 }
 
 impl Stop {
-    /// The first signal withdraws readiness and, after the delay, stops the server in good order; the second ends it at
-    /// once.
+    /// The first signal withdraws readiness and, after the delay, stops the server in good order; the second ends the
+    /// runs as well, each with its terminal event; the third ends the process at once.
     async fn watch(
         &self,
         mut signals: Signals,
@@ -85,11 +88,11 @@ impl Stop {
         match (delay.is_zero(), lifecycle.active()) {
             (true, 0) => {}
             (true, active) => {
-                eprintln!("copilotkit: stopping; waiting for {active} active run(s), once more to end at once");
+                eprintln!("copilotkit: stopping; waiting for {active} active run(s), once more to end them now");
             }
             (false, _) => {
                 let delay = delay.as_secs_f32();
-                eprintln!("copilotkit: not ready any more; stopping in {delay} s, once more to end at once");
+                eprintln!("copilotkit: not ready any more; stopping in {delay} s, once more to end them now");
             }
         }
         let stopped = async {
@@ -101,7 +104,22 @@ impl Stop {
             () = stopped => Ok(()),
             again = signals.next() => {
                 again?;
-                bail!("stopped at once, {} run(s) were cut off", lifecycle.active())
+                let active = lifecycle.active();
+                if active > 0 {
+                    eprintln!("copilotkit: ending {active} run(s) now");
+                    let told = async {
+                        lifecycle.drain(Duration::ZERO).await;
+                        tokio::time::sleep(LAST_WORDS).await;
+                    };
+                    tokio::select! {
+                        () = told => {}
+                        third = signals.next() => {
+                            third?;
+                            bail!("stopped at once, {} run(s) were cut off", lifecycle.active())
+                        }
+                    }
+                }
+                bail!("stopped before its time, {active} run(s) were ended")
             }
         }
     }

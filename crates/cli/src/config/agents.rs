@@ -327,7 +327,8 @@ pub struct AgUiConfig {
     /// Headers of each request; they win over forwarded ones.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Which headers of the browser's request go on.
+    /// Which headers of the browser's request go on. `"default"`: `authorization` and every `x-*`, but not those that
+    /// proxies and platforms add (`x-forwarded-*`, `x-real-ip` and such). A list: exactly these. `[]`: none.
     #[serde(default)]
     pub forward_headers: ForwardHeaders,
     /// `raw`: unknown events and members are sent on as they came.
