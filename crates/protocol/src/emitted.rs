@@ -166,7 +166,10 @@ fn is_small_delta(event: &Event, max_bytes: usize) -> bool {
         ($event:expr, $id:ident) => {{
             let event = $event;
             let texts = event.delta.len() + event.$id.len() + event.subagent_run_id.as_ref().map_or(0, String::len);
-            event.raw_event.is_none() && event.metadata.is_none() && event.extra.is_empty() && texts * 6 + 512 <= max_bytes
+            event.raw_event.is_none()
+                && event.metadata.is_none()
+                && event.extra.is_empty()
+                && texts * 6 + 512 <= max_bytes
         }};
     }
     match event {

@@ -2,8 +2,8 @@
 
 mod feed;
 
-pub use feed::{Feed, Reader, TooManyReaders};
 pub(crate) use feed::Tap;
+pub use feed::{Feed, Reader, TooManyReaders};
 
 /// What is shown for debugging. Everything is off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -17,7 +17,9 @@ pub enum RunError {
     #[error("As many runs are active as this server allows ({0}). Try again later.")]
     TooManyRuns(usize),
     /// The principal has as many active runs as it may have; the server has room for others.
-    #[error("You have as many active runs as you may have ({0}). Let one end, or stop one, before you start another one.")]
+    #[error(
+        "You have as many active runs as you may have ({0}). Let one end, or stop one, before you start another one."
+    )]
     TooManyRunsPerPrincipal(usize),
     /// The server is about to end.
     #[error("The server is shutting down. Try again at once: another instance may answer.")]

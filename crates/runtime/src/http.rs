@@ -62,6 +62,8 @@ pub struct SurfaceOptions {
     pub body_timeout: Duration,
     /// The longest thread, run or agent id, in bytes.
     pub id_max: usize,
+    /// How deep arrays and objects in a request's body may be nested; at most [`limits::JSON_DEPTH`] counts.
+    pub json_depth: usize,
     /// Silence after which a comment is sent; zero for never.
     pub keep_alive: Duration,
 }
@@ -77,6 +79,7 @@ impl Default for SurfaceOptions {
             bodies_max: limits::BODIES_MAX,
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
+            json_depth: limits::JSON_DEPTH,
             keep_alive: limits::KEEP_ALIVE,
         }
     }
@@ -137,7 +140,7 @@ impl Surface {
                 Err(refusal)
             }
         };
-        let mut response = answer.unwrap_or_else(Refusal::into_response);
+        let mut response = answer.unwrap_or_else(|refusal| self.0.refuse(refusal));
         tracing::debug!(%method, path, status = response.status().as_u16(), "a request was answered");
         cors.apply(origin.as_ref(), response.headers_mut());
         response
@@ -145,10 +148,30 @@ impl Surface {
 }
 
 impl State {
+    /// The answer to a request that is refused, counted.
+    fn refuse(&self, refusal: Refusal) -> Response<Body> {
+        if let Some(code) = refusal.uncounted() {
+            self.lifecycle.counters().count(code);
+        }
+        let agents = self.lifecycle.agents().all();
+        refusal.with_agents(agents.iter().map(|agent| &*agent.id)).into_response()
+    }
+
+    /// No route, in words that lead to one.
+    fn not_found(&self, parts: &http::request::Parts) -> Refusal {
+        let bases = &self.options.base_paths;
+        if router::below_base(bases, parts.uri.path()).is_none() {
+            let bases: Vec<String> = bases.iter().map(|base| format!("{base}/")).collect();
+            return Refusal::not_found(&format!("The routes of this server begin with {}.", bases.join(" or ")));
+        }
+        let routes: Vec<String> = ROUTES.iter().map(Route::shown).collect();
+        Refusal::not_found(&format!("Below the base path there are: {}.", routes.join(", ")))
+    }
+
     async fn dispatch(&self, parts: http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let options = &self.options;
         let Some(rest) = router::below_base(&options.base_paths, parts.uri.path()) else {
-            return Err(Refusal::not_found());
+            return Err(self.not_found(&parts));
         };
         let enveloped = match options.mode {
             Mode::Single => true,

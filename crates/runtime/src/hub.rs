@@ -66,7 +66,18 @@ impl Subscription {
             None => (Until::Seq(now.head), now.head, None),
         };
         let done = until == Until::Seq(0);
-        Ok(Self { store, thread, cursor: 0, compact_until, until, signal, done, complete: done, on_drop: None, tap: None })
+        Ok(Self {
+            store,
+            thread,
+            cursor: 0,
+            compact_until,
+            until,
+            signal,
+            done,
+            complete: done,
+            on_drop: None,
+            tap: None,
+        })
     }
 
     /// The next frames, waiting for them if there are none yet; empty at the end.

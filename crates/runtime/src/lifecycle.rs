@@ -307,8 +307,7 @@ impl Lifecycle {
 
     /// Closes runs whose lease lapsed, again and again until the server shuts down.
     fn maintain(&self) {
-        let (store, shutdown, counters) =
-            (self.options.store.clone(), self.shutdown.clone(), self.counters.clone());
+        let (store, shutdown, counters) = (self.options.store.clone(), self.shutdown.clone(), self.counters.clone());
         let every = (self.options.lease_ttl / 2).max(Duration::from_millis(10));
         // Not counted among the runs: nobody waits for it, and it ends with the store or the server.
         let weak = Arc::downgrade(&store);

@@ -18,6 +18,10 @@ enum Body {
     Json(&'static str),
     /// `{"status": …}`
     Status(&'static str),
+    /// Plain text.
+    Text,
+    /// Server-sent events, each an event of some run with where it came from.
+    DebugEvents,
 }
 
 /// A route as a reader needs it.
@@ -40,6 +44,11 @@ const NO_RUN: Answer = Answer(
     ERROR,
     "As many runs are active as the server allows (`too_many_runs`), it shuts down (`shutting_down`), or the thread \
      store cannot be used (`store_unavailable`, `store_full`).",
+);
+const TOO_MANY: Answer = Answer(
+    429,
+    ERROR,
+    "The principal has as many active runs as it may have (`too_many_runs_per_principal`); the server has room for others.",
 );
 const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`thread_busy`).");
 const BAD_INPUT: Answer =
@@ -67,6 +76,7 @@ fn operation(route: RouteId) -> Option<Operation> {
                 TOO_SLOW,
                 BUSY,
                 TOO_LARGE,
+                TOO_MANY,
                 NO_RUN,
             ],
         },
@@ -81,6 +91,7 @@ fn operation(route: RouteId) -> Option<Operation> {
                 NO_AGENT,
                 TOO_SLOW,
                 TOO_LARGE,
+                TOO_MANY,
                 NO_RUN,
             ],
         },
@@ -110,6 +121,18 @@ fn operation(route: RouteId) -> Option<Operation> {
                 TOO_SLOW,
                 TOO_LARGE,
                 NO_STORE,
+            ],
+        },
+        RouteId::DebugEvents => Operation {
+            name: "debugEvents",
+            summary: "Follows the events of every run and replay, of every user",
+            description: "For developers; off unless `debug.feed` of the configuration is set. A reader that is too slow \
+                loses events, and a comment says how many.",
+            request: None,
+            answers: vec![
+                Answer(200, Body::DebugEvents, "Each event with its time in milliseconds, agent, thread and run."),
+                Answer(404, Body::Text, "The feed is off."),
+                Answer(503, ERROR, "As many readers follow it as there may be (`too_many_debug_readers`)."),
             ],
         },
         _ => return None,
@@ -213,7 +236,7 @@ fn envelope() -> Value {
     let mut answers =
         vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
-    answers.extend([NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_RUN]);
+    answers.extend([NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, TOO_MANY, NO_RUN]);
     let mut responses = responses(&answers);
     let all = json!({ "oneOf": [reference("RuntimeInfo"), reference("StopAnswer")] });
     responses.insert(
@@ -260,17 +283,32 @@ fn responses(answers: &[Answer]) -> Map<String, Value> {
         let content = match body {
             Body::Events => json!({ "text/event-stream": { "schema": reference("Event") } }),
             Body::Json(name) => json_content(&reference(name)),
+            Body::Text => json!({ "text/plain;charset=UTF-8": { "schema": { "const": "Not Found" } } }),
+            Body::DebugEvents => json!({ "text/event-stream": { "schema": debug_event() } }),
             Body::Status(word) => json_content(&json!({
                 "type": "object", "required": ["status"], "properties": { "status": { "const": word } },
             })),
         };
         let mut response = json!({ "description": when, "content": content });
-        if *status == 503 && matches!(body, Body::Json(_)) {
+        if matches!(status, 429 | 503) && matches!(body, Body::Json(_)) {
             response["headers"] = header("Retry-After", "Seconds until another try makes sense.");
         }
         (status.to_string(), response)
     };
     answers.iter().map(response).collect()
+}
+
+fn debug_event() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["timestamp", "agentId", "threadId", "runId", "event"],
+        "additionalProperties": false,
+        "properties": {
+            "timestamp": { "type": "integer" }, "agentId": text, "threadId": text, "runId": text,
+            "event": reference("Event"),
+        },
+    })
 }
 
 fn not_allowed(allow: &str) -> Value {

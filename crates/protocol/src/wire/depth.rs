@@ -151,7 +151,7 @@ mod tests {
     fn the_place_is_named() {
         let deep = nested(3);
         for (text, expected) in [
-            (format!(r#"{{"a":1,"state":{{"b":[0,{deep}]}}}}"#), "state.b[1][0]…"),
+            (format!(r#"{{"a":1,"state":{{"b":[0,{deep}]}}}}"#), "state.b[1][0]"),
             (format!(r#"{{"x\"{{":"]","y":{deep}}}"#), "y[0][0]"),
             (format!(r#"[{{"a":[]}}, "n", {{ "k" : {deep} }}]"#), "[2].k[0]"),
         ] {

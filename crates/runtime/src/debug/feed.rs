@@ -245,7 +245,10 @@ mod tests {
         tap.publish(&[text(2)]);
         let seen = now(&mut reader);
         let entry: serde_json::Value = serde_json::from_str(seen.strip_prefix("data: ").unwrap()).unwrap();
-        assert_eq!((&entry["agentId"], &entry["threadId"], &entry["runId"]), (&"an \"agent\"".into(), &"t".into(), &"r".into()));
+        assert_eq!(
+            (&entry["agentId"], &entry["threadId"], &entry["runId"]),
+            (&"an \"agent\"".into(), &"t".into(), &"r".into())
+        );
         assert_eq!(entry["event"]["delta"], "xx");
         assert!(entry["timestamp"].as_u64().unwrap() > 1_600_000_000_000);
     }

@@ -1,5 +1,6 @@
 //! One function for each route: parse, ask the lifecycle, answer.
 
+mod debug;
 mod info;
 mod run;
 mod stop;
@@ -43,5 +44,6 @@ pub(super) async fn dispatch(
         RouteId::Suggest => run::suggest(state, id(), parts, payload).await,
         RouteId::Connect => run::connect(state, id(), parts, payload).await,
         RouteId::Stop => stop::stop(state, id(), id(), payload).await,
+        RouteId::DebugEvents => debug::events(state),
     }
 }

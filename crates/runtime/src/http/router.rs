@@ -28,6 +28,8 @@ pub enum RouteId {
     Connect,
     /// Stops the live run of a thread.
     Stop,
+    /// Every event of every run, for developers.
+    DebugEvents,
 }
 
 /// Every route, in the order in which they are tried.
@@ -37,9 +39,15 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST" },
     Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST" },
     Route { id: RouteId::Stop, suffix: &["agent", ":agentId", "stop", ":threadId"], allow: "POST" },
+    Route { id: RouteId::DebugEvents, suffix: &["cpk-debug-events"], allow: "GET" },
 ];
 
 impl Route {
+    /// Method and path, for people.
+    pub(super) fn shown(&self) -> String {
+        format!("{} /{}", self.allow, self.suffix.join("/"))
+    }
+
     pub(super) fn allows(&self, method: &Method) -> bool {
         self.allow.split(", ").any(|allowed| allowed == method.as_str())
     }

@@ -8,7 +8,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use copilotkit_protocol::gate::Peer;
 use copilotkit_protocol::sse::write_frame;
-use copilotkit_protocol::{Event, RunError};
+use copilotkit_protocol::{Code, Event, RunError};
 use futures::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+pub(super) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Around each event: `data: ` and two line ends.
 const FRAMING: usize = 8;
 
@@ -54,9 +54,16 @@ pub(super) fn response(
 ) -> Response<Body> {
     let encoding = encoding(headers);
     let content_type = HeaderValue::from_static(encoding.content_type);
-    let mut response = Response::new(Body::from_stream(stream(subscription, peer, encoding, keep_alive)));
+    let mut response = event_stream(stream(subscription, peer, encoding, keep_alive));
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// An answer that is a stream of server-sent events.
+pub(super) fn event_stream(stream: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static) -> Response<Body> {
+    let mut response = Response::new(Body::from_stream(stream));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(SSE.content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // nginx would hold back what is written until its buffer is full.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -108,7 +115,7 @@ fn stream(
 /// The end of a stream that breaks off. A clean end would look as if the run had nothing more to say.
 fn interrupted() -> Frame {
     let message = "The stream broke off before its end. Connect to the thread again to see the rest.".to_owned();
-    let event = RunError { message, code: Some("stream_interrupted".to_owned()), ..RunError::default() };
+    let event = RunError { message, code: Some(Code::StreamInterrupted.into()), ..RunError::default() };
     Frame::new(0, 0, Event::from(event).into())
 }
 

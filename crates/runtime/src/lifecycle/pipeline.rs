@@ -4,8 +4,8 @@ use crate::lifecycle::LifecycleOptions;
 use crate::limits;
 use crate::store::{Append, Frame, Lease};
 use copilotkit_protocol::{
-    Code, Emitted, End, Event, EventKind, Excess, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput, RunError,
-    Verifier, check_depth,
+    Code, Emitted, End, Event, EventKind, Excess, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput,
+    RunError, Verifier, check_depth,
 };
 
 /// The state of one run's stream of events.

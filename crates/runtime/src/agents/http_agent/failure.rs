@@ -93,8 +93,10 @@ impl Inner {
     }
 
     pub(super) fn too_large(&self) -> AgentError {
-        let message =
-            format!("sent an event of more than {} bytes. Raise event_max in [limits] if it must be so.", self.event_max);
+        let message = format!(
+            "sent an event of more than {} bytes. Raise event_max in [limits] if it must be so.",
+            self.event_max
+        );
         self.error(Code::AgentEventTooLarge, message)
     }
 }

@@ -3,7 +3,6 @@
 use super::super::answer::Refusal;
 use super::super::{State, json, sse};
 use super::Payload;
-use crate::error::RunError;
 use crate::lifecycle::StartRun;
 use crate::principal::Principal;
 use axum::body::Body;
@@ -75,8 +74,5 @@ pub(super) async fn connect(
 
 /// The agent is looked up before the body is read, as the reference runtime does.
 fn known(state: &State, agent_id: &str) -> Result<(), Refusal> {
-    match state.lifecycle.agents().get(agent_id) {
-        Some(_) => Ok(()),
-        None => Err(RunError::UnknownAgent(agent_id.to_owned()).into()),
-    }
+    Ok(state.lifecycle.known(agent_id)?)
 }

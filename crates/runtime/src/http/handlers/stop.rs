@@ -6,6 +6,7 @@ use super::Payload;
 use crate::principal::Principal;
 use crate::store::StopOutcome;
 use axum::body::Body;
+use copilotkit_protocol::Code;
 use copilotkit_protocol::runtime_api::StopAnswer;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -34,7 +35,8 @@ pub(super) async fn stop(
 
 /// The run that a stop request names: nothing, `{}` or `{"runId": "…"}`.
 fn wanted_run(body: &[u8]) -> Result<Option<String>, Refusal> {
-    let refuse = |error: &str| Refusal::new(StatusCode::BAD_REQUEST, json!({ "error": error }));
+    let refuse =
+        |error: &str| Refusal::new(StatusCode::BAD_REQUEST, json!({ "error": error, "code": Code::InvalidBody }));
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
