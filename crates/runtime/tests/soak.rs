@@ -59,7 +59,8 @@ fn surface(limits: MemoryLimits) -> Surface {
 async fn ask(surface: &Surface, path: &str, number: usize, reads: bool) {
     let thread = format!("t-{}", number / 2);
     let input = json!({ "threadId": thread, "runId": number.to_string(), "messages": [] });
-    let request = Request::post(format!("/copilotkit/agent/talker/{path}")).body(Body::from(input.to_string())).unwrap();
+    let request =
+        Request::post(format!("/copilotkit/agent/talker/{path}")).body(Body::from(input.to_string())).unwrap();
     let response = surface.handle(request).await;
     // The second run of a thread may meet the first one.
     assert!(matches!(response.status().as_u16(), 200 | 409), "{}", response.status());

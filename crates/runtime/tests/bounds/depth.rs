@@ -22,7 +22,8 @@ fn taken(levels: usize) -> bool {
 #[tokio::test]
 async fn a_body_is_taken_up_to_its_bound_in_both_forms_and_its_thread_can_be_read() {
     for levels in DEPTHS {
-        let envelope = format!(r#"{{"method":"agent/run","params":{{"agentId":"scripted"}},"body":{}}}"#, input(levels));
+        let envelope =
+            format!(r#"{{"method":"agent/run","params":{{"agentId":"scripted"}},"body":{}}}"#, input(levels));
         for (path, body) in [("/copilotkit/agent/scripted/run", input(levels)), ("/copilotkit", envelope)] {
             let server = Server::scripted(Script::Delta(3), LifecycleOptions::default()).await;
             let answer = server.ask("POST", path, "content-type: application/json\r\n", &body).await;
@@ -74,7 +75,8 @@ async fn an_event_is_taken_up_to_its_bound_wherever_it_was_made() {
         }
         for (event, raw) in [(&event, false), (&custom, false), (&event, true)] {
             let remote = AgentServer::start(Remote::events([event.as_str(), finished])).await.unwrap();
-            let agent = HttpAgent::builder(remote.url()).event_max(8 * 1024 * 1024).raw_passthrough(raw).build().unwrap();
+            let agent =
+                HttpAgent::builder(remote.url()).event_max(8 * 1024 * 1024).raw_passthrough(raw).build().unwrap();
             let agents = vec![Registered::new("remote", agent)];
             let options = LifecycleOptions { event_max: 8 * 1024 * 1024, ..LifecycleOptions::default() };
             let server = Server::with(agents, options, SurfaceOptions::default(), ServeOptions::default()).await;

@@ -29,11 +29,20 @@ pub(crate) enum Script {
     /// One delta of so many bytes, and the end.
     Delta(usize),
     /// A state of so many levels and bytes, built in the process, and the end.
-    Snapshot { levels: usize, bytes: usize },
+    Snapshot {
+        levels: usize,
+        bytes: usize,
+    },
     /// The same as bytes, as they come from a remote agent.
-    RawSnapshot { levels: usize, bytes: usize },
+    RawSnapshot {
+        levels: usize,
+        bytes: usize,
+    },
     /// So many deltas of so many bytes, and the end.
-    Many { events: usize, bytes: usize },
+    Many {
+        events: usize,
+        bytes: usize,
+    },
     Fails(&'static str),
     Panics,
     /// No terminal event.
@@ -77,9 +86,7 @@ impl Agent for Script {
                 let event = read.map_err(|error| AgentError::failed(error.to_string()));
                 ready(began).chain(stream::iter([event])).chain(ready(vec![end])).boxed()
             }
-            Self::Many { events, bytes } => {
-                ready([began, vec![delta(bytes); events], vec![end]].concat()).boxed()
-            }
+            Self::Many { events, bytes } => ready([began, vec![delta(bytes); events], vec![end]].concat()).boxed(),
             Self::Fails(code) => ready(began).chain(stream::iter([Err(AgentError::new(code, "no"))])).boxed(),
             #[allow(clippy::panic, reason = "that is what it does")]
             Self::Panics => panic!("an agent of a test"),
@@ -125,8 +132,13 @@ impl Server {
 
     /// With one agent more, called `scripted`.
     pub(crate) async fn scripted(script: Script, lifecycle: LifecycleOptions) -> Self {
-        Self::with(vec![Registered::new("scripted", script)], lifecycle, SurfaceOptions::default(), ServeOptions::default())
-            .await
+        Self::with(
+            vec![Registered::new("scripted", script)],
+            lifecycle,
+            SurfaceOptions::default(),
+            ServeOptions::default(),
+        )
+        .await
     }
 
     /// With the agents `silent` and `flood`.
@@ -166,14 +178,16 @@ impl Server {
         let mut bytes = Vec::new();
         let read = tokio::time::timeout(Duration::from_secs(20), socket.read_to_end(&mut bytes)).await;
         read.expect("the server closes the connection").unwrap();
-        String::from_utf8(bytes).unwrap()
+        // Protobuf is no text: such bodies are not looked at.
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// A request and its answer.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let host = if path.starts_with('/') { "host: localhost\r\n" } else { "" };
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n{host}{headers}content-length: {length}\r\n\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n{host}{headers}content-length: {length}\r\n\r\n");
         Answer::of(&self.rest(self.connect((head + body).as_bytes()).await).await)
     }
 
