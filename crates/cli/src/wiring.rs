@@ -14,6 +14,7 @@ use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
 use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions};
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
+use copilotkit_runtime::limits::CLIENT_EVENT;
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
@@ -116,7 +117,7 @@ pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle
         agent_idle: limits.agent_idle.0,
         run_events: limits.run_events,
         run_bytes: limits.run_bytes.0,
-        event_max: limits.event_max.0,
+        event_max: limits.event_max.0.min(CLIENT_EVENT),
         json_depth: limits.json_depth,
         debug: debug(config.debug),
         ..LifecycleOptions::default()
@@ -280,7 +281,7 @@ fn ag_ui(agent: &AgUiConfig, config: &Config) -> Result<HttpAgent> {
         .forward(forward)
         .connect_timeout(config.limits.agent_connect.0)
         .idle_timeout(config.limits.agent_idle.0)
-        .event_max(config.limits.event_max.0)
+        .event_max(config.limits.event_max.0.min(CLIENT_EVENT))
         .raw_passthrough(agent.passthrough.is_some());
     for (name, value) in headers(&agent.headers)? {
         builder = builder.header(name, value);

@@ -69,7 +69,7 @@ async fn each_key_adds_its_lines_and_only_verbose_shows_what_was_said() {
     assert!(found[1].contains("end=RUN_FINISHED"), "{found:?}");
 
     let found = lines("events = true").await;
-    let of = |kind: &str| found.iter().filter(|line| line.contains(&format!("kind={kind} "))).count();
+    let of = |kind: &str| found.iter().filter(|line| format!("{line} ").contains(&format!("kind={kind} "))).count();
     assert!(found.len() > 4 && of("RUN_STARTED") == 1 && of("TEXT_MESSAGE_CONTENT") > 0, "{found:?}");
     assert!(found.iter().any(|line| line.contains("kind=TEXT_MESSAGE_START") && line.contains("id=\"")), "{found:?}");
     assert!(!found.concat().contains("secret") && !found.concat().contains("delta"), "{found:?}");

@@ -10,9 +10,10 @@ pub const AGENT_IDLE: Duration = Duration::from_secs(300);
 pub const AGENT_CONNECT: Duration = Duration::from_secs(10);
 /// How long a stopped agent may take to end by itself before its stream is dropped. Stop is promised within a second.
 pub const STOP_GRACE: Duration = Duration::from_millis(400);
-/// The largest event that an agent may send. Every reader of the thread gets it, and each of them holds it in memory;
-/// clients refuse frames over 10 MiB.
+/// The largest event that an agent may send. Every reader of the thread gets it, and each of them holds it in memory.
 pub const EVENT_MAX: usize = 1024 * 1024;
+/// The largest event that a configuration can allow: clients refuse frames over 10 MiB.
+pub const CLIENT_EVENT: usize = 10 * 1024 * 1024 - 64;
 /// How deep arrays and objects may be nested in a request's body and in an agent's event. Somebody will walk them with
 /// recursion, and it cannot be more: readers of JSON refuse what is deeper.
 pub const JSON_DEPTH: usize = 128;
