@@ -219,6 +219,9 @@ codes! {
     /// The provider reported another error.
     ModelError "model_error" [Run] Care
         "The message is the provider's.";
+    /// A source of tools that the agent cannot do without is not there.
+    ToolSourceUnavailable "tool_source_unavailable" [Run] Care
+        "Check that it runs; the server's log has the cause.";
 
     /// The tool failed for a reason of its own.
     ToolFailed "tool_failed" [Tool] Care
