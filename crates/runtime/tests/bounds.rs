@@ -163,3 +163,32 @@ async fn two_servers_in_one_process_count_for_themselves_and_without_http() {
     assert_eq!(lifecycle.counters().snapshot(), [(Code::AgentNotFound, 1)]);
     assert_eq!(one.counters().snapshot(), []);
 }
+
+/// Somebody with curl learns what there is.
+#[tokio::test]
+async fn an_answer_of_404_says_what_is_there_instead() {
+    let server = Server::start(LifecycleOptions::default(), SurfaceOptions::default(), ServeOptions::default()).await;
+    let envelope = r#"{"method":"agent/stop","params":{"agentId":"ghost","threadId":"t"}}"#;
+    let json = "content-type: application/json\r\n";
+    for (path, headers, body) in [
+        ("/copilotkit/agent/ghost/run", "", ""),
+        ("/copilotkit/agent/ghost/stop/t", "", ""),
+        ("/copilotkit", json, envelope),
+    ] {
+        let answer = server.ask("POST", path, headers, body).await;
+        assert_eq!((answer.status, &answer.body["error"]), (404, &"Agent not found".into()), "{path}");
+        assert_eq!(answer.body["message"], "Agent 'ghost' does not exist", "{path}");
+        assert_eq!(answer.body["agents"], serde_json::json!(["silent", "flood"]), "{path}");
+        assert_eq!(answer.body["hint"], "This server has silent, flood. GET /info says more.", "{path}");
+    }
+    for (path, expected) in [
+        ("/", "The routes of this server begin with /api/copilotkit/ or /copilotkit/."),
+        ("/copilotkit/agents", "GET /info, POST /agent/:agentId/run, "),
+        ("/copilotkit/agent//run", "POST /agent/:agentId/stop/:threadId"),
+    ] {
+        let answer = server.ask("GET", path, "", "").await;
+        assert_eq!((answer.status, &answer.body["error"]), (404, &"Not found".into()), "{path}");
+        let hint = answer.body["hint"].as_str().unwrap();
+        assert!(hint.contains(expected), "{path}: {hint}");
+    }
+}

@@ -35,10 +35,10 @@ impl Agent for Talker {
             TextMessageStart { message_id: message_id.clone(), ..Default::default() }.into(),
         ];
         events.extend((0..40).map(delta).map(Event::from));
-        if number % 5 != 0 {
+        if !number.is_multiple_of(5) {
             events.push(RunFinished { thread_id, run_id, ..Default::default() }.into());
         }
-        let failure = (number % 10 == 0).then(|| Err(AgentError::failed("now and then")));
+        let failure = number.is_multiple_of(10).then(|| Err(AgentError::failed("now and then")));
         stream::iter(events.into_iter().map(|event| Ok(Emitted::from(event))).chain(failure)).boxed()
     }
 }
@@ -72,12 +72,12 @@ async fn ask(surface: &Surface, path: &str, number: usize, reads: bool) {
 /// Runs, replays, suggestions and readers that leave, numbered; a few at a time.
 async fn work(surface: &Surface, numbers: std::ops::Range<usize>) {
     let one = |number: usize| async move {
-        ask(surface, "run", number, number % 7 != 0).await;
-        if number % 3 == 0 {
+        ask(surface, "run", number, !number.is_multiple_of(7)).await;
+        if number.is_multiple_of(3) {
             ask(surface, "connect", number, true).await;
         }
-        if number % 4 == 0 {
-            ask(surface, "suggest", number, number % 8 == 0).await;
+        if number.is_multiple_of(4) {
+            ask(surface, "suggest", number, number.is_multiple_of(8)).await;
         }
     };
     stream::iter(numbers).map(one).buffer_unordered(8).collect::<Vec<()>>().await;
