@@ -51,7 +51,7 @@ pub enum ConfigError {
         name: String,
     },
     /// An address that cannot be used, or no HTTP client.
-    #[cfg(feature = "openai-chat")]
+    #[cfg(any(feature = "openai-chat", feature = "transcription"))]
     #[error(transparent)]
     Client(#[from] copilotkit_runtime::client::ClientError),
 }
@@ -65,7 +65,7 @@ impl ConfigError {
             Self::ForeignDialect { .. } => Code::ModelDialect,
             Self::MissingBaseUrl { .. } => Code::ModelBaseUrl,
             Self::InvalidHeader { .. } => Code::ModelHeader,
-            #[cfg(feature = "openai-chat")]
+            #[cfg(any(feature = "openai-chat", feature = "transcription"))]
             Self::Client(error) => error.code(),
         }
     }

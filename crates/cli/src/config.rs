@@ -7,6 +7,7 @@ mod error;
 mod hints;
 mod parts;
 mod sources;
+mod transcription;
 mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
@@ -16,6 +17,7 @@ pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
 };
 pub use sources::{Environment, Sources};
+pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
 use copilotkit_runtime::limits::JSON_DEPTH;
@@ -38,6 +40,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[transcription]`; without it pages show no microphone.
+    pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -52,6 +56,7 @@ struct Sections {
     store: StoreConfig,
     limits: LimitsConfig,
     debug: DebugConfig,
+    transcription: Option<TranscriptionConfig>,
     agents: Table,
 }
 
@@ -68,6 +73,8 @@ struct File {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// Who turns recordings into text. Without this section pages show no microphone.
+    transcription: TranscriptionConfig,
     /// The agents by id. Frontends use `default` when they name none.
     agents: std::collections::BTreeMap<String, AgentConfig>,
 }
@@ -96,6 +103,7 @@ impl Config {
             store: sections.store,
             limits: sections.limits,
             debug: sections.debug,
+            transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
         };
@@ -105,6 +113,9 @@ impl Config {
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         let (server, limits) = (&self.server, &self.limits);
+        if let Some(transcription) = &self.transcription {
+            transcription.check(merged)?;
+        }
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

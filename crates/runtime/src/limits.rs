@@ -51,6 +51,10 @@ pub const RUNS_PER_PRINCIPAL: usize = 50;
 pub const QUEUE: usize = 8;
 /// How long a run may wait for its thread.
 pub const QUEUE_WAIT: Duration = Duration::from_secs(60);
+/// The most threads on one page of their list, and how many there are where a client does not say.
+pub const THREAD_PAGE: usize = 1_000;
+/// The longest name that a thread can be given, in characters.
+pub const THREAD_NAME: usize = 200;
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
 /// How long a reader may take nothing before it is cut off. What it has not read yet is kept for it, and it holds a
@@ -93,3 +97,8 @@ pub const HTTP_TOOL_BODY: usize = 448 * 1024;
 pub const DEBUG_READERS: usize = 16;
 /// The most bytes that wait for one reader of the debug feed. It then loses events: no run waits for it.
 pub const DEBUG_BACKLOG: usize = 4 * 1024 * 1024;
+/// How long a recording may take to become text, unless it is configured. The largest files that services take need
+/// about a minute.
+pub const TRANSCRIPTION: Duration = Duration::from_secs(120);
+/// How long a hook, or the choice of a request's agents, may take. The client waits meanwhile.
+pub const HOOK: Duration = Duration::from_secs(10);

@@ -84,6 +84,7 @@ mod tests {
         "failure(\"",
         "AgentError::new(\"",
         "ToolError::new(\"",
+        "Refusal::internal(\"",
         "self.error(\"",
         "self.failed(\"",
         ".warn(\"",
@@ -106,7 +107,9 @@ mod tests {
     /// The code of a file without its tests.
     fn code_of(path: &Path) -> String {
         let text = std::fs::read_to_string(path).unwrap();
-        text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned()
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        lines.join("\n")
     }
 
     /// The texts that stand for codes: behind one of [`BEFORE`], and in the bodies of functions called `code`.

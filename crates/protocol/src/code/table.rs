@@ -113,8 +113,50 @@ codes! {
     LeaseLost "lease_lost" [Http(503), Run] Care
         "Connect to the thread again. When it is common, the server or its store is overloaded.";
     /// The thread does not exist for this principal.
-    ThreadNotFound "thread_not_found" [Http(503), Run] Useless
+    ThreadNotFound "thread_not_found" [Http(404), Run] Useless
         "Check the id, and whose thread it is.";
+    /// A cursor that no page of the list had.
+    InvalidCursor "invalid_cursor" [Library] Useless
+        "Begin at the first page again.";
+    /// Only a platform has what was asked for.
+    NotAvailable "not_available" [Http(422)] Useless
+        "Read `message`: it says what to use instead.";
+    /// The agents of the request could not be found out in time.
+    AgentsTimeout "agents_timeout" [Http(500)] Safe
+        "Let the function that says which agents there are answer faster: keep the agents it gives out.";
+    /// A hook around the request failed. The body says `internal_error` only; this code is in the log.
+    HookFailed "hook_failed" [Http(500)] Care
+        "Read the server's log, and mend the hook.";
+    /// A hook around the request took too long. The body says `internal_error` only; this code is in the log.
+    HookTimeout "hook_timeout" [Http(500)] Care
+        "Let the hook answer faster.";
+    /// Code that answers requests panicked. The body says `internal_error` only; this code is in the log.
+    Panic "panic" [Http(500)] Care
+        "Read the server's log: report it to who wrote the code.";
+    /// There is no service that turns recordings into text. The code is in `error`, as for all that follow here.
+    ServiceNotConfigured "service_not_configured" [Http(503)] Useless
+        "Add `[transcription]` to the configuration.";
+    /// The recording is in a format that is not taken.
+    InvalidAudioFormat "invalid_audio_format" [Http(400)] Useless
+        "Send webm, mp4, wav or another common format.";
+    /// The recording is too long for the service.
+    AudioTooLong "audio_too_long" [Http(400)] Useless
+        "Record less at a time.";
+    /// The recording is too short for the service.
+    AudioTooShort "audio_too_short" [Http(400)] Useless
+        "Record more.";
+    /// The service for recordings takes no more for now.
+    RateLimited "rate_limited" [Http(429)] Safe
+        "Send it again later; after the seconds of `Retry-After`, if there are any.";
+    /// The service for recordings does not accept the server's key.
+    AuthFailed "auth_failed" [Http(401)] Useless
+        "Check the key in `[transcription]`.";
+    /// The service for recordings cannot be reached, or did not answer in time.
+    NetworkError "network_error" [Http(502), Http(504)] Safe
+        "Check the network and `base_url` in `[transcription]`.";
+    /// The service for recordings failed.
+    ProviderError "provider_error" [Http(500)] Safe
+        "Read `message` and the server's log.";
 
     /// The agent failed for a reason of its own; the message is the agent's.
     AgentFailed "agent_failed" [Run] Care
