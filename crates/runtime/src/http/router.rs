@@ -103,7 +103,7 @@ impl Route {
     /// Refuses a request that the route does not take: its method, or an id that is too long.
     pub(super) fn admit(&self, method: &Method, ids: &[String], options: &SurfaceOptions) -> Result<(), Refusal> {
         if self.id == RouteId::Memories && !options.memory_routes {
-            return Err(Refusal::not_found("The routes of memories are switched off."));
+            return Err(Refusal::not_found("The routes below /memories are switched off."));
         }
         if !self.allows(method) {
             return Err(Refusal::method_not_allowed(self.allow));
