@@ -121,6 +121,7 @@ pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle
         event_max: limits.event_max.0.min(CLIENT_EVENT),
         json_depth: limits.json_depth,
         debug: debug(config.debug),
+        subscriber_backlog: limits.subscriber_backlog.0,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))

@@ -13,6 +13,7 @@ mod json;
 pub mod probes;
 #[cfg(feature = "protobuf")]
 mod protobuf;
+mod resume;
 mod router;
 pub mod server;
 mod sse;

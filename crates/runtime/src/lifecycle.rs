@@ -15,11 +15,11 @@ use crate::agent::{Pulse, RunContext};
 use crate::counters::Counters;
 use crate::debug::{DebugOptions, Feed};
 use crate::error::RunError;
-use crate::hub::Subscription;
+use crate::hub::{Hub, Subscription};
 use crate::limits;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
-use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
+use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
 use crate::threads;
 use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
@@ -63,6 +63,8 @@ pub struct LifecycleOptions {
     pub json_depth: usize,
     /// What is shown for debugging.
     pub debug: DebugOptions,
+    /// The most bytes of what a live run sent last that stay in memory for its readers.
+    pub subscriber_backlog: usize,
     /// Told of every run that ends with RUN_ERROR, also when its page is gone. It is called on the run's own task: what
     /// takes long belongs into a bounded channel.
     pub on_run_error: Option<OnRunError>,
@@ -107,6 +109,7 @@ impl Default for LifecycleOptions {
             json_depth: limits::JSON_DEPTH,
             debug: DebugOptions::default(),
             on_run_error: None,
+            subscriber_backlog: limits::SUBSCRIBER_BACKLOG,
         }
     }
 }
@@ -119,6 +122,7 @@ pub struct Lifecycle {
     places: Arc<places::Places>,
     counters: Arc<Counters>,
     feed: Option<Arc<Feed>>,
+    hub: Arc<Hub>,
     queues: Arc<policy::Queues>,
     tracker: TaskTracker,
     /// Cancelled when runs must end because the server does.
@@ -152,6 +156,7 @@ impl Lifecycle {
     pub fn new(agents: Arc<AgentRegistry>, options: LifecycleOptions) -> Self {
         let places = Arc::new(places::Places::new(&options));
         let feed = options.debug.feed.then(Arc::default);
+        let hub = Hub::new(options.subscriber_backlog);
         let options = Arc::new(options);
         Self {
             agents,
@@ -159,6 +164,7 @@ impl Lifecycle {
             places,
             counters: Arc::default(),
             feed,
+            hub,
             queues: Arc::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -195,6 +201,11 @@ impl Lifecycle {
     /// How many runs are active.
     pub fn active(&self) -> usize {
         self.options.runs.saturating_sub(self.places.free())
+    }
+
+    /// Bytes that are held in memory for the readers of live runs, beside the store.
+    pub fn backlog(&self) -> usize {
+        self.hub.held()
     }
 
     /// Starts a run and follows it. It goes on when the subscription, or this call, is dropped.
@@ -246,14 +257,22 @@ impl Lifecycle {
         let (begun, opened) = oneshot::channel();
         let lifecycle = self.clone();
         self.tracker.spawn(async move {
-            lifecycle.run(agent, start, options, kind, begun).await;
-            drop((place, counted));
+            let store = options.store.clone();
+            let finished = lifecycle.run(agent, start, options, kind, begun).await;
+            drop(place);
+            // By now its readers know of the end, and the next run may begin.
+            if let Some(lease) = finished
+                && kind == Kind::Run
+            {
+                store.compact(&lease).await;
+            }
+            drop(counted);
         });
         // The task answers before it ends; if it could not, it panicked.
         opened.await.unwrap_or(Err(RunError::ShuttingDown))
     }
 
-    /// Opens a run, tells whoever waits for it, and drives it to its end.
+    /// Opens a run, tells whoever waits for it, and drives it to its end. The lease that it had, if there was a run.
     async fn run(
         &self,
         agent: Registered,
@@ -261,7 +280,7 @@ impl Lifecycle {
         options: Arc<LifecycleOptions>,
         kind: Kind,
         begun: oneshot::Sender<Result<Subscription, RunError>>,
-    ) {
+    ) -> Option<Lease> {
         let store = options.store.clone();
         let run = match self.open(&agent, start, options, kind).await {
             Ok((run, subscription)) => {
@@ -271,7 +290,7 @@ impl Lifecycle {
             }
             Err(error) => {
                 let _ = begun.send(Err(error));
-                return;
+                return None;
             }
         };
         let lease = run.lease.clone();
@@ -284,6 +303,7 @@ impl Lifecycle {
             self.counters.count(Code::InternalError);
             drive::close_abandoned(&*store, &lease).await;
         }
+        Some(lease)
     }
 
     async fn open(
@@ -324,7 +344,9 @@ impl Lifecycle {
             deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
         };
-        let mut subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
+        // A suggestion's thread is one that nobody else may find.
+        let publisher = self.hub.publisher(&lease, kind == Kind::Run);
+        let mut subscription = Subscription::to_run(store, &lease, &publisher);
         let abandoned = CancellationToken::new();
         if options.on_disconnect == OnDisconnect::Cancel {
             subscription.cancels(abandoned.clone());
@@ -333,7 +355,8 @@ impl Lifecycle {
         let counters = self.counters.clone();
         // What frontends ask for suggestions is not part of any conversation.
         let tap = self.feed.as_ref().filter(|_| kind == Kind::Run).map(|feed| feed.tap(agent.id.clone()));
-        let drive = drive::Drive { options, shutdown, abandoned, signal, lease, context, echo, counters, tap };
+        let drive =
+            drive::Drive { options, shutdown, abandoned, signal, publisher, lease, context, echo, counters, tap };
         Ok((drive, subscription))
     }
 
@@ -375,8 +398,31 @@ impl Lifecycle {
     ) -> Result<Subscription, RunError> {
         self.known(agent_id)?;
         let thread = ThreadKey::new(principal, thread_id);
-        let mut subscription =
-            Subscription::to_thread(self.options.store.clone(), thread).await.map_err(|error| self.failed(error))?;
+        let subscription = Subscription::to_thread(self.options.store.clone(), &self.hub, thread).await;
+        self.shown(agent_id, subscription)
+    }
+
+    /// As [`connect`](Self::connect), behind the frame with the number `seen`, which the reader has already. Where it
+    /// cannot go on from there the whole thread is replayed; [`Subscription::is_resumed`] tells which.
+    ///
+    /// # Errors
+    /// An unknown agent, a store that fails.
+    pub async fn resume(
+        &self,
+        agent_id: &str,
+        principal: &Principal,
+        thread_id: &str,
+        seen: u64,
+    ) -> Result<Subscription, RunError> {
+        self.known(agent_id)?;
+        let thread = ThreadKey::new(principal, thread_id);
+        let subscription = Subscription::resume(self.options.store.clone(), &self.hub, thread, seen).await;
+        self.shown(agent_id, subscription)
+    }
+
+    /// A replay is shown in the debug feed, too.
+    fn shown(&self, agent_id: &str, opened: Result<Subscription, StoreError>) -> Result<Subscription, RunError> {
+        let mut subscription = opened.map_err(|error| self.failed(error))?;
         if let Some(feed) = &self.feed {
             subscription.shows(feed.tap(agent_id));
         }

@@ -62,6 +62,8 @@ pub const ID_MAX: usize = 256;
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// How much is read from the log for one write to a subscriber.
 pub const READ_BATCH: usize = 256 * 1024;
+/// How much of what a live run sent last stays in memory for its readers. One that falls behind it reads the store.
+pub const SUBSCRIBER_BACKLOG: usize = 4 * 1024 * 1024;
 /// How long a server that was asked to stop goes on as before while it says that it is not ready. Balancers ask for that
 /// every few seconds and send requests until they know.
 pub const DRAIN_DELAY: Duration = Duration::from_secs(5);

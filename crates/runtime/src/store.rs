@@ -14,7 +14,7 @@ mod frame;
 #[cfg(feature = "lifecycle")]
 mod memory;
 
-pub use compaction::compact_run;
+pub use compaction::{CompactRun, compact_run};
 pub use cursor::ListCursor;
 pub use frame::{Frame, Variant};
 #[cfg(feature = "lifecycle")]
@@ -73,6 +73,21 @@ pub trait RunLog: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError>;
+
+    /// As [`read`](Self::read), for a store that keeps the compact form of finished runs ready to send: whole runs
+    /// come as blocks, what stands behind them as frames. Others have nothing to do.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn replay(&self, request: ReadLog) -> Result<ReplayPage, StoreError> {
+        Ok(ReplayPage { runs: Vec::new(), rest: self.read(request).await? })
+    }
+
+    /// Makes now what replays of a run that has just ended will need, so that no reader waits for it. Called once its
+    /// readers know of the end; a store that keeps no compact form has nothing to do.
+    async fn compact(&self, lease: &Lease) {
+        let _ = lease;
+    }
 }
 
 /// What runs and their readers tell each other.
@@ -230,6 +245,15 @@ pub struct LogPage {
     pub head: u64,
     /// The run that is live.
     pub live: Option<LiveRun>,
+}
+
+/// A piece of the log, with finished runs as blocks.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayPage {
+    /// Whole finished runs in their compact form, in order.
+    pub runs: Vec<Arc<CompactRun>>,
+    /// What stands behind them.
+    pub rest: LogPage,
 }
 
 /// A run that goes on.

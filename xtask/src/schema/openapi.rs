@@ -64,8 +64,12 @@ const BAD_CHANGE: Answer = Answer(
 const NO_THREAD: Answer = Answer(404, ERROR, "There is no such thread, or none of the caller's (`thread_not_found`).");
 const LIVE_THREAD: Answer = Answer(409, ERROR, "A run is active on the thread (`thread_busy`): stop it first.");
 const NO_PLATFORM: Answer = Answer(422, ERROR, "Always: this is only there on a platform (`not_available`).");
-const BAD_INPUT: Answer =
-    Answer(400, ERROR, "The body is not a RunAgentInput; `details` names the member as a path and says why.");
+const BAD_INPUT: Answer = Answer(
+    400,
+    ERROR,
+    "The body is not a RunAgentInput: `details` names the member as a path and says why. Or the cursor is no id of an \
+     event (`invalid_parameter`).",
+);
 
 /// Every route must be described here: a new one without is an error of `cargo xtask schema`.
 fn operation(route: RouteId, method: &str) -> Option<Operation> {
@@ -91,7 +95,8 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
         RouteId::Run => Operation {
             name: "run",
             summary: "Starts a run and streams it",
-            description: "The run goes on when the client hangs up; `connect` follows it again.",
+            description: "The run goes on when the client hangs up; `connect` follows it again. With a cursor no run is \
+                          started: the answer is that of `connect`.",
             request: Some(("RunAgentInput", true)),
             answers: vec![
                 Answer(200, Body::Events, "The events of the run, from RUN_STARTED to RUN_FINISHED or RUN_ERROR."),
@@ -122,7 +127,8 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
         RouteId::Connect => Operation {
             name: "connect",
             summary: "Replays a thread and follows its live run",
-            description: "An unknown thread is an empty stream.",
+            description: "An unknown thread is an empty stream. With a cursor only what stands behind it is sent, or \
+                          everything where that cannot be told; the header `X-Resume` says which: `cursor` or `full`.",
             request: Some(("RunAgentInput", true)),
             answers: vec![
                 Answer(200, Body::Events, "The thread's events, then those of its live run until it ends."),
@@ -262,6 +268,9 @@ fn described(operation: &Operation) -> Value {
         "description": operation.description,
         "responses": responses,
     });
+    if resumes(operation) {
+        object["parameters"] = cursors();
+    }
     if let Some((schema, required)) = operation.request {
         object["requestBody"] = json!({ "required": required, "content": json_content(&reference(schema)) });
         if operation.name == "transcribe" {
@@ -269,6 +278,22 @@ fn described(operation: &Operation) -> Value {
         }
     }
     object
+}
+
+/// Whether the route's stream can be taken up again.
+fn resumes(operation: &Operation) -> bool {
+    matches!(operation.name, "run" | "connect")
+}
+
+fn cursors() -> Value {
+    let schema = json!({ "type": "string", "pattern": "^[0-9]*$" });
+    let cursor =
+        "The `id` of the last event that was read: the stream goes on behind it. Empty: only number the events.";
+    let header = "As `cursor`, and counts before it.";
+    json!([
+        { "name": "cursor", "in": "query", "required": false, "description": cursor, "schema": schema },
+        { "name": "Last-Event-ID", "in": "header", "required": false, "description": header, "schema": schema },
+    ])
 }
 
 fn envelope() -> Value {

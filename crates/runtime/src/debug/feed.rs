@@ -101,9 +101,9 @@ impl Feed {
 
 impl Tap {
     /// Shows a batch of events to whoever reads the feed.
-    pub(crate) fn publish(&mut self, frames: &[Frame]) {
+    pub(crate) fn publish<'a>(&mut self, frames: impl Iterator<Item = &'a Frame> + Clone) {
         // Whose events they are must be known to a reader that comes in the middle of a run.
-        for frame in frames.iter().filter(|frame| frame.kind == EventKind::RunStarted) {
+        for frame in frames.clone().filter(|frame| frame.kind == EventKind::RunStarted) {
             if let Ok(Event::RunStarted(started)) = Event::from_json(&frame.json) {
                 (self.thread_id, self.run_id) = (started.thread_id, started.run_id);
             }
@@ -113,7 +113,6 @@ impl Tap {
         }
         let head = self.head();
         let entries: Vec<Entry> = frames
-            .iter()
             .filter_map(|frame| frame.for_client(false))
             .map(|json| Entry { head: head.clone(), event: json.clone() })
             .collect();
@@ -221,17 +220,17 @@ mod tests {
         let (mut slow, mut quick) = (feed.subscribe().unwrap(), feed.subscribe().unwrap());
         let mib = 1024 * 1024;
         for _ in 0..10 {
-            tap.publish(&[text(mib)]);
+            tap.publish([text(mib)].iter());
             assert_eq!(now(&mut quick).matches("data: ").count(), 1);
         }
-        tap.publish(&[text(1), text(1)]);
+        tap.publish([text(1), text(1)].iter());
         let seen = now(&mut slow);
         let (events, lost) = seen.rsplit_once("\n\n: ").unwrap();
         let fit = limits::DEBUG_BACKLOG / mib - 1;
         assert_eq!(events.matches("data: ").count(), fit);
         assert!(seen.len() < limits::DEBUG_BACKLOG);
         assert!(lost.starts_with(&format!("{} events were lost", 12 - fit)), "{lost}");
-        tap.publish(&[text(1)]);
+        tap.publish([text(1)].iter());
         assert!(now(&mut slow).starts_with("data: {\"timestamp\":"), "it goes on behind the gap");
         assert!(slow.next().now_or_never().is_none());
     }
@@ -240,9 +239,9 @@ mod tests {
     fn a_reader_that_comes_late_is_told_whose_events_they_are() {
         let feed = Arc::new(Feed::default());
         let mut tap = feed.tap("an \"agent\"");
-        tap.publish(&[frame(RunStarted { thread_id: "t".into(), run_id: "r".into(), ..Default::default() })]);
+        tap.publish([frame(RunStarted { thread_id: "t".into(), run_id: "r".into(), ..Default::default() })].iter());
         let mut reader = feed.subscribe().unwrap();
-        tap.publish(&[text(2)]);
+        tap.publish([text(2)].iter());
         let seen = now(&mut reader);
         let entry: serde_json::Value = serde_json::from_str(seen.strip_prefix("data: ").unwrap()).unwrap();
         assert_eq!(

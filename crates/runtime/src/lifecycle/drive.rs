@@ -5,6 +5,7 @@ use super::{LifecycleOptions, RunFailure};
 use crate::agent::{AgentError, EventStream, RunContext};
 use crate::counters::Counters;
 use crate::debug::Tap;
+use crate::hub::Publisher;
 use crate::middleware::Next;
 use crate::store::{Append, Frame, Lease, ReadLog, Signal, Store, StoreError};
 use copilotkit_protocol::{Code, Emitted, End, Event, EventKind, RunAgentInput, RunError, to_vec};
@@ -35,6 +36,7 @@ pub(super) struct Drive {
     /// Cancelled when the reader that started the run has gone and the run is to go with it.
     pub(super) abandoned: CancellationToken,
     pub(super) signal: watch::Receiver<Signal>,
+    pub(super) publisher: Publisher,
     pub(super) lease: Lease,
     pub(super) context: RunContext,
     pub(super) echo: Option<Box<RunAgentInput>>,
@@ -125,11 +127,7 @@ impl Drive {
         }
         self.report(&last);
         let mut pause = RETRY;
-        loop {
-            let Err(error) = self.options.store.finish(&self.lease, &last).await else {
-                self.show(&last.frames);
-                return;
-            };
+        while let Err(error) = self.options.store.finish(&self.lease, &last).await {
             tracing::error!(%error, thread_id = %self.lease.thread.thread_id, "a run's end could not be stored");
             // Beyond the lease somebody else closes the run.
             if !error.is_retryable() || pause > self.options.lease_ttl {
@@ -138,6 +136,9 @@ impl Drive {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+        // The thread is free before anyone hears of the end.
+        self.show(&last.frames);
+        self.publisher.publish(&mut last.frames);
     }
 
     /// A run that failed is in the log of the server too: stock pages show little of it.
@@ -167,7 +168,7 @@ impl Drive {
     /// Shows events that are in the log to developers who want to see them.
     fn show(&mut self, frames: &[Frame]) {
         if let Some(tap) = &mut self.tap {
-            tap.publish(frames);
+            tap.publish(frames.iter());
         }
         if self.options.debug.events {
             frames.iter().for_each(|frame| self.log_event(frame));
@@ -291,7 +292,8 @@ impl Drive {
         }
     }
 
-    /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice.
+    /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice. What the store
+    /// has is shown to the readers.
     async fn append(&mut self, append: &mut Append, lapses_at: Instant) -> Result<(), StoreError> {
         if append.frames.is_empty() {
             return Ok(());
@@ -301,7 +303,7 @@ impl Drive {
             match self.options.store.append(&self.lease, append).await {
                 Ok(()) => {
                     self.show(&append.frames);
-                    append.frames.clear();
+                    self.publisher.publish(&mut append.frames);
                     append.message_ids.clear();
                     return Ok(());
                 }
