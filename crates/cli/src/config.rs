@@ -14,17 +14,21 @@ pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNa
 pub use error::ConfigError;
 pub(crate) use hints::ignored_variable;
 pub use parts::{
-    LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
+    DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
 };
 pub use sources::{Environment, Sources};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
+use copilotkit_runtime::limits::JSON_DEPTH;
 use error::Place;
 use serde::Deserialize;
 use std::path::PathBuf;
 use toml::{Table, Value};
+
+/// The largest frame that clients take.
+const CLIENT_FRAME: usize = 10 * 1024 * 1024;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,8 @@ pub struct Config {
     pub threads: ThreadsConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[debug]`
+    pub debug: DebugConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
@@ -53,6 +59,7 @@ struct Sections {
     store: StoreConfig,
     threads: ThreadsConfig,
     limits: LimitsConfig,
+    debug: DebugConfig,
     transcription: Option<TranscriptionConfig>,
     agents: Table,
 }
@@ -70,6 +77,8 @@ struct File {
     threads: ThreadsConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
+    /// What developers may look at.
+    debug: DebugConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     transcription: TranscriptionConfig,
     /// The agents by id. Frontends use `default` when they name none.
@@ -100,6 +109,7 @@ impl Config {
             store: sections.store,
             threads: sections.threads,
             limits: sections.limits,
+            debug: sections.debug,
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -125,6 +135,20 @@ impl Config {
                 &["store", "path"],
                 "the file of the thread store has no name",
                 "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
+            ));
+        }
+        if limits.json_depth == 0 || limits.json_depth > JSON_DEPTH {
+            return Err(merged.error(
+                &["limits", "json_depth"],
+                format!("{} is not between 1 and {JSON_DEPTH}: readers of JSON take no more levels", limits.json_depth),
+                format!("write a number up to {JSON_DEPTH}"),
+            ));
+        }
+        if limits.event_max.0 > CLIENT_FRAME {
+            return Err(merged.error(
+                &["limits", "event_max"],
+                "clients take no event of more than 10 MiB",
+                "write \"10MiB\" or less",
             ));
         }
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");

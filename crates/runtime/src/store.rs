@@ -17,7 +17,7 @@ mod retention;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use compaction::compact_run;
+pub use compaction::{CompactRun, compact_run};
 pub use cursor::ListCursor;
 pub use frame::{Frame, Variant};
 #[cfg(feature = "lifecycle")]
@@ -28,6 +28,7 @@ pub use sqlite::SqliteStore;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use copilotkit_protocol::Code;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +79,21 @@ pub trait RunLog: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError>;
+
+    /// As [`read`](Self::read), for a store that keeps the compact form of finished runs ready to send: whole runs
+    /// come as blocks, what stands behind them as frames. Others have nothing to do.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn replay(&self, request: ReadLog) -> Result<ReplayPage, StoreError> {
+        Ok(ReplayPage { runs: Vec::new(), rest: self.read(request).await? })
+    }
+
+    /// Makes now what replays of a run that has just ended will need, so that no reader waits for it. Called once its
+    /// readers know of the end; a store that keeps no compact form has nothing to do.
+    async fn compact(&self, lease: &Lease) {
+        let _ = lease;
+    }
 }
 
 /// What runs and their readers tell each other.
@@ -237,6 +253,15 @@ pub struct LogPage {
     pub live: Option<LiveRun>,
 }
 
+/// A piece of the log, with finished runs as blocks.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayPage {
+    /// Whole finished runs in their compact form, in order.
+    pub runs: Vec<Arc<CompactRun>>,
+    /// What stands behind them.
+    pub rest: LogPage,
+}
+
 /// A run that goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRun {
@@ -356,14 +381,14 @@ pub enum StoreError {
 
 impl StoreError {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Busy => "thread_busy",
-            Self::Fenced => "lease_lost",
-            Self::NotFound => "thread_not_found",
-            Self::InvalidCursor => "invalid_cursor",
-            Self::Full(_) => "store_full",
-            Self::Unavailable(_) => "store_unavailable",
+            Self::Busy => Code::ThreadBusy,
+            Self::Fenced => Code::LeaseLost,
+            Self::NotFound => Code::ThreadNotFound,
+            Self::InvalidCursor => Code::InvalidCursor,
+            Self::Full(_) => Code::StoreFull,
+            Self::Unavailable(_) => Code::StoreUnavailable,
         }
     }
 

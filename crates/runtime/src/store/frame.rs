@@ -74,7 +74,7 @@ impl Frame {
     pub(crate) fn interrupted(seq: u64, run: u64) -> Self {
         let event = copilotkit_protocol::RunError {
             message: "The run was interrupted: the server that ran it stopped or lost its connection.".to_owned(),
-            code: Some("run_interrupted".to_owned()),
+            code: Some(copilotkit_protocol::Code::RunInterrupted.into()),
             ..Default::default()
         };
         Self::new(seq, run, Emitted::from(event))
