@@ -60,7 +60,8 @@ fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
     let shipped = tree(root, &["--workspace", "--all-features", "--edges", "normal,build"])?;
     findings.extend(packages::banned(&shipped));
     for rule in packages::BARE {
-        let args = ["--package", rule.package, "--no-default-features", "--edges", "normal"];
+        let features = ["--no-default-features", "--features", rule.features];
+        let args = [&["--package", rule.package][..], &features, &["--edges", "normal"]].concat();
         findings.extend(rule.check(&tree(root, &args)?));
     }
     Ok(findings)

@@ -29,6 +29,29 @@ pub enum Command {
 Every key of the file can be set by a variable too: COPILOTKIT_SERVER__PORT=9000 is [server] port.
 A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows more.")]
     Serve(ServeArgs),
+    /// Work on the stored threads.
+    #[command(subcommand)]
+    Threads(ThreadsCommand),
+}
+
+/// What to do with the stored threads.
+#[derive(Debug, Subcommand)]
+pub enum ThreadsCommand {
+    /// Write a copy of all threads to a file, also while the server runs.
+    Backup(BackupArgs),
+}
+
+/// Options of `threads backup`.
+#[derive(Clone, Debug, Parser)]
+pub struct BackupArgs {
+    /// The copy; it must not be there yet.
+    pub to: PathBuf,
+    /// The configuration file (TOML) that names the store.
+    #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The store: `sqlite:PATH` [default: sqlite:.copilotkit/threads.db].
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
 }
 
 /// Options of `serve`.
@@ -61,7 +84,7 @@ pub struct ServeArgs {
     /// Origins whose pages may use the server, separated by commas [default: pages of this machine].
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
-    /// Where threads live: memory.
+    /// Where threads live: `sqlite:PATH` or `memory` [default: sqlite:.copilotkit/threads.db].
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
 }
@@ -85,7 +108,14 @@ impl ServeArgs {
             set("--cors-origins", &["server", "cors_origins"], list(&self.cors_origins));
         }
         if let Some(store) = &self.store {
-            set("--store", &["store", "kind"], Value::String(store.clone()));
+            let (kind, path) = match store.split_once(':') {
+                Some((kind, path)) => (kind, Some(path)),
+                None => (store.as_str(), None),
+            };
+            set("--store", &["store", "kind"], Value::String(kind.to_owned()));
+            if let Some(path) = path {
+                set("--store", &["store", "path"], Value::String(path.to_owned()));
+            }
         }
         keys
     }

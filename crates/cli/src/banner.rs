@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// The address, what is configured, and how a page connects to it.
-pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environment) -> String {
+pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environment, store: &str) -> String {
     let url = format!("http://{address}");
     // An address that means every interface is none that a page can use.
     let page = match address.ip().is_unspecified() {
@@ -27,7 +27,7 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
     for (index, (id, agent)) in config.agents.iter().enumerate() {
         line(if index == 0 { "agents" } else { "" }, format!("{id}: {}", describe(agent, environment)));
     }
-    line("store", "memory: threads are gone when the server stops".to_owned());
+    line("store", store.to_owned());
     if let Some(transcription) = &config.transcription {
         line("audio", format!("{} at {}", transcription.model, host(&transcription.base_url)));
     }

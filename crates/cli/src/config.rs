@@ -15,6 +15,7 @@ pub use error::ConfigError;
 pub(crate) use hints::ignored_variable;
 pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
+    ThreadsConfig,
 };
 pub use sources::{Environment, Sources};
 pub use transcription::TranscriptionConfig;
@@ -36,6 +37,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[store]`
     pub store: StoreConfig,
+    /// `[threads]`
+    pub threads: ThreadsConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
     /// `[debug]`
@@ -54,6 +57,7 @@ pub struct Config {
 struct Sections {
     server: ServerConfig,
     store: StoreConfig,
+    threads: ThreadsConfig,
     limits: LimitsConfig,
     debug: DebugConfig,
     transcription: Option<TranscriptionConfig>,
@@ -69,6 +73,8 @@ struct File {
     server: ServerConfig,
     /// Where threads live.
     store: StoreConfig,
+    /// How long threads are kept. A thread with an active run always stays.
+    threads: ThreadsConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
     /// What developers may look at.
@@ -101,6 +107,7 @@ impl Config {
         let config = Self {
             server: sections.server,
             store: sections.store,
+            threads: sections.threads,
             limits: sections.limits,
             debug: sections.debug,
             transcription: sections.transcription,
@@ -135,6 +142,13 @@ impl Config {
                 &["limits", "event_max"],
                 "clients take no event of more than 10 MiB",
                 "write \"10MiB\" or less",
+            ));
+        }
+        if self.store.kind == StoreKind::Sqlite && self.store.path.is_empty() {
+            return Err(merged.error(
+                &["store", "path"],
+                "the file of the thread store has no name",
+                "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
             ));
         }
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");

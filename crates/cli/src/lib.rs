@@ -5,6 +5,7 @@ pub mod args;
 mod banner;
 pub mod config;
 pub mod serve;
+pub mod threads;
 pub mod wiring;
 
 /// The code of this page is compiled and run with the tests.

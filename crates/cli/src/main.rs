@@ -1,8 +1,8 @@
 //! The `copilotkit` binary.
 
 use clap::Parser as _;
-use copilotkit_cli::args::{Args, Command};
-use copilotkit_cli::serve;
+use copilotkit_cli::args::{Args, Command, ThreadsCommand};
+use copilotkit_cli::{serve, threads};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -18,6 +18,7 @@ async fn main() -> ExitCode {
         .init();
     let result = match args.command {
         Command::Serve(serve) => serve::run(serve).await,
+        Command::Threads(ThreadsCommand::Backup(backup)) => threads::backup(backup).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

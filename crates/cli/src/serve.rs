@@ -10,6 +10,7 @@ use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions};
 use copilotkit_runtime::limits::DRAIN_DELAY;
+use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -20,15 +21,13 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// A wrong configuration, or an address that cannot be listened on.
 pub async fn run(args: ServeArgs) -> Result<()> {
-    let environment = environment();
-    let variables = environment.clone();
-    let lookup: Environment =
-        Arc::new(move |name| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()));
+    let (environment, lookup) = environment();
     let config = load(&args, &environment, &lookup)?;
     if args.api_key.is_some() {
         eprintln!("copilotkit: warning: --api-key is visible to other users of this machine; set the variable instead");
     }
-    let lifecycle = wiring::lifecycle(&config, &lookup)?;
+    let store = wiring::open_store(&config).await?;
+    let lifecycle = wiring::lifecycle(&config, &lookup, store.store.clone())?;
     let (host, port) = (config.server.host.as_str(), config.server.port);
     let listener = TcpListener::bind((host, port)).await.with_context(|| {
         format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
@@ -57,10 +56,11 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         let left = limits.drain_timeout.0.saturating_sub(stop.asked.get().map_or(Duration::ZERO, Instant::elapsed));
         lifecycle.drain(left).await;
     };
-    eprint!("{}", banner::text(&config, address, &lookup));
+    eprint!("{}", banner::text(&config, address, &lookup, &store.place));
     let serving = serve(listener, app, options, stop.now.cancelled(), drain);
     tokio::select! {
         () = serving => Ok(()),
+        () = store.prune() => Ok(()),
         result = stop.watch(signals, limits, &readiness, &lifecycle) => result,
     }
 }
@@ -191,12 +191,16 @@ impl Signals {
     }
 }
 
-/// The process's environment, once. Variables that are not Unicode are no configuration.
-fn environment() -> Vec<(String, String)> {
-    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
+/// The process's environment, once, and as a lookup. Variables that are not Unicode are no configuration.
+pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
+    let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
+    let all: Vec<_> = std::env::vars_os().filter_map(text).collect();
+    let variables = all.clone();
+    let find = move |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    (all, Arc::new(find))
 }
 
-fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
+pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
     let file = match &args.config {
         Some(path) => {
             let text = std::fs::read_to_string(path)

@@ -1,6 +1,9 @@
 //! From the configuration to a running lifecycle.
 
 mod overrides;
+mod store;
+
+pub use store::{OpenedStore, open_store};
 
 use crate::args::ServeArgs;
 use crate::config::{
@@ -17,9 +20,8 @@ use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOpt
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::limits::CLIENT_EVENT;
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
-use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
-use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Tool};
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Store, Tool};
 use http::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -85,11 +87,11 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     Ok(())
 }
 
-/// The lifecycle of a configuration.
+/// The lifecycle of a configuration, with its threads in `store`.
 ///
 /// # Errors
 /// A model, key or address that cannot be used.
-pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle> {
+pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Store>) -> Result<Lifecycle> {
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
@@ -102,7 +104,7 @@ pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle
     }
     let limits = &config.limits;
     let options = LifecycleOptions {
-        store: Arc::new(MemoryStore::default()),
+        store,
         on_busy: match config.server.on_busy {
             OnBusyName::Reject => OnBusy::Reject,
             OnBusyName::Enqueue => OnBusy::Enqueue,

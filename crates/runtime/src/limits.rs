@@ -81,6 +81,13 @@ pub const MEMORY_THREADS: usize = 1_000;
 pub const MEMORY_RUNS_PER_THREAD: usize = 100;
 /// Bytes of history that the memory store keeps, the live runs included.
 pub const MEMORY_BYTES: usize = 512 * 1024 * 1024;
+/// How long the SQLite store keeps the single events of a finished run beside its compact form: for readers that were in
+/// the middle of the run when it ended, and are slow.
+pub const SQLITE_RAW_KEPT: Duration = Duration::from_secs(60 * 60);
+/// Connections on which the SQLite store reads at once.
+pub const SQLITE_READERS: usize = 4;
+/// Bytes of one run that may wait to be written by the SQLite store before its agent has to wait.
+pub const SQLITE_PENDING: usize = 512 * 1024;
 /// The most calls of a model in one run of a built-in agent, unless it is configured. A model that calls tools for ever
 /// must end.
 pub const MODEL_STEPS: u32 = 10;

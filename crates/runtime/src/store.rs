@@ -13,12 +13,18 @@ mod cursor;
 mod frame;
 #[cfg(feature = "lifecycle")]
 mod memory;
+mod retention;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use compaction::{CompactRun, compact_run};
 pub use cursor::ListCursor;
 pub use frame::{Frame, Variant};
 #[cfg(feature = "lifecycle")]
 pub use memory::{MemoryLimits, MemoryStore};
+pub use retention::{Retention, RetentionPolicy};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 use async_trait::async_trait;
 use bytes::Bytes;

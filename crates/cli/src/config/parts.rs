@@ -2,7 +2,8 @@
 
 use super::{Size, Span};
 use copilotkit_runtime::limits;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// `[server]`: where and how it listens.
 #[derive(Clone, Debug, Deserialize)]
@@ -111,12 +112,20 @@ pub enum OnDisconnectName {
 }
 
 /// `[store]`: where threads live.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// What kind of store.
     pub kind: StoreKind,
+    /// The file of `"sqlite"`, from the folder in which the server is started. Its folder is made when it is not there.
+    pub path: String,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { kind: StoreKind::default(), path: ".copilotkit/threads.db".to_owned() }
+    }
 }
 
 /// What kind of store.
@@ -124,9 +133,36 @@ pub struct StoreConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
-    /// In memory: threads are gone when the process ends.
+    /// In one file: threads survive a restart.
     #[default]
+    Sqlite,
+    /// In memory: threads are gone when the process ends.
     Memory,
+}
+
+/// `[threads]`: how long threads are kept. A thread with an active run always stays.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct ThreadsConfig {
+    /// How long a thread may be unused before it is deleted. Not set or `""`: for ever.
+    #[serde(deserialize_with = "unless_empty")]
+    pub max_age: Option<Span>,
+    /// How many threads are kept, the last used ones, of all users together. 0: any number.
+    pub max_threads: usize,
+    /// How many bytes of events are kept; the threads that were not used for longest make room. Not set or `""`: any
+    /// number.
+    #[serde(deserialize_with = "unless_empty")]
+    pub max_bytes: Option<Size>,
+}
+
+/// An empty text is no value.
+fn unless_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = toml::Value::deserialize(deserializer)?;
+    if value.as_str() == Some("") {
+        return Ok(None);
+    }
+    T::deserialize(value).map(Some).map_err(|error| D::Error::custom(error.message()))
 }
 
 /// `[limits]`: every bound that can be set.

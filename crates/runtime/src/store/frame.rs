@@ -69,6 +69,17 @@ impl Frame {
         Ok(Self::of_event(seq, run, event, json, false))
     }
 
+    /// What closes a run whose writer is gone.
+    #[cfg(any(feature = "lifecycle", feature = "sqlite"))]
+    pub(crate) fn interrupted(seq: u64, run: u64) -> Self {
+        let event = copilotkit_protocol::RunError {
+            message: "The run was interrupted: the server that ran it stopped or lost its connection.".to_owned(),
+            code: Some(copilotkit_protocol::Code::RunInterrupted.into()),
+            ..Default::default()
+        };
+        Self::new(seq, run, Emitted::from(event))
+    }
+
     fn of_event(seq: u64, run: u64, event: Event, json: Bytes, as_is: bool) -> Self {
         let variant = |gated| match gated {
             Downgrade::Same => Variant::Same,

@@ -2,6 +2,7 @@
 
 mod thread;
 
+use super::retention::Excess;
 use super::*;
 use crate::limits;
 use std::collections::HashMap;
@@ -301,5 +302,37 @@ impl ThreadBlobs for MemoryStore {
     async fn set_blob(&self, thread: &ThreadKey, key: &str, value: Option<Bytes>) -> Result<(), StoreError> {
         let slot = self.slot(thread).ok_or(StoreError::NotFound)?;
         self.change(&slot, |thread| thread.set_blob(key, value))
+    }
+}
+
+#[async_trait]
+impl Retention for MemoryStore {
+    async fn prune(&self, policy: &RetentionPolicy) -> Result<usize, StoreError> {
+        if policy.keeps_all() {
+            return Ok(0);
+        }
+        let mut threads = lock(&self.threads);
+        let mut used: Vec<(u64, u64, ThreadKey)> = threads
+            .iter()
+            .filter_map(|(key, slot)| {
+                let thread = lock(&slot.thread);
+                Some((thread.record()?.updated_at, thread.size() as u64, key.clone()))
+            })
+            .collect();
+        used.sort_unstable();
+        let mut excess =
+            Excess::new(*policy, used.len(), used.iter().map(|(_, bytes, _)| bytes).sum(), Times::millis());
+        let mut gone = 0;
+        for (updated_at, bytes, key) in used {
+            if let Entry::Occupied(entry) = threads.entry(key)
+                && excess.takes(updated_at)
+                && self.change(entry.get(), Thread::let_go)
+            {
+                entry.remove();
+                excess.gone(bytes);
+                gone += 1;
+            }
+        }
+        Ok(gone)
     }
 }

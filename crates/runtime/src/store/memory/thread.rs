@@ -5,7 +5,6 @@ use crate::store::{
     StoreError, ThreadKey, ThreadRecord, ThreadUpdate,
 };
 use bytes::Bytes;
-use copilotkit_protocol::{Emitted, RunError};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,8 +24,12 @@ pub(super) struct Times {
 
 impl Times {
     pub(super) fn now() -> Self {
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64);
-        Self { millis, instant: Instant::now() }
+        Self { millis: Self::millis(), instant: Instant::now() }
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub(super) fn millis() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
     }
 }
 
@@ -207,12 +210,7 @@ impl Thread {
     pub(super) fn close_lapsed(&mut self, now: Times) -> bool {
         let Some(live) = self.live.as_ref().filter(|live| live.expires <= now.instant) else { return false };
         let lease = Lease { thread: self.key.clone(), run: live.run, first_seq: live.first_seq };
-        let event = RunError {
-            message: "The run was interrupted: the server that ran it stopped or lost its connection.".to_owned(),
-            code: Some(copilotkit_protocol::Code::RunInterrupted.into()),
-            ..Default::default()
-        };
-        let frame = Frame::new(self.next_seq, live.run, Emitted::from(event));
+        let frame = Frame::interrupted(self.next_seq, live.run);
         let closed = self.append(&lease, &Append { frames: vec![frame], message_ids: Vec::new() });
         closed.and_then(|()| self.release(&lease, usize::MAX, now)).is_ok()
     }

@@ -1,0 +1,195 @@
+//! The log of runs and its signals.
+
+use super::fault::Fault;
+use super::jobs::{Begin, Compacted, millis};
+use super::reads::{self, StoredRun};
+use super::slots::Slot;
+use super::{Inner, SqliteStore};
+use crate::limits;
+use crate::store::{
+    Append, BeginRun, Begun, Frame, Lease, LogPage, ReadLog, Recovery, RunLog, RunSignals, Signal, StopOutcome,
+    StopRun, StoreError, ThreadKey, compact_run,
+};
+use async_trait::async_trait;
+use rusqlite::Connection;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Bytes that are written at once, without waiting for more.
+const FLUSH_BYTES: usize = 64 * 1024;
+
+impl SqliteStore {
+    fn owned(&self, lease: &Lease) -> Result<Arc<Slot>, StoreError> {
+        self.inner.slots.get(&lease.thread).ok_or(StoreError::Fenced)
+    }
+}
+
+#[async_trait]
+impl RunLog for SqliteStore {
+    async fn begin(&self, mut request: BeginRun) -> Result<Begun, StoreError> {
+        let message_ids = std::mem::take(&mut request.message_ids);
+        let slot = self.inner.slots.get_or_make(&request.thread);
+        let instance = self.inner.instance;
+        let begin = |reply| Box::new(Begin::new(slot.clone(), request, instance, reply)) as _;
+        let opened = self.ask(begin).await?;
+        let known = match message_ids.is_empty() {
+            true => HashSet::new(),
+            false => {
+                let row = opened.row;
+                let read = self.inner.readers.read(move |connection| reads::known(connection, row, message_ids)).await;
+                read.inspect_err(|_| {
+                    // Nobody will drive this run.
+                    slot.with(|state| state.live.as_mut().map(|live| live.abandon(Instant::now())));
+                })?
+            }
+        };
+        Ok(Begun { lease: opened.lease, known })
+    }
+
+    async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
+        let slot = self.owned(lease)?;
+        let (accepted, first) = slot.with(|state| {
+            let accepted = state.live.as_mut().ok_or(StoreError::Fenced)?.append(lease, append)?;
+            let waits = accepted.wait || accepted.pending > limits::SQLITE_PENDING;
+            let first = !state.queued && !waits;
+            state.queued |= first;
+            Ok::<_, StoreError>((accepted, first))
+        })?;
+        if accepted.wait || accepted.pending > limits::SQLITE_PENDING {
+            return self.save(&slot, accepted.wait).await;
+        }
+        let much = accepted.before < FLUSH_BYTES && accepted.pending >= FLUSH_BYTES;
+        if first {
+            self.inner.inbox.dirty(&slot, much);
+        } else if much {
+            self.inner.inbox.hurry();
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
+        let slot = self.owned(lease)?;
+        slot.with(|state| state.live.as_mut().ok_or(StoreError::Fenced)?.finish(lease, append))?;
+        self.save(&slot, true).await
+    }
+
+    async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError> {
+        let slot = self.inner.slots.get(&request.thread);
+        let view = slot.and_then(|slot| slot.view(request.from, request.max_bytes));
+        let (from, max_bytes) = (request.from, request.max_bytes);
+        let in_memory = view.as_ref().is_some_and(|view| from >= view.tail_from || max_bytes == 0);
+        let part = match in_memory {
+            true => reads::Part::default(),
+            false => {
+                let inner = self.inner.clone();
+                let until = view.as_ref().map_or(u64::MAX, |view| view.tail_from);
+                let readers = self.inner.readers.clone();
+                readers.read(move |connection| inner.read(connection, &request, until)).await?
+            }
+        };
+        let (mut frames, mut bytes, mut stopped) = (part.frames, part.bytes, part.stopped);
+        let (head, live, tail) = match view {
+            Some(view) => (view.head, view.live, view.tail),
+            None => (part.head, part.live, Vec::new()),
+        };
+        for frame in tail {
+            if stopped || bytes >= max_bytes {
+                stopped = true;
+                break;
+            }
+            bytes += frame.size();
+            frames.push(frame);
+        }
+        // The view may have been cut at the same bound.
+        stopped |= bytes >= max_bytes;
+        let next = match frames.last() {
+            _ if max_bytes == 0 => from,
+            Some(last) if stopped => last.seq + 1,
+            _ => head.max(from),
+        };
+        Ok(LogPage { frames, next, head, live })
+    }
+}
+
+impl Inner {
+    /// Reads frames from the file. The compact form of a run is made by its first reader and kept.
+    fn read(&self, connection: &Connection, request: &ReadLog, until: u64) -> Result<reads::Part, Fault> {
+        let mut compacted = |run: &StoredRun| self.compact(connection, run);
+        reads::log(connection, request, until, &mut compacted)
+    }
+
+    fn compact(&self, connection: &Connection, run: &StoredRun) -> Result<Vec<Frame>, Fault> {
+        let frames = compact_run(&reads::raw_frames(connection, run.run)?);
+        // Without a place the next reader makes it again.
+        if let Ok(place) = self.compacting.clone().try_acquire_owned() {
+            self.inbox.send_one(Box::new(Compacted::found(run.run, frames.clone(), place)))?;
+        }
+        Ok(frames)
+    }
+}
+
+#[async_trait]
+impl RunSignals for SqliteStore {
+    async fn follow(&self, thread: &ThreadKey) -> Result<watch::Receiver<Signal>, StoreError> {
+        let slot = self.inner.slots.get_or_make(thread);
+        let receiver = slot.subscribe();
+        if slot.with(|state| state.live.is_none() && state.head.is_none()) {
+            let key = thread.clone();
+            let head = self.inner.readers.read(move |connection| reads::head(connection, &key)).await?;
+            slot.with(|state| {
+                // A run may have begun, and ended, in between.
+                if state.live.is_none() && state.head.is_none() {
+                    state.head = Some(head);
+                }
+            });
+        }
+        Ok(receiver)
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
+        let slot = self.owned(lease)?;
+        let millis = millis().saturating_add(ttl.as_millis() as u64);
+        let first = slot.with(|state| {
+            let live = state.live.as_mut().ok_or(StoreError::Fenced)?;
+            live.renew(lease, Instant::now() + ttl, millis)?;
+            Ok::<_, StoreError>(!std::mem::replace(&mut state.queued, true))
+        })?;
+        if first {
+            self.inner.inbox.dirty(&slot, false);
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, request: StopRun) -> Result<StopOutcome, StoreError> {
+        let run_id = request.run_id.as_deref();
+        let idle = if run_id.is_some() { StopOutcome::OtherRun } else { StopOutcome::Idle };
+        let Some(slot) = self.inner.slots.get(&request.thread) else { return Ok(idle) };
+        Ok(slot.with(|state| match state.live.as_mut().filter(|live| live.is_held()) {
+            None => idle,
+            Some(live) if run_id.is_some_and(|run_id| *live.run_id != *run_id) => StopOutcome::OtherRun,
+            Some(live) if live.stop => StopOutcome::Idle,
+            Some(live) => {
+                live.stop = true;
+                StopOutcome::Requested
+            }
+        }))
+    }
+}
+
+#[async_trait]
+impl Recovery for SqliteStore {
+    /// Closes runs of this process whose lease lapsed. Those of a former process were closed when the file was opened.
+    async fn recover(&self) -> Result<usize, StoreError> {
+        let now = Instant::now();
+        let mut closed = 0;
+        for slot in self.inner.slots.all() {
+            if slot.with(|state| state.live.as_mut().is_some_and(|live| live.close_lapsed(now))) {
+                closed += 1;
+                self.save(&slot, true).await?;
+            }
+        }
+        Ok(closed)
+    }
+}
