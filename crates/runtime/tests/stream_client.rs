@@ -134,14 +134,16 @@ async fn post(client: &StreamClient, url: &str) -> Result<StreamResponse, Stream
 }
 
 async fn rest(mut response: StreamResponse) -> Result<Vec<u8>, StreamError> {
-    let mut pieces = Vec::new();
+    let mut whole = Vec::new();
     let read = async {
-        while response.body.next_batch(&mut pieces).await? {}
+        while let Some(batch) = response.body.next_batch().await? {
+            whole.extend_from_slice(&batch);
+        }
         Ok::<_, StreamError>(())
     };
     tokio::time::timeout(MS(5_000), read).await.expect("no wait is endless")?;
     assert!(response.body.is_ended());
-    Ok(pieces.concat())
+    Ok(whole)
 }
 
 async fn run(client: &StreamClient, url: &str) -> Vec<u8> {
@@ -174,11 +176,11 @@ async fn a_connection_is_used_again() {
 async fn what_arrived_is_one_batch() {
     let server = Server::start(CHUNKED, After::Keep).await;
     let mut response = post(&client(), &server.url).await.unwrap();
-    let mut pieces = Vec::new();
-    assert!(response.body.next_batch(&mut pieces).await.unwrap());
-    assert_eq!(pieces, ["hello", " you"]);
+    let batch = response.body.next_batch().await.unwrap().unwrap();
+    assert_eq!(batch, "hello you");
     assert!(response.body.is_ended());
-    assert!(!response.body.next_batch(&mut pieces).await.unwrap());
+    assert_eq!(response.body.next_batch().await.unwrap(), None);
+    assert!(batch.is_unique(), "the buffer of the connection is not kept by it");
 }
 
 #[tokio::test]
@@ -229,9 +231,7 @@ async fn a_body_that_is_dropped_closes_its_connection() {
     let client = client();
     for count in 1..=2 {
         let mut response = post(&client, &server.url).await.unwrap();
-        let mut pieces = Vec::new();
-        assert!(response.body.next_batch(&mut pieces).await.unwrap());
-        assert_eq!(pieces, ["hello"]);
+        assert_eq!(response.body.next_batch().await.unwrap().unwrap(), "hello");
         server.until_open(1).await;
         drop(response);
         server.until_open(0).await;
@@ -272,12 +272,10 @@ async fn a_broken_body_gives_what_came_first() {
     let server = Server::start(half, After::Close).await;
     let client = client();
     let mut response = post(&client, &server.url).await.unwrap();
-    let mut pieces = Vec::new();
-    assert!(response.body.next_batch(&mut pieces).await.unwrap());
-    assert_eq!(pieces, ["hello"]);
-    let error = response.body.next_batch(&mut pieces).await.unwrap_err();
+    assert_eq!(response.body.next_batch().await.unwrap().unwrap(), "hello");
+    let error = response.body.next_batch().await.unwrap_err();
     assert!(!error.is_connect() && !error.is_timeout(), "{error}");
-    assert!(!response.body.next_batch(&mut pieces).await.unwrap(), "it is told once");
+    assert_eq!(response.body.next_batch().await.unwrap(), None, "it is told once");
 }
 
 #[tokio::test]

@@ -114,8 +114,6 @@ fn batches(inner: Arc<Inner>, request: ModelRequest) -> impl Stream<Item = Batch
 /// An answer that is being read.
 struct Answer {
     body: StreamBody,
-    /// What arrived and is not read yet.
-    pieces: Vec<Bytes>,
     codec: Codec,
     decoder: sse::Decoder,
     /// A service that answers whole although a stream was asked for.
@@ -149,7 +147,6 @@ impl Answer {
         };
         Ok(Self {
             body: response.body,
-            pieces: Vec::new(),
             codec: Codec::new(options),
             decoder: sse::Decoder::new(EVENT_MAX),
             whole: kind == "application/json",
@@ -166,18 +163,17 @@ impl Answer {
         let finished = self.codec.has_finish_reason();
         let idle = inner.options.idle_timeout;
         let wait = if finished { idle.min(FINISH_GRACE) } else { idle };
-        let at_end = match timeout(wait, self.body.next_batch(&mut self.pieces)).await {
-            Ok(Ok(more)) => !more,
+        let arrived = match timeout(wait, self.body.next_batch()).await {
+            Ok(Ok(arrived)) => arrived,
             // The answer is complete: what is missing is at most the count of tokens.
-            Ok(Err(_)) | Err(_) if finished => true,
+            Ok(Err(_)) | Err(_) if finished => None,
             Ok(Err(cause)) => return Err(network(inner, &cause).into()),
             Err(_) => return Err(silent(inner, idle).into()),
         };
-        if !at_end {
+        let at_end = arrived.is_none();
+        if let Some(arrived) = arrived {
             self.pulse.beat();
-        }
-        for piece in self.pieces.drain(..) {
-            self.decoder.push(piece);
+            self.decoder.push(arrived);
         }
         while let Some(event) = if at_end { self.decoder.finish() } else { self.decoder.next() } {
             let event = event.map_err(|cause| ModelError::new(ModelErrorKind::Protocol, cause.to_string()))?;
@@ -194,7 +190,7 @@ impl Answer {
             })?;
         }
         if self.codec.is_done() && !at_end {
-            let _ = timeout(DONE_GRACE, self.body.next_batch(&mut self.pieces)).await;
+            let _ = timeout(DONE_GRACE, self.body.next_batch()).await;
         }
         if at_end || self.codec.is_done() {
             self.ended = true;
@@ -246,19 +242,16 @@ async fn refusal(inner: &Inner, response: &mut StreamResponse) -> Failure {
 }
 
 async fn whole_body(inner: &Inner, body: &mut StreamBody) -> Result<Vec<u8>, ModelError> {
-    let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+    let mut whole = Vec::new();
     loop {
-        match timeout(inner.options.idle_timeout, body.next_batch(&mut pieces)).await {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => return Ok(whole),
-            Ok(Err(cause)) => return Err(network(inner, &cause)),
-            Err(_) => return Err(silent(inner, inner.options.idle_timeout)),
-        }
-        for piece in pieces.drain(..) {
-            if whole.len() + piece.len() > BODY_MAX {
+        match timeout(inner.options.idle_timeout, body.next_batch()).await {
+            Ok(Ok(Some(piece))) if whole.len() + piece.len() <= BODY_MAX => whole.extend_from_slice(&piece),
+            Ok(Ok(Some(_))) => {
                 return Err(ModelError::new(ModelErrorKind::Protocol, "the provider's answer is too large"));
             }
-            whole.extend_from_slice(&piece);
+            Ok(Ok(None)) => return Ok(whole),
+            Ok(Err(cause)) => return Err(network(inner, &cause)),
+            Err(_) => return Err(silent(inner, inner.options.idle_timeout)),
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct StreamResponse {
 /// The body of an answer. Dropping it before its end closes the connection at once.
 pub struct StreamBody {
     source: Source,
+    /// The parts of a batch while it is taken; empty in between.
+    pieces: Vec<Bytes>,
     /// Kept for the batch after the one that it came behind.
     failed: Option<StreamError>,
     ended: bool,
@@ -152,20 +154,25 @@ impl Direct {
         let keep = pool::idle_limit(&target.origin, &head.headers);
         let home = pool::Home { pool: Arc::clone(&self.pool), origin: target.origin.clone(), keep };
         let source = Source::Direct(Box::new(Exchange::new(link, incoming, home)));
-        let body = StreamBody { source, failed: None, ended: false };
+        let body = StreamBody::new(source);
         StreamResponse { status: head.status, headers: head.headers, body }
     }
 }
 
 impl StreamBody {
-    /// Waits for something of the body and appends everything that has arrived to `pieces`. False at the end.
+    fn new(source: Source) -> Self {
+        Self { source, pieces: Vec::new(), failed: None, ended: false }
+    }
+
+    /// Waits for something of the body and gives everything that has arrived in one piece, which is just as long: who
+    /// keeps a part of it keeps no buffer of the connection. `None` at the end.
     ///
     /// It can be dropped at any point without a loss.
     ///
     /// # Errors
     /// A connection that broke. What came before is given first.
-    pub async fn next_batch(&mut self, pieces: &mut Vec<Bytes>) -> Result<bool, StreamError> {
-        std::future::poll_fn(|cx| self.poll_batch(cx, pieces)).await
+    pub async fn next_batch(&mut self) -> Result<Option<Bytes>, StreamError> {
+        std::future::poll_fn(|cx| self.poll_batch(cx)).await
     }
 
     /// True when all of it was given.
@@ -173,14 +180,13 @@ impl StreamBody {
         self.ended
     }
 
-    fn poll_batch(&mut self, cx: &mut Context<'_>, pieces: &mut Vec<Bytes>) -> Poll<Result<bool, StreamError>> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamError>> {
         if let Some(error) = self.failed.take() {
             self.ended = true;
             return Poll::Ready(Err(error));
         }
-        let before = pieces.len();
         let mut bytes = 0;
-        while !self.ended && bytes < BATCH_BYTES && pieces.len() - before < BATCH_PIECES {
+        while !self.ended && bytes < BATCH_BYTES && self.pieces.len() < BATCH_PIECES {
             let piece = match &mut self.source {
                 Source::Direct(exchange) => exchange.poll_piece(cx),
                 Source::Proxied(body) => body.poll_piece(cx),
@@ -188,9 +194,9 @@ impl StreamBody {
             match piece {
                 Poll::Ready(Some(Ok(piece))) => {
                     bytes += piece.len();
-                    pieces.push(piece);
+                    self.pieces.push(piece);
                 }
-                Poll::Ready(Some(Err(error))) if pieces.len() > before => {
+                Poll::Ready(Some(Err(error))) if bytes > 0 => {
                     self.failed = Some(error);
                     break;
                 }
@@ -202,10 +208,17 @@ impl StreamBody {
                 Poll::Pending => break,
             }
         }
-        if pieces.len() > before {
-            return Poll::Ready(Ok(true));
+        if bytes > 0 {
+            // A piece is a part of a buffer of 8 KiB or more. Were it handed on, a log that keeps a hundred bytes of it
+            // would hold all of that, and the connection would need a new one for every read.
+            let mut batch = Vec::with_capacity(bytes);
+            for piece in self.pieces.drain(..) {
+                batch.extend_from_slice(&piece);
+            }
+            return Poll::Ready(Ok(Some(batch.into())));
         }
-        if self.ended { Poll::Ready(Ok(false)) } else { Poll::Pending }
+        self.pieces.clear();
+        if self.ended { Poll::Ready(Ok(None)) } else { Poll::Pending }
     }
 }
 

@@ -154,14 +154,27 @@ impl Pipeline {
                 ours = true;
             }
         }
-        let frame = Frame::new(self.next_seq, self.run, Emitted::from(event.clone()));
-        let Event::RunStarted(mut started) = event else { return frame };
-        if ours && frame.json.len() > limits::INPUT_ECHO_MAX {
-            started.input = None;
-            return Frame::new(self.next_seq, self.run, Emitted::from(started));
+        // Looked at before the event is used up: with its input it may be large.
+        let shown = match &event {
+            Event::RunStarted(started) => started.input.as_ref(),
+            _ => None,
+        };
+        let ids: Vec<_> =
+            shown.iter().flat_map(|input| &input.messages).map(|message| message.id().to_owned()).collect();
+        let without = match &mut event {
+            Event::RunStarted(started) if ours => {
+                let input = started.input.take();
+                let without = started.clone();
+                started.input = input;
+                Some(without)
+            }
+            _ => None,
+        };
+        let frame = Frame::new(self.next_seq, self.run, Emitted::from(event));
+        if let Some(without) = without.filter(|_| frame.json.len() > limits::INPUT_ECHO_MAX) {
+            return Frame::new(self.next_seq, self.run, Emitted::from(without));
         }
-        let shown = started.input.iter().flat_map(|input| &input.messages);
-        out.message_ids.extend(shown.map(|message| message.id().to_owned()));
+        out.message_ids.extend(ids);
         frame
     }
 }

@@ -50,21 +50,20 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
             }
         };
         let mut reader = Reader { decoder: Decoder::new(limits::EVENT_MAX), over: false };
-        let mut pieces = Vec::new();
         loop {
             let patience = if reader.over { AFTER_TERMINAL.min(agent.idle_timeout) } else { agent.idle_timeout };
             let taken = tokio::select! {
                 biased;
                 () = &mut cancelled => return,
-                taken = timeout(patience, body.next_batch(&mut pieces)) => taken,
+                taken = timeout(patience, body.next_batch()) => taken,
             };
             let error = match taken {
-                Ok(Ok(true)) => {
+                Ok(Ok(Some(arrived))) => {
                     // Comments are life too, though they are no events.
                     context.pulse.beat();
                     let was_over = reader.over;
                     let mut batch = Batch::new();
-                    let mut failed = reader.read(&agent, pieces.drain(..), &mut batch);
+                    let mut failed = reader.read(&agent, arrived, &mut batch);
                     if reader.over && !was_over && !failed && !body.is_ended() {
                         // Whoever takes the terminal event leaves. A body read to its end gives its connection back,
                         // and most ends are right behind.
@@ -74,13 +73,15 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                         if !before.is_empty() {
                             yield before;
                         }
-                        tokio::select! {
+                        let behind = tokio::select! {
                             biased;
-                            () = &mut cancelled => {}
-                            // What comes in place of the end is looked at below, or matters no more.
-                            _ = timeout(END_GRACE, body.next_batch(&mut pieces)) => {}
+                            () = &mut cancelled => return,
+                            behind = timeout(END_GRACE, body.next_batch()) => behind,
+                        };
+                        // What is no more of the body is seen in the next turn, or matters no more.
+                        if let Ok(Ok(Some(arrived))) = behind {
+                            failed = reader.read(&agent, arrived, &mut batch);
                         }
-                        failed = reader.read(&agent, pieces.drain(..), &mut batch);
                     }
                     if !batch.is_empty() {
                         yield batch;
@@ -90,7 +91,7 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                     }
                     continue;
                 }
-                Ok(Ok(false)) => break,
+                Ok(Ok(None)) => break,
                 Ok(Err(error)) => agent.disconnected(&error),
                 Err(_) => agent.silent(),
             };
@@ -117,23 +118,20 @@ struct Reader {
 }
 
 impl Reader {
-    /// Adds the events that these pieces complete; true when the last of them is a failure.
-    fn read(&mut self, agent: &Inner, pieces: impl Iterator<Item = Bytes>, batch: &mut Batch) -> bool {
-        batch.reserve(pieces.size_hint().0);
-        for piece in pieces {
-            self.decoder.push(piece);
-            for item in self.decoder.by_ref() {
-                let event = match item {
-                    Ok(event) if event.data.is_empty() => continue,
-                    Ok(event) => agent.read(event.data),
-                    Err(_) => Err(agent.too_large()),
-                };
-                let failed = event.is_err();
-                self.over |= is_terminal(&event);
-                batch.push(event);
-                if failed {
-                    return true;
-                }
+    /// Adds the events that this completes; true when the last of them is a failure.
+    fn read(&mut self, agent: &Inner, arrived: Bytes, batch: &mut Batch) -> bool {
+        self.decoder.push(arrived);
+        for item in self.decoder.by_ref() {
+            let event = match item {
+                Ok(event) if event.data.is_empty() => continue,
+                Ok(event) => agent.read(event.data),
+                Err(_) => Err(agent.too_large()),
+            };
+            let failed = event.is_err();
+            self.over |= is_terminal(&event);
+            batch.push(event);
+            if failed {
+                return true;
             }
         }
         false
@@ -208,14 +206,11 @@ fn body(input: &RunAgentInput) -> Vec<u8> {
 /// The first bytes of a body, for people: one line, without what a terminal would act on.
 async fn beginning(body: &mut StreamBody) -> String {
     let mut bytes = Vec::new();
-    let mut pieces = Vec::new();
     let read = async {
         while bytes.len() < SHOWN
-            && let Ok(true) = body.next_batch(&mut pieces).await
+            && let Ok(Some(piece)) = body.next_batch().await
         {
-            for piece in pieces.drain(..) {
-                bytes.extend_from_slice(&piece[..piece.len().min(SHOWN - bytes.len())]);
-            }
+            bytes.extend_from_slice(&piece[..piece.len().min(SHOWN - bytes.len())]);
         }
     };
     // Whatever came in time is shown.

@@ -24,7 +24,7 @@ pub(super) async fn post(
     let mut response = request.send().await.map_err(|error| of(&error))?;
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let source = Source::Proxied(Body(response.bytes_stream().boxed()));
-    Ok(StreamResponse { status, headers, body: StreamBody { source, failed: None, ended: false } })
+    Ok(StreamResponse { status, headers, body: StreamBody::new(source) })
 }
 
 impl Body {
