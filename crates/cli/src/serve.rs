@@ -2,13 +2,13 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{Config, Environment, LimitsConfig, Sources};
+use crate::config::{Config, Environment, LimitsConfig, Sources, ignored_variable};
 use crate::wiring;
 use anyhow::{Context as _, Result, bail};
 use copilotkit_runtime::Lifecycle;
-use copilotkit_runtime::http::Surface;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
+use copilotkit_runtime::http::{Surface, SurfaceOptions};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -34,7 +34,11 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
     })?;
     let address = listener.local_addr().context("the listening address cannot be found out")?;
-    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config, address.ip())?);
+    let options = SurfaceOptions {
+        transcription: wiring::transcription(&config, &lookup)?,
+        ..wiring::surface_options(&config, address.ip())?
+    };
+    let surface = Surface::new(lifecycle.clone(), options);
     let readiness = Readiness::default();
     let app = with_probes(surface, readiness.clone());
     let limits = &config.limits;
@@ -59,6 +63,9 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     }
 }
 
+/// How long the readers of runs that were just ended have to be told.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// The way from the first signal to the end.
 #[derive(Default)]
 struct Stop {
@@ -69,8 +76,8 @@ struct Stop {
 }
 
 impl Stop {
-    /// The first signal withdraws readiness and, after the delay, stops the server in good order; the second ends it at
-    /// once.
+    /// The first signal withdraws readiness and, after the delay, stops the server in good order; the second ends the
+    /// runs as well, each with its terminal event; the third ends the process at once.
     async fn watch(
         &self,
         mut signals: Signals,
@@ -85,11 +92,11 @@ impl Stop {
         match (delay.is_zero(), lifecycle.active()) {
             (true, 0) => {}
             (true, active) => {
-                eprintln!("copilotkit: stopping; waiting for {active} active run(s), once more to end at once");
+                eprintln!("copilotkit: stopping; waiting for {active} active run(s), once more to end them now");
             }
             (false, _) => {
                 let delay = delay.as_secs_f32();
-                eprintln!("copilotkit: not ready any more; stopping in {delay} s, once more to end at once");
+                eprintln!("copilotkit: not ready any more; stopping in {delay} s, once more to end them now");
             }
         }
         let stopped = async {
@@ -101,7 +108,22 @@ impl Stop {
             () = stopped => Ok(()),
             again = signals.next() => {
                 again?;
-                bail!("stopped at once, {} run(s) were cut off", lifecycle.active())
+                let active = lifecycle.active();
+                if active > 0 {
+                    eprintln!("copilotkit: ending {active} run(s) now");
+                    let told = async {
+                        lifecycle.drain(Duration::ZERO).await;
+                        tokio::time::sleep(LAST_WORDS).await;
+                    };
+                    tokio::select! {
+                        () = told => {}
+                        third = signals.next() => {
+                            third?;
+                            bail!("stopped at once, {} run(s) were cut off", lifecycle.active())
+                        }
+                    }
+                }
+                bail!("stopped before its time, {active} run(s) were ended")
             }
         }
     }
@@ -181,6 +203,9 @@ fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment
         }
         None => None,
     };
+    for (name, meant) in environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?))) {
+        eprintln!("copilotkit: warning: {name} sets nothing: two underscores stand between levels, write {meant}");
+    }
     let overrides = environment
         .iter()
         .filter(|(name, _)| name.starts_with("COPILOTKIT_") && name.contains("__"))

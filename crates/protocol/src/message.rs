@@ -464,11 +464,6 @@ impl std::ops::Deref for BinaryPart {
 }
 
 impl BinaryPart {
-    /// A part of these members.
-    pub(crate) fn of(mime_type: String, data: Option<String>, url: Option<String>, filename: Option<String>) -> Self {
-        Self(BinaryMembers { mime_type, data, url, filename, ..Default::default() })
-    }
-
     /// The modern part of the same meaning, by the rule of the reference client: the prefix of the media type chooses
     /// image, audio or video, else it is a document; data goes before url; `filename` becomes metadata. A part that has
     /// only an id has no modern form. What is empty counts as absent.

@@ -203,24 +203,11 @@ impl BuiltInConfig {
                 "name models of one provider, or remove `base_url` and set the address of each by its variable";
             return Err(merged.error(&at("base_url"), reason, remedy));
         }
-        if self.api_key.is_some() && self.api_key_env.is_some() {
-            return Err(merged.error(
-                &at("api_key"),
-                "the key is given twice",
-                "keep `api_key_env` and remove `api_key`",
-            ));
-        }
         if let Some(api) = self.api.as_deref().filter(|api| *api != "chat") {
             let reason = format!("this version does not speak `{api}`");
             return Err(merged.error(&at("api"), reason, "write \"chat\", or remove the key"));
         }
-        if let Some(variable) = &self.api_key_env
-            && (merged.environment)(variable).is_none_or(|key| key.is_empty())
-        {
-            let reason = format!("the environment variable `{variable}` is not set");
-            let remedy = format!("set it before the start: export {variable}=…");
-            return Err(merged.error(&at("api_key_env"), reason, remedy));
-        }
+        merged.check_key(&["agents", id], self.api_key.is_some(), self.api_key_env.as_deref())?;
         for name in self.model.items() {
             self.resolve(name, &merged.environment)
                 .map_err(|error| merged.error(&at("model"), error.to_string(), String::new()))?;
@@ -327,7 +314,8 @@ pub struct AgUiConfig {
     /// Headers of each request; they win over forwarded ones.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Which headers of the browser's request go on.
+    /// Which headers of the browser's request go on. `"default"`: `authorization` and every `x-*`, but not those that
+    /// proxies and platforms add (`x-forwarded-*`, `x-real-ip` and such). A list: exactly these. `[]`: none.
     #[serde(default)]
     pub forward_headers: ForwardHeaders,
     /// `raw`: unknown events and members are sent on as they came.

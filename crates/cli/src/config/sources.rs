@@ -1,6 +1,7 @@
 //! Where values come from, in the order of their weight: file, environment, flags.
 
 use super::error::{ConfigError, Place};
+use super::hints;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -121,11 +122,20 @@ impl Merged {
                     if path.last().is_none_or(|last| last != field) {
                         path.push(field.to_owned());
                     }
-                    ("there is no such key".to_owned(), rest.trim_start_matches(", ").replace("expected", "use"))
+                    ("there is no such key".to_owned(), hints::use_instead(field, rest))
                 }
                 None => match quoted(&message, "missing field `") {
                     Some((field, _)) => (format!("the key `{field}` is missing"), format!("add {field} = …")),
-                    None => (plain(message), String::new()),
+                    None => match quoted(&message, "unknown variant `") {
+                        Some((variant, rest)) => {
+                            (format!("there is no `{variant}`"), hints::use_instead(variant, rest))
+                        }
+                        None => {
+                            let reason = plain(message);
+                            let remedy = hints::example(&reason).to_owned();
+                            (reason, remedy)
+                        }
+                    },
                 },
             };
             let keys: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -169,6 +179,21 @@ impl Merged {
             Ok(_) => Err(self.error(path, format!("`{text}` is not an http or https address"), remedy)),
             Err(error) => Err(self.error(path, format!("`{text}` is not an address: {error}"), remedy)),
         }
+    }
+
+    /// A key is given once, and the variable that is named holds one.
+    pub(super) fn check_key(&self, at: &[&str], inline: bool, variable: Option<&str>) -> Result<(), ConfigError> {
+        let Some(variable) = variable else { return Ok(()) };
+        if inline {
+            let remedy = "keep `api_key_env` and remove `api_key`";
+            return Err(self.error(&[at, &["api_key"]].concat(), "the key is given twice", remedy));
+        }
+        if (self.environment)(variable).is_none_or(|key| key.is_empty()) {
+            let reason = format!("the environment variable `{variable}` is not set");
+            let remedy = format!("set it before the start: export {variable}=…");
+            return Err(self.error(&[at, &["api_key_env"]].concat(), reason, remedy));
+        }
+        Ok(())
     }
 
     pub(super) fn check_headers(&self, path: &[&str], headers: &BTreeMap<String, String>) -> Result<(), ConfigError> {
@@ -237,8 +262,8 @@ fn plain(message: String) -> String {
         ("expected a sequence", "expected a list"),
         ("expected a map", "expected a table"),
         ("invalid type: ", "this is a "),
+        ("this is a integer", "this is an integer"),
         ("invalid value: ", "this is the "),
-        ("unknown variant", "there is no"),
     ];
     WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours))
 }

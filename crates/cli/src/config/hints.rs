@@ -1,0 +1,90 @@
+//! What somebody meant who wrote something else.
+
+use super::Sections;
+use toml::{Table, Value};
+
+/// How alike two names must be, from 0 to 1: one letter in five may be wrong.
+const ALIKE: f64 = 0.8;
+
+/// The name that was meant, if one is close enough.
+pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let written = written.to_ascii_lowercase();
+    let likeness = |name: &&str| (strsim::normalized_damerau_levenshtein(&written, name) * 1000.0) as u32;
+    known.into_iter().max_by_key(likeness).filter(|name| {
+        let shared = strsim::jaro_winkler(&written, name);
+        shared >= 0.9 || strsim::normalized_damerau_levenshtein(&written, name) >= ALIKE
+    })
+}
+
+/// What stands in backticks.
+pub(super) fn quoted_names(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// What to use in the place of `written`, out of serde's list of what it would have taken.
+pub(super) fn use_instead(written: &str, list: &str) -> String {
+    let known = quoted_names(list);
+    let all = list.trim_start_matches(", ").replace("expected", "use");
+    match nearest(written, known.iter().copied()) {
+        Some(name) if known.len() > 3 => format!("did you mean `{name}`? Otherwise {all}"),
+        Some(name) if known.len() > 1 => format!("did you mean `{name}`? {all}"),
+        _ => all,
+    }
+}
+
+/// What to write where a value has the wrong type, from serde's words for what it expected.
+pub(super) fn example(message: &str) -> &'static str {
+    const EXAMPLES: &[(&str, &str)] = &[
+        ("expected a whole number", "write the number without quotes, like 8000"),
+        ("expected a number", "write the number without quotes, like 0.7"),
+        ("expected a text in quotes", "write it in quotes, like \"text\""),
+        ("expected true or false", "write true or false, without quotes"),
+        ("expected a list", "write a list, like [\"one\", \"two\"]"),
+        ("expected a table", "write a table, like { name = \"value\" }"),
+    ];
+    let wrong_type = message.starts_with("this is a");
+    EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or("", |(_, example)| example)
+}
+
+/// Variables that look as if they should set a key and do not: those with one underscore where two are needed.
+pub(crate) fn ignored_variable(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("COPILOTKIT_").filter(|rest| !rest.contains("__"))?;
+    let (section, key) = rest.split_once('_')?;
+    sections().contains(&section.to_ascii_lowercase()).then(|| format!("COPILOTKIT_{section}__{key}"))
+}
+
+/// The sections of the file, as its reader lists them.
+fn sections() -> Vec<String> {
+    let unknown: Table = [(String::from("?"), Value::Boolean(true))].into_iter().collect();
+    let Err(error) = unknown.try_into::<Sections>() else { return Vec::new() };
+    quoted_names(error.message()).into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_meant_and_nothing_else() {
+        let keys = ["host", "port", "base_path", "temperature", "max_steps"];
+        for (written, meant) in [("prot", "port"), ("temprature", "temperature"), ("Max_Step", "max_steps")] {
+            assert_eq!(nearest(written, keys), Some(meant), "{written}");
+        }
+        for written in ["", "x", "listen", "banana"] {
+            assert_eq!(nearest(written, keys), None, "{written}");
+        }
+    }
+
+    #[test]
+    fn one_underscore_is_noticed() {
+        assert_eq!(ignored_variable("COPILOTKIT_SERVER_PORT").as_deref(), Some("COPILOTKIT_SERVER__PORT"));
+        assert_eq!(
+            ignored_variable("COPILOTKIT_LIMITS_BODY_MAX").as_deref(),
+            Some("COPILOTKIT_LIMITS__BODY_MAX"),
+            "only the first underscore separates"
+        );
+        for name in ["COPILOTKIT_CONFIG", "COPILOTKIT_LOG", "COPILOTKIT_SERVER__PORT", "COPILOTKIT_HOME_DIR", "PORT"] {
+            assert_eq!(ignored_variable(name), None, "{name}");
+        }
+    }
+}
