@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use copilotkit_protocol::gate::{self, Downgrade, Peer};
-use copilotkit_protocol::{Applied, Emitted, End, Event, Expander, Repair, RepairOptions, Verifier, Wire as _, compact, sse};
+use copilotkit_protocol::{
+    Applied, Emitted, End, Event, Expander, Repair, RepairOptions, Verifier, Wire as _, compact, sse,
+};
 
 /// The events of a text of lines; lines that are none are left out.
 fn events(data: &[u8]) -> Vec<Emitted> {
