@@ -3,6 +3,7 @@
 #![cfg(feature = "client")]
 
 use bytes::Bytes;
+use copilotkit_protocol::Code;
 use copilotkit_runtime::client::{ClientOptions, StreamClient, StreamError, StreamResponse, Trust};
 use http::{HeaderMap, HeaderValue};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -396,7 +397,7 @@ async fn what_is_wrong_with_a_connection_is_said() {
 async fn an_untrusted_address_is_not_reached() {
     let options = ClientOptions { trust: Trust::Untrusted, environment_proxies: true, ..ClientOptions::default() };
     let client = StreamClient::new(&options).unwrap();
-    assert_eq!(client.target("http://127.0.0.1:9/").unwrap_err().code(), "client_not_public");
+    assert_eq!(client.target("http://127.0.0.1:9/").unwrap_err().code(), Code::ClientNotPublic);
     // A name is only known to lead to a special address when it is looked up.
     let configured = StreamClient::new(&ClientOptions::default()).unwrap();
     let target = configured.target("http://localhost:9/").unwrap();

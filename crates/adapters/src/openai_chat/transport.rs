@@ -97,7 +97,7 @@ fn batches(inner: Arc<Inner>, request: ModelRequest) -> impl Stream<Item = Batch
             tracing::debug!(
                 provider = %inner.options.profile.name,
                 model = %inner.options.model,
-                code = error.kind.code(),
+                code = %error.kind.code(),
                 attempt,
                 ?delay,
                 "a model call failed and is tried again"

@@ -3,10 +3,10 @@
 use super::Inner;
 use crate::agent::{AgentError, RunContext};
 use crate::client::{StreamBody, StreamResponse};
-use crate::limits;
 use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
-use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, WireError, to_vec};
+use copilotkit_protocol::wire::MAX_DEPTH;
+use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, WireError, check_depth, to_vec};
 use futures::stream::{Stream, StreamExt as _};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// What stands around an event's JSON in its frame.
+const FIELD: usize = "data: ".len();
 /// How much of the body of a failed request is shown.
 const SHOWN: usize = 500;
 /// How long that body is waited for.
@@ -49,7 +51,7 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                 return;
             }
         };
-        let mut reader = Reader { decoder: Decoder::new(limits::EVENT_MAX), over: false };
+        let mut reader = Reader { decoder: Decoder::new(agent.event_max + FIELD), over: false };
         loop {
             let patience = if reader.over { AFTER_TERMINAL.min(agent.idle_timeout) } else { agent.idle_timeout };
             let taken = tokio::select! {
@@ -139,18 +141,26 @@ impl Reader {
 
     /// The last event counts without the empty line that should end it.
     fn finish(&mut self, agent: &Inner) -> Option<Result<Emitted, AgentError>> {
-        match self.decoder.finish()?.map(|event| agent.parse(event.data)) {
-            Ok(Ok(event)) => Some(Ok(event)),
-            Ok(Err(_)) if self.over => None,
-            Ok(Err(error)) => Some(Err(if error.syntax { agent.cut() } else { agent.bad_event(&error) })),
-            Err(_) => Some(Err(agent.too_large())),
+        let Ok(event) = self.decoder.finish()? else { return Some(Err(agent.too_large())) };
+        match agent.parse(event.data.clone()) {
+            Ok(event) => Some(Ok(event)),
+            Err(_) if self.over => None,
+            Err(error) if error.syntax => Some(Err(agent.cut())),
+            Err(error) => Some(Err(agent.refuse(&event.data, &error))),
         }
     }
 }
 
 impl Inner {
     fn read(&self, data: Bytes) -> Result<Emitted, AgentError> {
-        self.parse(data).map_err(|error| self.bad_event(&error))
+        self.parse(data.clone()).map_err(|error| self.refuse(&data, &error))
+    }
+
+    fn refuse(&self, data: &[u8], error: &WireError) -> AgentError {
+        match check_depth(data, MAX_DEPTH) {
+            Ok(()) => self.bad_event(error),
+            Err(deep) => self.too_deep(&deep),
+        }
     }
 
     fn parse(&self, data: Bytes) -> Result<Emitted, WireError> {
