@@ -11,16 +11,30 @@ mod client;
 mod closed;
 #[cfg(feature = "bench")]
 mod driver;
-#[cfg(feature = "bench")]
+#[cfg(any(test, feature = "bench"))]
 mod frames;
 #[cfg(feature = "bench")]
+mod growing;
+#[cfg(feature = "bench")]
+mod info;
+#[cfg(any(test, feature = "bench"))]
 mod lines;
 #[cfg(feature = "bench")]
-mod pin;
+mod open;
 #[cfg(feature = "bench")]
+mod paced;
+#[cfg(feature = "bench")]
+mod peers;
+#[cfg(feature = "bench")]
+mod pin;
+#[cfg(any(test, feature = "bench"))]
 mod report;
 #[cfg(feature = "bench")]
 mod server;
+#[cfg(feature = "bench")]
+mod setup;
+#[cfg(feature = "bench")]
+mod start;
 #[cfg(any(test, feature = "bench"))]
 mod stats;
 #[cfg(feature = "bench")]
@@ -49,12 +63,24 @@ pub(crate) struct Options {
     /// Connections at once, where each asks for one run after the other.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=512))]
     connections: u64,
+    /// Another runtime that is measured beside ours; what it needs is installed into target/bench-peer.
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
     /// Print the results as JSON on stdout.
     #[arg(long)]
     json: bool,
     /// Print the table of docs/performance.md on stdout.
     #[arg(long)]
     markdown: bool,
+}
+
+/// Another runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Peer {
+    /// The reference runtime, from npm. Needs node and npm.
+    Node,
+    /// A relay of AG-UI events in FastAPI, from fixtures/bench/python. Needs python3.
+    Python,
 }
 
 /// What the servers do.
@@ -67,8 +93,24 @@ enum Scenario {
     ProxyClosed,
     /// The same with 50 messages of input.
     ProxyHistory,
+    /// 50 streams of 50 events a second from that agent: cost and latency of an event that comes alone.
+    ProxyPaced,
     /// The built-in agent on a model server, runs of 100 deltas, as fast as they come.
     ModelClosed,
+    /// 50 streams of 50 events a second from that model.
+    ModelPaced,
+    /// How many streams of 50 events a second one core carries.
+    Streams,
+    /// Replays of a thread of 10,100 events.
+    Connect,
+    /// 2,000 open streams of one event a second: memory and latency.
+    Open,
+    /// GET /info.
+    Info,
+    /// From the start of the process to its first answer; memory when idle; size of the binary.
+    Start,
+    /// 200 runs of a thread that sends its whole history each time.
+    Growing,
     /// Every one of them.
     All,
 }
@@ -108,11 +150,49 @@ pub(crate) fn run(root: &std::path::Path, options: &Options) -> anyhow::Result<b
 /// The options as arguments of the command line.
 #[cfg(any(test, not(feature = "bench")))]
 fn arguments(options: &Options) -> Vec<String> {
-    let Options { seconds, scenario, connections, json, markdown } = options;
-    let scenario = scenario.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let Options { seconds, scenario, connections, peer, json, markdown } = options;
+    let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
+    let scenario = name(scenario.to_possible_value()).unwrap_or_default();
     let mut arguments =
         vec![format!("--seconds={seconds}"), format!("--connections={connections}"), format!("--scenario={scenario}")];
+    arguments.extend(peer.and_then(|peer| name(peer.to_possible_value())).map(|peer| format!("--peer={peer}")));
     arguments.extend(json.then(|| "--json".to_owned()));
     arguments.extend(markdown.then(|| "--markdown".to_owned()));
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(arguments: &[&str]) -> Options {
+        Command::try_parse_from([&["bench"], arguments].concat()).unwrap().options
+    }
+
+    #[test]
+    fn arguments_go_on_as_they_came() {
+        for given in [
+            &["--seconds=10", "--connections=16", "--scenario=scripted"][..],
+            &["--seconds=5", "--connections=3", "--scenario=proxy-closed", "--peer=node", "--json", "--markdown"],
+        ] {
+            assert_eq!(arguments(&parse(given)), given);
+        }
+        assert_eq!(arguments(&parse(&[])), ["--seconds=10", "--connections=16", "--scenario=scripted"]);
+        assert!(Command::try_parse_from(["bench", "--scenario", "nonsense"]).is_err());
+    }
+
+    #[test]
+    fn all_stands_for_every_other() {
+        let all = Scenario::All.each();
+        assert_eq!(all.len(), 12);
+        assert!(!all.contains(&Scenario::All));
+        assert_eq!(Scenario::Info.each(), [Scenario::Info]);
+    }
 }

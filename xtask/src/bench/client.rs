@@ -58,7 +58,8 @@ impl Client {
         self.watch.reset();
         self.socket.write_all(request).await.context("cannot send a request")?;
         self.buffer.clear();
-        let begin = self.head().await?;
+        let (begin, length) = self.head().await?;
+        ensure!(length.is_none(), "the answer is no stream: {}", String::from_utf8_lossy(&self.buffer));
         let mut chunks = Chunks::default();
         let mut first = None;
         let watch = &mut self.watch;
@@ -86,8 +87,48 @@ impl Client {
         Ok(Times { first: first.unwrap_or_default(), whole: began.elapsed() })
     }
 
-    /// Reads the head of the answer; where its body begins.
-    async fn head(&mut self) -> anyhow::Result<usize> {
+    /// Sends a request and takes the answer's body, whatever it is.
+    pub(crate) async fn fetch(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.socket.write_all(request).await.context("cannot send a request")?;
+        self.buffer.clear();
+        let (begin, length) = self.head().await?;
+        let mut body = Vec::new();
+        let mut chunks = Chunks::default();
+        let mut piece = self.buffer.split_off(begin);
+        loop {
+            let done = match length {
+                Some(length) => {
+                    body.extend_from_slice(&piece);
+                    body.len() >= length
+                }
+                None => chunks.push(&piece, &mut |data| body.extend_from_slice(data))?,
+            };
+            if done {
+                return Ok(body);
+            }
+            piece.clear();
+            let read = tokio::time::timeout(SILENCE, self.socket.read_buf(&mut piece));
+            ensure!(read.await.context("the server was silent in an answer")?? > 0, "an answer was cut off");
+        }
+    }
+
+    /// Sends `request`, which holds `count` requests without bodies, and reads as many answers of one size.
+    pub(crate) async fn pipeline(&mut self, request: &[u8], count: usize) -> anyhow::Result<()> {
+        self.socket.write_all(request).await.context("cannot send requests")?;
+        self.buffer.clear();
+        let (begin, length) = self.head().await?;
+        let one = begin + length.context("the answer has no length")?;
+        while self.buffer.len() < one * count {
+            let read = tokio::time::timeout(SILENCE, self.socket.read_buf(&mut self.buffer));
+            ensure!(read.await.context("the server was silent")?? > 0, "the server hung up");
+        }
+        let good = self.buffer.chunks(one).all(|answer| answer.starts_with(b"HTTP/1.1 200 "));
+        ensure!(good && self.buffer.len() == one * count, "answers of one request differ");
+        Ok(())
+    }
+
+    /// Reads the head of a good answer; where its body begins, and how long that is if it tells.
+    async fn head(&mut self) -> anyhow::Result<(usize, Option<usize>)> {
         let end = loop {
             if let Some(end) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") {
                 break end;
@@ -99,7 +140,9 @@ impl Client {
         let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
         let said = String::from_utf8_lossy(&self.buffer[end..]);
         ensure!(head.starts_with("http/1.1 200 "), "the server refused: {head}{said}");
-        ensure!(head.contains("transfer-encoding: chunked"), "the answer is no stream: {head}");
-        Ok(end + 4)
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length = length.map(|length| length.trim().parse()).transpose().context("a length is no number")?;
+        ensure!(length.is_some() || head.contains("transfer-encoding: chunked"), "the answer has no end: {head}");
+        Ok((end + 4, length))
     }
 }

@@ -1,13 +1,12 @@
 //! Closed loops: each connection asks for one run after the other, as fast as they come.
 
 use super::client::{Client, Expect};
-use super::driver::{Bench, Setup};
-use super::frames::{conversation, input, post};
+use super::driver::Bench;
 use super::report::{Cost, Figure, Outcome};
+use super::setup::{Ask, Setup};
 use super::stats::median;
 use super::target::{Target, Who};
 use anyhow::Context;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -85,12 +84,10 @@ async fn turn(bench: &Bench, setup: &Setup, target: &Target, time: Duration, rou
     let before = (target.usage()?, bench.own_usage()?);
     let began = Instant::now();
     let until = began + time;
-    let messages: Arc<str> = conversation(setup.messages).into();
     let mut clients = JoinSet::new();
     for client in 0..bench.connections {
         let name = format!("{}-{round}-{client}", setup.scenario);
-        let (port, expect, messages) = (target.port, setup.expect(target.who), messages.clone());
-        clients.spawn(one(port, setup.path, expect, until, name, messages));
+        clients.spawn(one(target.port, setup.ask.clone(), setup.expect(target.who), until, name));
     }
     let mut turn = Turn::default();
     while let Some(done) = clients.join_next().await {
@@ -104,19 +101,11 @@ async fn turn(bench: &Bench, setup: &Setup, target: &Target, time: Duration, rou
     Ok(turn)
 }
 
-async fn one(
-    port: u16,
-    path: &'static str,
-    expect: Expect,
-    until: Instant,
-    name: String,
-    messages: Arc<str>,
-) -> anyhow::Result<(u64, u64)> {
+async fn one(port: u16, ask: Ask, expect: Expect, until: Instant, name: String) -> anyhow::Result<(u64, u64)> {
     let mut client = Client::connect(port, expect, false).await?;
     let (mut runs, mut events) = (0, 0);
     while runs == 0 || Instant::now() < until {
-        let body = input(&format!("{name}-{runs}"), &format!("run-{name}-{runs}"), &messages);
-        client.ask(&post(path, &body), &mut |_| ()).await?;
+        client.ask(&ask.request(&format!("{name}-{runs}")), &mut |_| ()).await?;
         runs += 1;
         events += client.watch.events;
     }

@@ -1,23 +1,21 @@
 //! Sets every scenario up, measures it and prints it.
 
-use super::client::Expect;
 use super::closed::{self, Measure};
 use super::frames::Dialect;
 use super::pin::{self, Cores};
 use super::report::{Figure, Goal, Outcome, markdown};
-use super::target::{Launcher, Target, Who};
-use super::upstream::{Plan, Upstream};
-use super::usage::Usage;
-use super::{Options, Scenario, server};
+use super::setup::{Setup, at_once, at_pace};
+use super::target::{Launcher, Who};
+use super::upstream::Plan;
+use super::usage::{self, Usage};
+use super::{Options, Scenario, growing, info, open, paced, start};
 use crate::process;
 use anyhow::Context;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Where runs of the remote agent are asked for.
-const REMOTE: &str = "/api/copilotkit/agent/remote/run";
-/// Where runs on the model are asked for.
-const MODEL: &str = "/api/copilotkit/agent/model/run";
+/// How much of the machine others may use before it is said, in percent.
+const QUIET: f64 = 5.0;
 
 /// What all scenarios share.
 pub(crate) struct Bench {
@@ -27,6 +25,8 @@ pub(crate) struct Bench {
     pub(crate) time: Duration,
     /// Connections of a closed loop.
     pub(crate) connections: u64,
+    /// Another runtime that is measured beside ours.
+    pub(crate) peer: Option<Who>,
 }
 
 impl Bench {
@@ -41,36 +41,9 @@ impl Bench {
     }
 }
 
-/// The servers of one scenario and what they are asked.
-pub(crate) struct Setup {
-    /// Its name.
-    pub(crate) scenario: &'static str,
-    /// What is done, for people.
-    pub(crate) what: String,
-    /// What stands behind the servers.
-    pub(crate) upstream: Option<Upstream>,
-    /// The servers, ours first.
-    pub(crate) targets: Vec<Target>,
-    /// Where runs are asked for.
-    pub(crate) path: &'static str,
-    /// Messages of each request.
-    pub(crate) messages: usize,
-    /// Deltas of each run.
-    pub(crate) deltas: u32,
-    /// What the upstream speaks.
-    pub(crate) dialect: Dialect,
-}
-
-impl Setup {
-    /// What `who` should answer: only the relay and the upstream itself speak as the upstream does.
-    pub(crate) fn expect(&self, who: Who) -> Expect {
-        let dialect = if matches!(who, Who::Relay | Who::Direct) { self.dialect } else { Dialect::AgUi };
-        Expect { dialect, deltas: Some(self.deltas.into()) }
-    }
-}
-
 /// Measures; always true, what fails is an error.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    let core_count = std::thread::available_parallelism().map_or(1, usize::from) as f64;
     let cores = Cores::find().filter(|cores| cores.server != cores.load);
     match cores {
         Some(cores) => {
@@ -83,12 +56,23 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let ticks = process::output("getconf", &["CLK_TCK"]).and_then(|ticks| ticks.parse().ok()).unwrap_or(100.0);
     let folder = root.join("target/bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let launcher = Launcher { ticks, cores, folder };
-    let bench = Bench { launcher, time: Duration::from_secs(options.seconds), connections: options.connections };
+    let launcher = Launcher { ticks, cores, folder, root: root.to_owned() };
+    let peer = match options.peer {
+        Some(peer) => Some(launcher.install(peer)?),
+        None => None,
+    };
+    let bench = Bench { launcher, time: Duration::from_secs(options.seconds), connections: options.connections, peer };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     let mut outcomes = Vec::new();
     for scenario in options.scenario.each() {
-        let outcome = runtime.block_on(measure(&bench, scenario)).with_context(|| format!("{scenario:?}"))?;
+        let (before, began) = (usage::others(ticks)?, Instant::now());
+        let mut outcome = runtime.block_on(measure(&bench, scenario)).with_context(|| format!("{scenario:?}"))?;
+        let machine = began.elapsed().as_secs_f64() * core_count;
+        let others = (usage::others(ticks)? - before) / machine * 100.0;
+        if others > QUIET {
+            let warning = "others used {}% of the machine meanwhile: times say little, CPU times are too high";
+            outcome.notes.push(warning.replace("{}", &format!("{others:.0}")));
+        }
         eprint!("{}", outcome.text());
         outcomes.push(outcome);
     }
@@ -103,95 +87,61 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
 }
 
 async fn measure(bench: &Bench, scenario: Scenario) -> anyhow::Result<Outcome> {
+    let per_event = || (Measure::CpuPerEvent, Figure::new("CPU per event", "us", None));
+    let runs = |least| (Measure::RunsPerCpu, Figure::new("runs per CPU s", "", Some(Goal::AtLeast(least))));
     match scenario {
-        Scenario::Scripted => {
-            let measures = [(Measure::CpuPerEvent, Figure::new("CPU per event", "us", None))];
-            closed::run(bench, &scripted(bench)?, &measures).await
-        }
+        Scenario::Scripted => closed::run(bench, &Setup::scripted(bench)?, &[per_event()]).await,
         Scenario::ProxyClosed => {
             let what = "runs of 100 deltas of 20 bytes from a remote AG-UI agent, closed loop";
-            let setup = behind(bench, "proxy-closed", what, plan(Dialect::AgUi), 1).await?;
+            let setup = Setup::behind(bench, "proxy-closed", what, at_once(Dialect::AgUi), 1).await?;
             let figure = Figure::new("CPU per event", "us", Some(Goal::AtMost(4.0)));
             let runs = Figure::new("runs per CPU s", "", None);
             closed::run(bench, &setup, &[(Measure::CpuPerEvent, figure), (Measure::RunsPerCpu, runs)]).await
         }
         Scenario::ProxyHistory => {
             let what = "the same with 50 messages of input in each request, half of 40 and half of 200 bytes";
-            let setup = behind(bench, "proxy-history", what, plan(Dialect::AgUi), 50).await?;
-            let figure = Figure::new("runs per CPU s", "", Some(Goal::AtLeast(1_900.0)));
-            closed::run(bench, &setup, &[(Measure::RunsPerCpu, figure)]).await
+            let setup = Setup::behind(bench, "proxy-history", what, at_once(Dialect::AgUi), 50).await?;
+            closed::run(bench, &setup, &[runs(1_900.0)]).await
+        }
+        Scenario::ProxyPaced => {
+            let what = "50 streams of 50 events a second from a remote AG-UI agent";
+            let plan = at_pace(Dialect::AgUi, paced::DELTAS, paced::RATE);
+            let setup = Setup::behind(bench, "proxy-paced", what, plan, 1).await?;
+            paced::run(bench, setup, 27.0).await
         }
         Scenario::ModelClosed => {
             let what = "runs of 100 deltas of 20 bytes from a model server, built-in agent, closed loop";
-            let setup = behind(bench, "model-closed", what, plan(Dialect::OpenAi), 1).await?;
-            let figure = Figure::new("runs per CPU s", "", Some(Goal::AtLeast(1_500.0)));
-            let events = Figure::new("CPU per event", "us", None);
-            closed::run(bench, &setup, &[(Measure::RunsPerCpu, figure), (Measure::CpuPerEvent, events)]).await
+            let setup = Setup::behind(bench, "model-closed", what, at_once(Dialect::OpenAi), 1).await?;
+            closed::run(bench, &setup, &[runs(1_500.0), per_event()]).await
+        }
+        Scenario::ModelPaced => {
+            let what = "50 streams of 50 events a second from a model server, built-in agent";
+            let plan = at_pace(Dialect::OpenAi, paced::DELTAS, paced::RATE);
+            let setup = Setup::behind(bench, "model-paced", what, plan, 1).await?;
+            paced::run(bench, setup, 28.0).await
+        }
+        Scenario::Streams => {
+            let what = "streams of 50 events a second from a remote AG-UI agent, more and more of them";
+            let plan = at_pace(Dialect::AgUi, u32::MAX, open::RATE);
+            let setup = Setup::behind(bench, "streams", what, plan, 1).await?;
+            open::ramp(bench, setup).await
+        }
+        Scenario::Connect => {
+            let figure = Figure::new("replays per CPU s", "", Some(Goal::AtLeast(1_100.0)));
+            closed::run(bench, &Setup::replay(bench).await?, &[(Measure::RunsPerCpu, figure)]).await
+        }
+        Scenario::Open => {
+            let what = "2,000 open streams of one event a second from a remote AG-UI agent";
+            let plan = at_pace(Dialect::AgUi, open::OPEN_DELTAS, 1);
+            open::open(Setup::behind(bench, "open", what, plan, 1).await?).await
+        }
+        Scenario::Info => info::run(bench).await,
+        Scenario::Start => start::run(bench).await,
+        Scenario::Growing => {
+            let what = "200 runs on one thread, each with the whole history of 40 bytes asked and 200 answered a run";
+            let plan = Plan { deltas: growing::DELTAS, ..at_once(Dialect::AgUi) };
+            growing::run(bench, Setup::behind(bench, "growing", what, plan, 1).await?).await
         }
         Scenario::All => anyhow::bail!("`all` is no scenario of its own"),
     }
-}
-
-/// 100 deltas at once.
-fn plan(dialect: Dialect) -> Plan {
-    Plan { dialect, deltas: 100, pace: None }
-}
-
-/// The runtime's parts around an agent of their own process, and a bare handler that writes the same frames.
-fn scripted(bench: &Bench) -> anyhow::Result<Setup> {
-    let launcher = &bench.launcher;
-    Ok(Setup {
-        scenario: "scripted",
-        what: "runs of 1,000 events of 100 bytes from an agent inside the server, closed loop".to_owned(),
-        upstream: None,
-        targets: vec![launcher.bench(Who::Ours, "scripted", &[])?, launcher.bench(Who::Bare, "scripted-bare", &[])?],
-        path: "/copilotkit/agent/bench/run",
-        messages: 1,
-        deltas: server::CONTENTS as u32,
-        dialect: Dialect::AgUi,
-    })
-}
-
-/// An upstream and every server that stands in front of it.
-async fn behind(
-    bench: &Bench,
-    scenario: &'static str,
-    what: &str,
-    plan: Plan,
-    messages: usize,
-) -> anyhow::Result<Setup> {
-    let upstream = Upstream::start(plan).await?;
-    let address = format!("http://127.0.0.1:{}", upstream.port);
-    let (path, agents) = match plan.dialect {
-        Dialect::AgUi => (REMOTE, format!("[agents.remote]\ntype = \"ag-ui\"\nurl = \"{address}/\"\n")),
-        Dialect::OpenAi => (
-            MODEL,
-            format!(
-                "[agents.model]\ntype = \"built-in\"\nmodel = \"openai/bench\"\nbase_url = \"{address}/v1\"\n\
-                 api_key = \"bench\"\n"
-            ),
-        ),
-    };
-    let launcher = &bench.launcher;
-    let relayed = match plan.dialect {
-        Dialect::AgUi => format!("{address}/"),
-        Dialect::OpenAi => format!("{address}/v1/chat/completions"),
-    };
-    let deltas = plan.deltas.to_string();
-    let pace = plan.pace.unwrap_or_default().as_micros().to_string();
-    let targets = vec![
-        launcher.ours(&agents)?,
-        launcher.bench(Who::Relay, "relay", &["--upstream", &relayed])?,
-        launcher.bench(Who::Bare, "bare", &["--deltas", &deltas, "--pace", &pace])?,
-    ];
-    Ok(Setup {
-        scenario,
-        what: what.to_owned(),
-        upstream: Some(upstream),
-        targets,
-        path,
-        messages,
-        deltas: plan.deltas,
-        dialect: plan.dialect,
-    })
 }

@@ -52,6 +52,8 @@ pub(crate) struct Launcher {
     pub(crate) cores: Option<Cores>,
     /// Where configuration files and bodies are written.
     pub(crate) folder: PathBuf,
+    /// The root of the repository.
+    pub(crate) root: PathBuf,
 }
 
 impl Launcher {
@@ -83,6 +85,7 @@ impl Launcher {
                 command.env_remove(name);
             }
         }
+        command.env("COPILOTKIT_TELEMETRY_DISABLED", "true");
         // Those of ours end when their stdin is closed, so also when we are killed.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let began = Instant::now();
