@@ -66,6 +66,9 @@ pub(crate) struct Options {
     /// Another runtime that is measured beside ours; what it needs is installed into target/bench-peer.
     #[arg(long, value_enum)]
     peer: Option<Peer>,
+    /// Another build of our server, in place of the one that is built now.
+    #[arg(long)]
+    binary: Option<std::path::PathBuf>,
     /// Print the results as JSON on stdout.
     #[arg(long)]
     json: bool,
@@ -150,12 +153,13 @@ pub(crate) fn run(root: &std::path::Path, options: &Options) -> anyhow::Result<b
 /// The options as arguments of the command line.
 #[cfg(any(test, not(feature = "bench")))]
 fn arguments(options: &Options) -> Vec<String> {
-    let Options { seconds, scenario, connections, peer, json, markdown } = options;
+    let Options { seconds, scenario, connections, peer, binary, json, markdown } = options;
     let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
     let scenario = name(scenario.to_possible_value()).unwrap_or_default();
     let mut arguments =
         vec![format!("--seconds={seconds}"), format!("--connections={connections}"), format!("--scenario={scenario}")];
     arguments.extend(peer.and_then(|peer| name(peer.to_possible_value())).map(|peer| format!("--peer={peer}")));
+    arguments.extend(binary.as_ref().map(|path| format!("--binary={}", path.display())));
     arguments.extend(json.then(|| "--json".to_owned()));
     arguments.extend(markdown.then(|| "--markdown".to_owned()));
     arguments
@@ -180,7 +184,15 @@ mod tests {
     fn arguments_go_on_as_they_came() {
         for given in [
             &["--seconds=10", "--connections=16", "--scenario=scripted"][..],
-            &["--seconds=5", "--connections=3", "--scenario=proxy-closed", "--peer=node", "--json", "--markdown"],
+            &[
+                "--seconds=5",
+                "--connections=3",
+                "--scenario=proxy-closed",
+                "--peer=node",
+                "--binary=/a b",
+                "--json",
+                "--markdown",
+            ],
         ] {
             assert_eq!(arguments(&parse(given)), given);
         }

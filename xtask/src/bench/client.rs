@@ -117,7 +117,10 @@ impl Client {
         self.socket.write_all(request).await.context("cannot send requests")?;
         self.buffer.clear();
         let (begin, length) = self.head().await?;
-        let one = begin + length.context("the answer has no length")?;
+        let one = match length {
+            Some(length) => begin + length,
+            None => self.end_of_chunks(begin).await?,
+        };
         while self.buffer.len() < one * count {
             let read = tokio::time::timeout(SILENCE, self.socket.read_buf(&mut self.buffer));
             ensure!(read.await.context("the server was silent")?? > 0, "the server hung up");
@@ -125,6 +128,19 @@ impl Client {
         let good = self.buffer.chunks(one).all(|answer| answer.starts_with(b"HTTP/1.1 200 "));
         ensure!(good && self.buffer.len() == one * count, "answers of one request differ");
         Ok(())
+    }
+
+    /// Reads to the end of a short body in chunks that begins at `begin`; where it ends.
+    async fn end_of_chunks(&mut self, begin: usize) -> anyhow::Result<usize> {
+        const END: &[u8] = b"\r\n0\r\n\r\n";
+        loop {
+            if let Some(end) = memchr::memmem::find(&self.buffer[begin..], END) {
+                return Ok(begin + end + END.len());
+            }
+            ensure!(self.buffer.len() < HEAD_MAX, "the answer is too long");
+            let read = tokio::time::timeout(SILENCE, self.socket.read_buf(&mut self.buffer));
+            ensure!(read.await.context("the server was silent")?? > 0, "the server hung up");
+        }
     }
 
     /// Reads the head of a good answer; where its body begins, and how long that is if it tells.

@@ -12,8 +12,6 @@ use tokio::task::JoinSet;
 
 /// How long one turn takes.
 const TURN: Duration = Duration::from_millis(1_250);
-/// How long a server is warmed up.
-const WARM: Duration = Duration::from_millis(750);
 
 /// What a figure is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +49,7 @@ pub(crate) async fn run(bench: &Bench, setup: &Setup, measures: &[(Measure, Figu
     for round in 0..=turns {
         for (target, (_, done)) in setup.targets.iter().zip(&mut all) {
             // The first round warms up and is not counted.
-            let time = if round == 0 { WARM } else { TURN };
+            let time = if round == 0 { target.who.warm_up() } else { TURN };
             let turn = turn(bench, setup, target, time, round).await.with_context(|| target.who.name())?;
             if round > 0 {
                 done.push(turn);

@@ -5,7 +5,7 @@ use super::frames::Dialect;
 use super::pin::{self, Cores};
 use super::report::{Figure, Goal, Outcome, markdown};
 use super::setup::{Setup, at_once, at_pace};
-use super::target::{Launcher, Who};
+use super::target::{self, Launcher, Who};
 use super::upstream::Plan;
 use super::usage::{self, Usage};
 use super::{Options, Scenario, growing, info, open, paced, start};
@@ -56,17 +56,23 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let ticks = process::output("getconf", &["CLK_TCK"]).and_then(|ticks| ticks.parse().ok()).unwrap_or(100.0);
     let folder = root.join("target/bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let launcher = Launcher { ticks, cores, folder, root: root.to_owned() };
+    let binary = match &options.binary {
+        Some(path) => path.clone(),
+        None => target::binary()?,
+    };
+    let launcher = Launcher { ticks, cores, folder, root: root.to_owned(), binary };
     let peer = match options.peer {
         Some(peer) => Some(launcher.install(peer)?),
         None => None,
     };
-    let bench = Bench { launcher, time: Duration::from_secs(options.seconds), connections: options.connections, peer };
+    let mut bench =
+        Bench { launcher, time: Duration::from_secs(options.seconds), connections: options.connections, peer };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     let mut outcomes = Vec::new();
     for scenario in options.scenario.each() {
         let (before, began) = (usage::others(ticks)?, Instant::now());
-        let mut outcome = runtime.block_on(measure(&bench, scenario)).with_context(|| format!("{scenario:?}"))?;
+        let mut outcome =
+            runtime.block_on(try_measure(&mut bench, scenario)).with_context(|| format!("{scenario:?}"))?;
         let machine = began.elapsed().as_secs_f64() * core_count;
         let others = (usage::others(ticks)? - before) / machine * 100.0;
         if others > QUIET {
@@ -84,6 +90,20 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         println!("{}", serde_json::to_string_pretty(&all)?);
     }
     Ok(true)
+}
+
+/// A peer that cannot do a scenario is left out of it.
+async fn try_measure(bench: &mut Bench, scenario: Scenario) -> anyhow::Result<Outcome> {
+    let error = match (measure(bench, scenario).await, bench.peer) {
+        (Err(error), Some(_)) => error,
+        (result, _) => return result,
+    };
+    let peer = bench.peer.take();
+    let again = measure(bench, scenario).await;
+    bench.peer = peer;
+    let mut outcome = again?;
+    outcome.notes.push(format!("measured again without the peer, with which this failed: {error:#}"));
+    Ok(outcome)
 }
 
 async fn measure(bench: &Bench, scenario: Scenario) -> anyhow::Result<Outcome> {

@@ -38,7 +38,8 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Outcome> {
         targets.iter().map(|target| Cost { who: target.who, cpu: 0.0, wall: 0.0, rss: 0.0 }).collect();
     for round in 0..=turns {
         for ((target, values), cost) in targets.iter().zip(&mut values).zip(&mut costs) {
-            let (answers, cpu) = turn(target, &requests).await.with_context(|| target.who.name())?;
+            let time = if round == 0 { target.who.warm_up() } else { TURN };
+            let (answers, cpu) = turn(target, &requests, time).await.with_context(|| target.who.name())?;
             // The first round warms up and is not counted.
             if round > 0 {
                 values.push(answers as f64 / cpu.max(1e-9));
@@ -64,9 +65,9 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Outcome> {
 }
 
 /// How many answers came, and the CPU time for them.
-async fn turn(target: &Target, requests: &[u8]) -> anyhow::Result<(u64, f64)> {
+async fn turn(target: &Target, requests: &[u8], time: Duration) -> anyhow::Result<(u64, f64)> {
     let before = target.usage()?;
-    let until = Instant::now() + TURN;
+    let until = Instant::now() + time;
     let mut clients = JoinSet::new();
     for _ in 0..CONNECTIONS {
         let (port, requests) = (target.port, requests.to_vec());

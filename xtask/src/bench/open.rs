@@ -27,6 +27,8 @@ const LATEST: u64 = 50_000_000;
 
 /// Streams with one delta a second.
 pub(crate) const OPEN: u64 = 2_000;
+/// The time over which they begin.
+const OPEN_SPREAD: Duration = Duration::from_secs(2);
 /// Deltas of each of them.
 pub(crate) const OPEN_DELTAS: u32 = 5;
 
@@ -187,7 +189,7 @@ pub(crate) async fn open(setup: Setup) -> anyhow::Result<Outcome> {
         drop(first);
         let (before, began) = (target.usage()?, Instant::now());
         let mut streams = Streams::new(&setup, target, setup.scenario);
-        streams.grow(OPEN, Duration::from_secs(1));
+        streams.grow(OPEN, OPEN_SPREAD);
         let mut rss = before.rss;
         let mut ended = 0;
         while ended < OPEN {

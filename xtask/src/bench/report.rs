@@ -104,14 +104,14 @@ impl Outcome {
             let _ = writeln!(out, "  {}", text.trim_end());
         };
         let heads: String =
-            self.figures.iter().map(|figure| format!("{:>26}", format!("{} {}", figure.name, figure.unit))).collect();
+            self.figures.iter().map(|figure| format!("{:>30}", format!("{} {}", figure.name, figure.unit))).collect();
         line(format!("{:8}{:>9}{:>10}{:>10}{heads}", "server", "CPU s", "of wall", "RSS MiB"));
         for cost in &self.costs {
             let share = cost.cpu / cost.wall.max(1e-9) * 100.0;
             let values: String = self
                 .figures
                 .iter()
-                .map(|figure| format!("{:>26}", figure.of(cost.who).map_or("-".to_owned(), number)))
+                .map(|figure| format!("{:>30}", figure.of(cost.who).map_or("-".to_owned(), number)))
                 .collect();
             line(format!("{:8}{:>9.2}{:>9.0}%{:>10.1}{values}", cost.who.name(), cost.cpu, share, cost.rss));
         }

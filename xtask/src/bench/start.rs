@@ -5,7 +5,7 @@ use super::driver::Bench;
 use super::frames::Dialect;
 use super::report::{Cost, Figure, Goal, Outcome};
 use super::stats::median;
-use super::target::{Target, Who, binary};
+use super::target::{Target, Who};
 use anyhow::Context;
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Outcome> {
         let wall = times.iter().sum::<f64>() / 1e3 + REST.as_secs_f64() * times.len() as f64;
         costs.push(Cost { who, cpu, wall, rss: median(&memory).unwrap_or(0.0) });
     }
-    let path = binary()?;
-    let bytes = std::fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    let path = &bench.launcher.binary;
+    let bytes = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     size.values.push((Who::Ours, bytes as f64 / 1_048_576.0));
     Ok(Outcome {
         scenario: "start",

@@ -31,6 +31,11 @@ pub(crate) enum Who {
 }
 
 impl Who {
+    /// How long it is warmed up. What compiles while it runs needs its time.
+    pub(crate) fn warm_up(self) -> Duration {
+        Duration::from_millis(if matches!(self, Self::Node | Self::Python) { 3_000 } else { 750 })
+    }
+
     /// As the tables name it.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -54,18 +59,18 @@ pub(crate) struct Launcher {
     pub(crate) folder: PathBuf,
     /// The root of the repository.
     pub(crate) root: PathBuf,
+    /// Our server.
+    pub(crate) binary: PathBuf,
 }
 
 impl Launcher {
     /// Our binary with a configuration of its own; `agents` is TOML.
     pub(crate) fn ours(&self, agents: &str) -> anyhow::Result<Target> {
         let config = self.folder.join("copilotkit.toml");
-        // Streams by the thousand; and it ends at once when it is told to.
-        let text = format!(
-            "[server]\nport = 0\n\n[limits]\nruns = 20000\nconnections = 20000\ndrain_delay = \"0s\"\ndrain_timeout = \"1s\"\n\n{agents}"
-        );
+        // Streams by the thousand.
+        let text = format!("[server]\nport = 0\n\n[limits]\nruns = 20000\nconnections = 20000\n\n{agents}");
         std::fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(&self.binary);
         command.args(["serve", "--store", "memory", "--config"]).arg(&config);
         self.start(Who::Ours, &mut command)
     }
@@ -89,7 +94,7 @@ impl Launcher {
         // Those of ours end when their stdin is closed, so also when we are killed.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let began = Instant::now();
-        let (group, mut child) = pin::on(self.cores, || Group::start(command))?
+        let (group, mut child) = pin::on(self.cores, || Group::start_expendable(command))?
             .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
         let (send, lines) = mpsc::sync_channel(64);
         watch(child.stdout.take().context("no stdout")?, send.clone());

@@ -29,7 +29,7 @@ pub(super) fn router(options: &ServerOptions) -> anyhow::Result<Router> {
     };
     let (json, mut body) = (read(&options.json)?, read(&options.body)?);
     let (deltas, pace) = (options.deltas, Duration::from_micros(options.pace));
-    if body.is_empty() {
+    if body.is_empty() && pace.is_zero() {
         body = Dialect::AgUi.run("thread", "run", deltas).concat().into();
     }
     let answer_get = move || {
@@ -78,7 +78,7 @@ fn paced(deltas: u32, pace: Duration) -> Body {
                     sleep_until(next).await;
                     sse(&dialect.delta("r", &stamp(now())))
                 }
-                count if count == deltas + 1 => closing,
+                count if count - 1 == deltas => closing,
                 _ => return None,
             };
             Some((Ok::<_, Infallible>(Bytes::from(text)), (count + 1, next)))
