@@ -4,6 +4,7 @@
 //! turns, so that all meet the same machine. Figures of different machines, or of a busy one, say nothing: the ratio does.
 
 #[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "only the build that measures uses all of it"))]
 mod chunked;
 #[cfg(feature = "bench")]
 mod client;
@@ -12,12 +13,14 @@ mod closed;
 #[cfg(feature = "bench")]
 mod driver;
 #[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "only the build that measures uses all of it"))]
 mod frames;
 #[cfg(feature = "bench")]
 mod growing;
 #[cfg(feature = "bench")]
 mod info;
 #[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "only the build that measures uses all of it"))]
 mod lines;
 #[cfg(feature = "bench")]
 mod open;
@@ -28,6 +31,7 @@ mod peers;
 #[cfg(feature = "bench")]
 mod pin;
 #[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "only the build that measures uses all of it"))]
 mod report;
 #[cfg(feature = "bench")]
 mod server;
@@ -36,13 +40,18 @@ mod setup;
 #[cfg(feature = "bench")]
 mod start;
 #[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "only the build that measures uses all of it"))]
 mod stats;
 #[cfg(feature = "bench")]
 mod target;
 #[cfg(feature = "bench")]
 mod upstream;
 #[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "only the build that measures uses all of it"))]
 mod usage;
+#[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "only the build that measures uses all of it"))]
+mod who;
 
 #[cfg(feature = "bench")]
 pub(crate) use driver::run;

@@ -1,5 +1,6 @@
 //! The bytes of requests and event streams: what pages send, what agents and model servers answer.
 
+use anyhow::{Context, bail};
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -146,6 +147,21 @@ pub(crate) fn member<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
     rest.split_once('"').map(|(value, _)| value)
 }
 
+/// The length of a request's body, by its head.
+pub(crate) fn content_length(head: &[u8]) -> anyhow::Result<usize> {
+    let head = std::str::from_utf8(head).context("a head is not text")?;
+    for line in head.lines().skip(1) {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        if name.eq_ignore_ascii_case("content-length") {
+            return value.trim().parse().context("a content-length is no number");
+        }
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            bail!("a request without a length");
+        }
+    }
+    Ok(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,5 +206,12 @@ mod tests {
         assert_eq!(member(br#"{"threadId": "t-1","runId":"r"}"#, "threadId"), Some("t-1"));
         assert_eq!(member(br#"{"threadId":7}"#, "threadId"), None);
         assert_eq!(member(b"{}", "runId"), None);
+    }
+
+    #[test]
+    fn lengths_are_read() {
+        assert_eq!(content_length(b"POST / HTTP/1.1\r\nContent-Length: 12").unwrap(), 12);
+        assert_eq!(content_length(b"GET / HTTP/1.1\r\nhost: a").unwrap(), 0);
+        assert!(content_length(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked").is_err());
     }
 }

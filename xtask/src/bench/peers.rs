@@ -1,7 +1,8 @@
 //! Other runtimes, measured in the same run: installed when they are asked for, outside of what is checked in.
 
 use super::Peer;
-use super::target::{Launcher, Target, Who};
+use super::target::{Launcher, Target};
+use super::who::Who;
 use crate::process::{Ended, stream};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What was measured, as a table, as Markdown and as JSON.
 
-use super::target::Who;
+use super::who::Who;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

@@ -5,7 +5,8 @@ use super::driver::Bench;
 use super::frames::Dialect;
 use super::report::{Cost, Figure, Goal, Outcome};
 use super::stats::median;
-use super::target::{Target, Who};
+use super::target::Target;
+use super::who::Who;
 use anyhow::Context;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! What stands behind the measured server: an AG-UI agent or a model server that answers every POST with one run.
 
 use super::chunked::{LAST_CHUNK, write_chunk};
-use super::frames::{Dialect, member, now, sse, stamp};
-use anyhow::{Context, bail, ensure};
+use super::frames::{Dialect, content_length, member, now, sse, stamp};
+use anyhow::{Context, ensure};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -132,31 +132,5 @@ async fn request(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result
         {
             whole = Some((end + 4, end + 4 + content_length(&buffer[..end])?));
         }
-    }
-}
-
-fn content_length(head: &[u8]) -> anyhow::Result<usize> {
-    let head = std::str::from_utf8(head).context("a head is not text")?;
-    for line in head.lines().skip(1) {
-        let Some((name, value)) = line.split_once(':') else { continue };
-        if name.eq_ignore_ascii_case("content-length") {
-            return value.trim().parse().context("a content-length is no number");
-        }
-        if name.eq_ignore_ascii_case("transfer-encoding") {
-            bail!("a request without a length");
-        }
-    }
-    Ok(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_are_read() {
-        assert_eq!(content_length(b"POST / HTTP/1.1\r\nContent-Length: 12").unwrap(), 12);
-        assert_eq!(content_length(b"GET / HTTP/1.1\r\nhost: a").unwrap(), 0);
-        assert!(content_length(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked").is_err());
     }
 }
