@@ -25,7 +25,7 @@ mod system {
             let set = sched_getaffinity(SELF).ok()?;
             let mut cores = (0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false));
             let server = cores.next()?;
-            Some(Self { server, load: cores.last()? })
+            Some(Self { server, load: cores.next_back()? })
         }
     }
 
