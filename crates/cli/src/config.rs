@@ -7,6 +7,7 @@ mod error;
 mod hints;
 mod parts;
 mod sources;
+mod transcription;
 mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
@@ -16,6 +17,7 @@ pub use parts::{
     LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
 };
 pub use sources::{Environment, Sources};
+pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
 use error::Place;
@@ -32,6 +34,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[transcription]`; without it pages show no microphone.
+    pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -45,6 +49,7 @@ struct Sections {
     server: ServerConfig,
     store: StoreConfig,
     limits: LimitsConfig,
+    transcription: Option<TranscriptionConfig>,
     agents: Table,
 }
 
@@ -59,6 +64,8 @@ struct File {
     store: StoreConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
+    /// Who turns recordings into text. Without this section pages show no microphone.
+    transcription: TranscriptionConfig,
     /// The agents by id. Frontends use `default` when they name none.
     agents: std::collections::BTreeMap<String, AgentConfig>,
 }
@@ -86,6 +93,7 @@ impl Config {
             server: sections.server,
             store: sections.store,
             limits: sections.limits,
+            transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
         };
@@ -95,6 +103,9 @@ impl Config {
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         let (server, limits) = (&self.server, &self.limits);
+        if let Some(transcription) = &self.transcription {
+            transcription.check(merged)?;
+        }
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

@@ -59,6 +59,11 @@ const CASES: &[(&str, &str)] = &[
     ),
     ("a variable that is not set", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = { k = \"${NOPE}\" }"),
     ("a variable that is not closed", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://${SET\""),
+    ("a recording for OpenAI without a key", "[transcription]"),
+    ("a recording for nobody", "[transcription]\nbase_url = \"localhost:9000/v1\""),
+    ("two keys of a service", "[transcription]\napi_key = \"k\"\napi_key_env = \"SET\""),
+    ("a service's key that is not set", "[transcription]\napi_key_env = \"NOPE\""),
+    ("an unknown key of a service", "[transcription]\nurl = \"http://x\""),
     ("no TOML", "[server\nport = 1"),
     ("no value", "port ="),
 ];

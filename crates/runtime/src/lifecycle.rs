@@ -12,11 +12,12 @@ pub use policy::{OnBusy, OnDisconnect};
 
 use crate::agent::{Pulse, RunContext};
 use crate::error::RunError;
-use crate::hub::Subscription;
+use crate::hub::{Hub, Subscription};
 use crate::limits;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
-use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
+use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
+use crate::threads;
 use copilotkit_protocol::RunAgentInput;
 use futures::FutureExt as _;
 use http::HeaderMap;
@@ -50,6 +51,32 @@ pub struct LifecycleOptions {
     pub run_events: u64,
     /// The most bytes of one run.
     pub run_bytes: usize,
+    /// The most bytes of what a live run sent last that stay in memory for its readers.
+    pub subscriber_backlog: usize,
+    /// Told of every run that ends with RUN_ERROR, also when its page is gone. It is called on the run's own task: what
+    /// takes long belongs into a bounded channel.
+    pub on_run_error: Option<OnRunError>,
+}
+
+/// What is told of runs that fail.
+pub type OnRunError = Arc<dyn Fn(&RunFailure) + Send + Sync>;
+
+/// A run that failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunFailure {
+    /// The agent.
+    pub agent_id: Arc<str>,
+    /// Who started it.
+    pub principal: Principal,
+    /// The thread.
+    pub thread_id: String,
+    /// The run.
+    pub run_id: String,
+    /// The code of its RUN_ERROR: `agent_failed`, `agent_timeout`, `model_auth` … Empty when the agent gave none.
+    pub code: String,
+    /// What its user was told.
+    pub message: String,
 }
 
 impl Default for LifecycleOptions {
@@ -65,6 +92,8 @@ impl Default for LifecycleOptions {
             lease_ttl: limits::LEASE_TTL,
             run_events: limits::RUN_EVENTS,
             run_bytes: limits::RUN_BYTES,
+            on_run_error: None,
+            subscriber_backlog: limits::SUBSCRIBER_BACKLOG,
         }
     }
 }
@@ -74,6 +103,7 @@ impl Default for LifecycleOptions {
 pub struct Lifecycle {
     agents: Arc<AgentRegistry>,
     options: Arc<LifecycleOptions>,
+    hub: Arc<Hub>,
     running: Arc<Semaphore>,
     queues: Arc<policy::Queues>,
     tracker: TaskTracker,
@@ -107,16 +137,24 @@ impl Lifecycle {
     /// A lifecycle over these agents.
     pub fn new(agents: Arc<AgentRegistry>, options: LifecycleOptions) -> Self {
         let running = Arc::new(Semaphore::new(options.runs));
+        let hub = Hub::new(options.subscriber_backlog);
         let options = Arc::new(options);
         Self {
             agents,
             options,
+            hub,
             running,
             queues: Arc::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             maintenance: Arc::new(Once::new()),
         }
+    }
+
+    /// The same lifecycle with other agents: runs, threads and bounds are shared.
+    #[must_use]
+    pub fn with_agents(&self, agents: Arc<AgentRegistry>) -> Self {
+        Self { agents, ..self.clone() }
     }
 
     /// The agents.
@@ -132,6 +170,11 @@ impl Lifecycle {
     /// How many runs are active.
     pub fn active(&self) -> usize {
         self.options.runs.saturating_sub(self.running.available_permits())
+    }
+
+    /// Bytes that are held in memory for the readers of live runs, beside the store.
+    pub fn backlog(&self) -> usize {
+        self.hub.held()
     }
 
     /// Starts a run and follows it. It goes on when the subscription, or this call, is dropped.
@@ -174,14 +217,22 @@ impl Lifecycle {
         let (begun, opened) = oneshot::channel();
         let lifecycle = self.clone();
         self.tracker.spawn(async move {
-            lifecycle.run(agent, start, options, kind, begun).await;
-            drop((permit, counted));
+            let store = options.store.clone();
+            let finished = lifecycle.run(agent, start, options, kind, begun).await;
+            drop(permit);
+            // By now its readers know of the end, and the next run may begin.
+            if let Some(lease) = finished
+                && kind == Kind::Run
+            {
+                store.compact(&lease).await;
+            }
+            drop(counted);
         });
         // The task answers before it ends; if it could not, it panicked.
         opened.await.unwrap_or(Err(RunError::ShuttingDown))
     }
 
-    /// Opens a run, tells whoever waits for it, and drives it to its end.
+    /// Opens a run, tells whoever waits for it, and drives it to its end. The lease that it had, if there was a run.
     async fn run(
         &self,
         agent: Registered,
@@ -189,7 +240,7 @@ impl Lifecycle {
         options: Arc<LifecycleOptions>,
         kind: Kind,
         begun: oneshot::Sender<Result<Subscription, RunError>>,
-    ) {
+    ) -> Option<Lease> {
         let store = options.store.clone();
         let run = match self.open(&agent, start, options, kind).await {
             Ok((run, subscription)) => {
@@ -199,7 +250,7 @@ impl Lifecycle {
             }
             Err(error) => {
                 let _ = begun.send(Err(error));
-                return;
+                return None;
             }
         };
         let lease = run.lease.clone();
@@ -211,6 +262,7 @@ impl Lifecycle {
             tracing::error!(thread_id = %lease.thread.thread_id, "a run ended with a panic outside of its agent");
             drive::close_abandoned(&*store, &lease).await;
         }
+        Some(lease)
     }
 
     async fn open(
@@ -228,7 +280,7 @@ impl Lifecycle {
             run_id: input.run_id.as_str().into(),
             agent_id: agent.id.clone(),
             message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
-            name: None,
+            name: threads::derived_name(&input.messages),
             ttl: options.lease_ttl,
         };
         let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;
@@ -251,13 +303,15 @@ impl Lifecycle {
             deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
         };
-        let mut subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
+        // A suggestion's thread is one that nobody else may find.
+        let publisher = self.hub.publisher(&lease, kind == Kind::Run);
+        let mut subscription = Subscription::to_run(store, &lease, &publisher);
         let abandoned = CancellationToken::new();
         if options.on_disconnect == OnDisconnect::Cancel {
             subscription.cancels(abandoned.clone());
         }
         let shutdown = self.shutdown.clone();
-        Ok((drive::Drive { options, shutdown, abandoned, signal, lease, context, echo }, subscription))
+        Ok((drive::Drive { options, shutdown, abandoned, signal, publisher, lease, context, echo }, subscription))
     }
 
     /// Closes runs whose lease lapsed, again and again until the server shuts down.
@@ -295,7 +349,24 @@ impl Lifecycle {
     ) -> Result<Subscription, RunError> {
         self.known(agent_id)?;
         let thread = ThreadKey::new(principal, thread_id);
-        Ok(Subscription::to_thread(self.options.store.clone(), thread).await?)
+        Ok(Subscription::to_thread(self.options.store.clone(), &self.hub, thread).await?)
+    }
+
+    /// As [`connect`](Self::connect), behind the frame with the number `seen`, which the reader has already. Where it
+    /// cannot go on from there the whole thread is replayed; [`Subscription::is_resumed`] tells which.
+    ///
+    /// # Errors
+    /// An unknown agent, a store that fails.
+    pub async fn resume(
+        &self,
+        agent_id: &str,
+        principal: &Principal,
+        thread_id: &str,
+        seen: u64,
+    ) -> Result<Subscription, RunError> {
+        self.known(agent_id)?;
+        let thread = ThreadKey::new(principal, thread_id);
+        Ok(Subscription::resume(self.options.store.clone(), &self.hub, thread, seen).await?)
     }
 
     /// Asks the live run of a thread to stop; only the run `run_id`, if one is given. It ends within a second.

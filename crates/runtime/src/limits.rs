@@ -43,12 +43,18 @@ pub const RUNS: usize = 1_000;
 pub const QUEUE: usize = 8;
 /// How long a run may wait for its thread.
 pub const QUEUE_WAIT: Duration = Duration::from_secs(60);
+/// The most threads on one page of their list, and how many there are where a client does not say.
+pub const THREAD_PAGE: usize = 1_000;
+/// The longest name that a thread can be given, in characters.
+pub const THREAD_NAME: usize = 200;
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
 /// How long a reader may take nothing before it is cut off.
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// How much is read from the log for one write to a subscriber.
 pub const READ_BATCH: usize = 256 * 1024;
+/// How much of what a live run sent last stays in memory for its readers. One that falls behind it reads the store.
+pub const SUBSCRIBER_BACKLOG: usize = 4 * 1024 * 1024;
 /// How long a server that was asked to stop goes on as before while it says that it is not ready. Balancers ask for that
 /// every few seconds and send requests until they know.
 pub const DRAIN_DELAY: Duration = Duration::from_secs(5);
@@ -79,3 +85,8 @@ pub const TOOL_CONCURRENCY: usize = 16;
 pub const HTTP_TOOL: Duration = Duration::from_secs(30);
 /// The largest answer of an HTTP tool. A model's context is far smaller.
 pub const HTTP_TOOL_BODY: usize = 1024 * 1024;
+/// How long a recording may take to become text, unless it is configured. The largest files that services take need
+/// about a minute.
+pub const TRANSCRIPTION: Duration = Duration::from_secs(120);
+/// How long a hook, or the choice of a request's agents, may take. The client waits meanwhile.
+pub const HOOK: Duration = Duration::from_secs(10);

@@ -184,7 +184,7 @@ fn tidy(schema: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use copilotkit_cli::config::{Config, Sources};
+    use copilotkit_cli::config::{Config, Sources, TranscriptionConfig};
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
@@ -239,6 +239,8 @@ mod tests {
         assert_eq!(format!("{:?}", written.server), format!("{:?}", default.server));
         assert_eq!(format!("{:?}", written.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", written.store), format!("{:?}", default.store));
+        let transcription = Some(TranscriptionConfig::default());
+        assert_eq!(format!("{:?}", written.transcription), format!("{transcription:?}"));
     }
 
     #[test]

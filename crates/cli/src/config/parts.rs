@@ -148,6 +148,8 @@ pub struct LimitsConfig {
     pub run_events: u64,
     /// The most bytes of events of one run.
     pub run_bytes: Size,
+    /// How much of what a live run sent last stays in memory for its readers. One that falls behind it reads the store.
+    pub subscriber_backlog: Size,
     /// How long connecting to a remote agent may take.
     pub agent_connect: Span,
     /// The longest silence of an agent.
@@ -173,6 +175,7 @@ impl Default for LimitsConfig {
             runs: limits::RUNS,
             run_events: limits::RUN_EVENTS,
             run_bytes: Size(limits::RUN_BYTES),
+            subscriber_backlog: Size(limits::SUBSCRIBER_BACKLOG),
             agent_connect: Span(limits::AGENT_CONNECT),
             agent_idle: Span(limits::AGENT_IDLE),
             run_max: Span(limits::RUN_MAX),

@@ -1,8 +1,9 @@
 //! Drives one run: takes what the agent has, writes it in one go, waits, until there is a terminal event.
 
-use super::LifecycleOptions;
 use super::pipeline::Pipeline;
+use super::{LifecycleOptions, RunFailure};
 use crate::agent::{AgentError, EventStream, RunContext};
+use crate::hub::Publisher;
 use crate::middleware::Next;
 use crate::store::{Append, Frame, Lease, ReadLog, Signal, Store, StoreError};
 use copilotkit_protocol::{Emitted, End, Event, EventKind, RunAgentInput, RunError};
@@ -30,6 +31,7 @@ pub(super) struct Drive {
     /// Cancelled when the reader that started the run has gone and the run is to go with it.
     pub(super) abandoned: CancellationToken,
     pub(super) signal: watch::Receiver<Signal>,
+    pub(super) publisher: Publisher,
     pub(super) lease: Lease,
     pub(super) context: RunContext,
     pub(super) echo: Option<Box<RunAgentInput>>,
@@ -125,6 +127,8 @@ impl Drive {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+        // The thread is free before anyone hears of the end.
+        self.publisher.publish(&mut last.frames);
     }
 
     /// A run that failed is in the log of the server too: stock pages show little of it.
@@ -134,6 +138,19 @@ impl Drive {
             let code = error.code.as_deref().unwrap_or("(none)");
             let (agent, thread_id) = (&self.context.agent_id, &self.lease.thread.thread_id);
             tracing::warn!(%agent, %thread_id, code, message = error.message, "a run failed");
+            let Some(told) = &self.options.on_run_error else { return };
+            let failure = RunFailure {
+                agent_id: self.context.agent_id.clone(),
+                principal: self.context.principal.clone(),
+                thread_id: self.context.input.thread_id.clone(),
+                run_id: self.context.input.run_id.clone(),
+                code: error.code.unwrap_or_default(),
+                message: error.message,
+            };
+            // The run must come to its end whatever the embedding server does here.
+            if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| told(&failure))) {
+                tracing::error!(panic = panic_text(&*panic), "the hook for failed runs panicked");
+            }
         }
     }
 
@@ -228,7 +245,8 @@ impl Drive {
         }
     }
 
-    /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice.
+    /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice. What the store
+    /// has is shown to the readers.
     async fn append(&self, append: &mut Append, lapses_at: Instant) -> Result<(), StoreError> {
         if append.frames.is_empty() {
             return Ok(());
@@ -237,7 +255,7 @@ impl Drive {
         loop {
             match self.options.store.append(&self.lease, append).await {
                 Ok(()) => {
-                    append.frames.clear();
+                    self.publisher.publish(&mut append.frames);
                     append.message_ids.clear();
                     return Ok(());
                 }

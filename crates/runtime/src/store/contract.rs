@@ -29,6 +29,7 @@ pub async fn suite<F: Future<Output = Arc<dyn Store>>>(make: impl Fn() -> F) -> 
     frames_come_back_as_they_were_appended(make().await).await?;
     a_reader_can_stop_anywhere(make().await).await?;
     a_finished_run_is_read_compact_and_raw(make().await).await?;
+    a_replay_is_what_a_compact_read_is(make().await).await?;
     only_one_run_at_a_time(make().await).await?;
     racing_starters_have_one_winner(make().await).await?;
     an_append_can_be_repeated(make().await).await?;
@@ -41,6 +42,7 @@ pub async fn suite<F: Future<Output = Arc<dyn Store>>>(make: impl Fn() -> F) -> 
     known_messages_are_told(make().await).await?;
     principals_do_not_see_each_other(make().await).await?;
     threads_are_listed_changed_and_deleted(make().await).await?;
+    a_list_is_paged_while_threads_move(make().await).await?;
     blobs_belong_to_a_thread(make().await).await
 }
 
@@ -151,6 +153,43 @@ async fn a_finished_run_is_read_compact_and_raw(store: Arc<dyn Store>) -> Checke
     // A reader that was in the middle of a run when it ended goes on raw.
     let rest = store.read(from(&thread, 10, lease.first_seq)).await?;
     assert_eq!(numbers(&rest.frames), (10..24).collect::<Vec<_>>());
+    Ok(())
+}
+
+async fn a_replay_is_what_a_compact_read_is(store: Arc<dyn Store>) -> Checked {
+    let thread = thread("t");
+    for (name, deltas) in [("r1", 20), ("r2", 0), ("r3", 3)] {
+        let lease = run(&*store, &thread, name, deltas).await?;
+        if name != "r2" {
+            store.compact(&lease).await;
+        }
+    }
+    let live = store.begin(begin_of(&thread, "r4", TTL)).await?.lease;
+    store.append(&live, &append_of(vec![started(&live), text(&live, 1, "a")])).await?;
+    store.compact(&live).await;
+    for begin in 0..live.first_seq + 2 {
+        for max_bytes in [1, 1_000, usize::MAX] {
+            let request = |at| ReadLog { max_bytes, ..from(&thread, at, live.first_seq) };
+            let (mut read, mut replayed) = (Vec::new(), Vec::new());
+            let mut at = begin;
+            while at < live.first_seq + 2 {
+                let page = store.read(request(at)).await?;
+                at = page.next;
+                read.extend(page.frames);
+            }
+            at = begin;
+            while at < live.first_seq + 2 {
+                let page = store.replay(request(at)).await?;
+                assert!(page.rest.next > at && page.rest.head == live.first_seq + 2, "every replay makes progress");
+                at = page.rest.next;
+                replayed.extend(page.runs.iter().flat_map(|run| run.frames().to_vec()));
+                replayed.extend(page.rest.frames);
+            }
+            let shown =
+                |frames: &[Frame]| frames.iter().map(|frame| (frame.seq, frame.json.clone())).collect::<Vec<_>>();
+            assert_eq!(shown(&replayed), shown(&read), "from {begin}, {max_bytes} bytes at a time");
+        }
+    }
     Ok(())
 }
 
@@ -341,6 +380,43 @@ async fn threads_are_listed_changed_and_deleted(store: Arc<dyn Store>) -> Checke
     assert!(store.read(from(&thread("b"), 0, 0)).await?.frames.is_empty());
     store.begin(begin_of(&thread("a"), "r", TTL)).await?;
     assert!(matches!(store.delete(&thread("a")).await, Err(StoreError::Busy)), "a live thread stays");
+    Ok(())
+}
+
+async fn a_list_is_paged_while_threads_move(store: Arc<dyn Store>) -> Checked {
+    let pause = || tokio::time::sleep(Duration::from_millis(3));
+    for id in ["a", "b", "c", "d", "e"] {
+        run(&*store, &thread(id), "r", 1).await?;
+        pause().await;
+    }
+    let list = |limit: usize, cursor: Option<String>| {
+        let principal = "alice".into();
+        store.list(ListThreads { principal, agent_id: None, include_archived: true, limit, cursor })
+    };
+    let ids = |page: &ThreadPage| page.threads.iter().map(|thread| thread.id.to_string()).collect::<Vec<_>>();
+    // What is done to a thread beside its runs leaves it where it stands.
+    let before = store.get(&thread("a")).await?.map(|record| (record.created_at, record.updated_at));
+    let change = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true) };
+    let after = store.update(&thread("a"), change).await?.map(|record| (record.created_at, record.updated_at));
+    assert_eq!(before, after);
+    assert_eq!(ids(&list(10, None).await?), ["e", "d", "c", "b", "a"]);
+    let first = list(2, None).await?;
+    assert_eq!(ids(&first), ["e", "d"]);
+    // One that was shown and one that was not move to the front: the rest comes as it would have come.
+    for id in ["d", "b"] {
+        run(&*store, &thread(id), "again", 1).await?;
+        pause().await;
+    }
+    let second = list(2, first.next_cursor.clone()).await?;
+    assert_eq!((ids(&second), second.next_cursor), (vec!["c".to_owned(), "a".to_owned()], None));
+    // The thread that the cursor was made of may be gone.
+    assert!(store.delete(&thread("d")).await?);
+    assert_eq!(ids(&list(10, first.next_cursor).await?), ["c", "a"]);
+    assert_eq!(ids(&list(10, None).await?), ["b", "e", "c", "a"]);
+    for cursor in ["", "x", "x:y"] {
+        let refused = list(2, Some(cursor.to_owned())).await;
+        assert!(matches!(refused, Err(StoreError::InvalidCursor)), "{cursor:?} is no cursor");
+    }
     Ok(())
 }
 

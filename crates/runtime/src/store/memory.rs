@@ -139,13 +139,13 @@ impl MemoryStore {
             }
         }
         self.change(&slot, |thread| {
-            thread.append(lease, append, Times::now())?;
-            if last { thread.release(lease, self.limits.runs_per_thread) } else { Ok(()) }
+            thread.append(lease, append)?;
+            if last { thread.release(lease, self.limits.runs_per_thread, Times::now()) } else { Ok(()) }
         })
     }
 
     /// Makes the compact forms that a read wants.
-    async fn compact(&self, slot: &Arc<Slot>, request: &ReadLog) {
+    async fn make_compact(&self, slot: &Slot, request: &ReadLog) {
         if lock(&slot.thread).to_compact(request).is_empty() {
             return;
         }
@@ -154,10 +154,10 @@ impl MemoryStore {
         let pending = lock(&slot.thread).to_compact(request);
         for run in pending {
             let compacted = if run.size < COMPACT_INLINE {
-                compact_run(&run.frames)
+                CompactRun::new(&run.frames)
             } else {
                 let frames = run.frames.clone();
-                match tokio::task::spawn_blocking(move || compact_run(&frames)).await {
+                match tokio::task::spawn_blocking(move || CompactRun::new(&frames)).await {
                     Ok(compacted) => compacted,
                     // The runtime is shutting down, or compaction failed: the run is read as it is.
                     Err(_) => return,
@@ -199,9 +199,23 @@ impl RunLog for MemoryStore {
 
     async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError> {
         let Some(slot) = self.slot(&request.thread) else { return Ok(LogPage::default()) };
-        self.compact(&slot, &request).await;
+        self.make_compact(&slot, &request).await;
         let page = lock(&slot.thread).read(&request);
         Ok(page)
+    }
+
+    async fn replay(&self, request: ReadLog) -> Result<ReplayPage, StoreError> {
+        let Some(slot) = self.slot(&request.thread) else { return Ok(ReplayPage::default()) };
+        self.make_compact(&slot, &request).await;
+        let page = lock(&slot.thread).replay(request);
+        Ok(page)
+    }
+
+    async fn compact(&self, lease: &Lease) {
+        let Some(slot) = self.slot(&lease.thread) else { return };
+        let request =
+            ReadLog { thread: lease.thread.clone(), from: lease.first_seq, compact_until: u64::MAX, max_bytes: 1 };
+        self.make_compact(&slot, &request).await;
     }
 }
 
@@ -232,6 +246,7 @@ impl RunSignals for MemoryStore {
 #[async_trait]
 impl ThreadIndex for MemoryStore {
     async fn list(&self, request: ListThreads) -> Result<ThreadPage, StoreError> {
+        let cursor = request.cursor.as_deref().map(str::parse::<ListCursor>).transpose()?;
         let mut records: Vec<ThreadRecord> = lock(&self.threads)
             .iter()
             .filter(|(key, _)| key.principal == request.principal)
@@ -239,15 +254,13 @@ impl ThreadIndex for MemoryStore {
             .filter(|record| request.include_archived || !record.archived)
             .filter(|record| request.agent_id.as_deref().is_none_or(|agent| *record.agent_id == *agent))
             .collect();
-        records.sort_by(|a, b| (b.updated_at, &b.id).cmp(&(a.updated_at, &a.id)));
-        // The cursor names the last record of the page before: `updatedAt` and id, the order of the list.
-        if let Some((updated, id)) = request.cursor.as_deref().and_then(|cursor| cursor.split_once(':')) {
-            let updated: u64 = updated.parse().unwrap_or(0);
-            records.retain(|record| (record.updated_at, &*record.id) < (updated, id));
+        records.sort_by_cached_key(|record| std::cmp::Reverse(ListCursor::of(record)));
+        if let Some(last) = cursor {
+            records.retain(|record| ListCursor::of(record) < last);
         }
         let more = records.len() > request.limit;
         records.truncate(request.limit);
-        let next_cursor = records.last().filter(|_| more).map(|record| format!("{}:{}", record.updated_at, record.id));
+        let next_cursor = records.last().filter(|_| more).map(|record| ListCursor::of(record).to_string());
         Ok(ThreadPage { threads: records, next_cursor })
     }
 
@@ -256,7 +269,7 @@ impl ThreadIndex for MemoryStore {
     }
 
     async fn update(&self, thread: &ThreadKey, update: ThreadUpdate) -> Result<Option<ThreadRecord>, StoreError> {
-        Ok(self.slot(thread).and_then(|slot| self.change(&slot, |thread| thread.update(update, Times::now()))))
+        Ok(self.slot(thread).and_then(|slot| self.change(&slot, |thread| thread.update(update))))
     }
 
     async fn delete(&self, thread: &ThreadKey) -> Result<bool, StoreError> {
