@@ -138,16 +138,16 @@ pub(crate) async fn ramp(bench: &Bench, setup: Setup) -> anyhow::Result<Outcome>
             }
             best = Some((count, step));
         }
-        let (count, step) =
-            best.unwrap_or((0, Step { share: 1.0, load: 0.0, p99: 0, delivered: 0.0, cpu_per_event: 0.0 }));
+        let (count, said) = match &best {
+            Some((count, step)) => {
+                cpu.values.push((target.who, step.cpu_per_event));
+                let (share, p99) = (step.share * 100.0, step.p99 as f64 / 1e6);
+                (*count, format!("{count} streams took {share:.0}% of its core, p99 {p99:.1} ms"))
+            }
+            None => (0, "no number of streams was carried".to_owned()),
+        };
         most.values.push((target.who, count as f64));
-        cpu.values.push((target.who, step.cpu_per_event));
-        notes.push(format!(
-            "{}: {count} streams took {:.0}% of its core, p99 {:.1} ms; {why}",
-            target.who.name(),
-            step.share * 100.0,
-            step.p99 as f64 / 1e6
-        ));
+        notes.push(format!("{}: {said}; {why}", target.who.name()));
         let used = target.usage()?;
         costs.push(Cost { who: target.who, cpu: used.cpu, wall: began.elapsed().as_secs_f64(), rss: used.rss });
         drop(streams);
