@@ -49,7 +49,8 @@ impl Hub {
         if listed {
             self.lock().insert(lease.thread.clone(), (lease.run, tail.subscribe()));
         }
-        Publisher { tail, hub: self.clone(), thread: lease.thread.clone(), run: lease.run }
+        let listed = listed.then(|| (lease.thread.clone(), lease.run));
+        Publisher { tail, hub: self.clone(), listed }
     }
 
     /// The tail of a run, if it is live here.
@@ -74,15 +75,17 @@ impl Hub {
 pub(crate) struct Publisher {
     tail: watch::Sender<Tail>,
     hub: Arc<Hub>,
-    thread: ThreadKey,
-    run: u64,
+    /// Where the hub has it.
+    listed: Option<(ThreadKey, u64)>,
 }
 
 impl Publisher {
-    /// Shows frames that the store has by now.
+    /// Shows frames that the store has by now. They are held only while somebody reads; who comes later begins in the
+    /// store.
     pub(crate) fn publish(&self, frames: &mut Vec<Frame>) {
         if !frames.is_empty() {
-            self.tail.send_modify(|tail| tail.push(frames));
+            let read = self.tail.receiver_count() > usize::from(self.listed.is_some());
+            self.tail.send_modify(|tail| tail.push(frames, if read { tail.backlog } else { 0 }));
         }
     }
 
@@ -94,10 +97,11 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
+        let Some((thread, run)) = &self.listed else { return };
         let mut live = self.hub.lock();
         // After a lost lease a later run may stand there.
-        if live.get(&self.thread).is_some_and(|live| live.0 == self.run) {
-            live.remove(&self.thread);
+        if live.get(thread).is_some_and(|live| live.0 == *run) {
+            live.remove(thread);
         }
     }
 }
@@ -125,14 +129,14 @@ enum Found {
 }
 
 impl Tail {
-    fn push(&mut self, frames: &mut Vec<Frame>) {
+    fn push(&mut self, frames: &mut Vec<Frame>, backlog: usize) {
         let before = self.bytes;
         for frame in frames.drain(..) {
             debug_assert_eq!(frame.seq, self.first + self.frames.len() as u64, "frames are numbered without a gap");
             self.bytes += frame.size();
             self.frames.push_back(frame);
         }
-        while self.bytes > self.backlog
+        while self.bytes > backlog
             && let Some(oldest) = self.frames.pop_front()
         {
             self.bytes -= oldest.size();
@@ -207,8 +211,13 @@ mod tests {
         let hub = Hub::new(1 << 20);
         let (old, hidden) = (hub.publisher(&lease(1), true), hub.publisher(&lease(9), false));
         assert!(hub.tail(&lease(1).thread, 2).is_none() && hub.tail(&lease(1).thread, 9).is_none());
+        // Of another store, whose numbers are its own.
+        drop(hub.publisher(&lease(1), false));
         let reader = hub.tail(&lease(1).thread, 1).unwrap();
-        old.publish(&mut frames(100..110));
+        old.publish(&mut frames(100..105));
+        hidden.publish(&mut frames(100..105));
+        assert_eq!(hub.held(), 5 * frames(0..1)[0].size(), "what nobody reads is not held");
+        old.publish(&mut frames(105..110));
         let new = hub.publisher(&lease(2), true);
         drop((old, hidden));
         assert!(hub.tail(&lease(2).thread, 2).is_some(), "a later run stays");

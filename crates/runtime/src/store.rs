@@ -22,6 +22,7 @@ pub use memory::{MemoryLimits, MemoryStore};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use copilotkit_protocol::Code;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -374,14 +375,14 @@ pub enum StoreError {
 
 impl StoreError {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Busy => "thread_busy",
-            Self::Fenced => "lease_lost",
-            Self::NotFound => "thread_not_found",
-            Self::InvalidCursor => "invalid_cursor",
-            Self::Full(_) => "store_full",
-            Self::Unavailable(_) => "store_unavailable",
+            Self::Busy => Code::ThreadBusy,
+            Self::Fenced => Code::LeaseLost,
+            Self::NotFound => Code::ThreadNotFound,
+            Self::InvalidCursor => Code::InvalidCursor,
+            Self::Full(_) => Code::StoreFull,
+            Self::Unavailable(_) => Code::StoreUnavailable,
         }
     }
 

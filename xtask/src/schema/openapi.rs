@@ -20,6 +20,10 @@ enum Body {
     Json(&'static str),
     /// `{"status": …}`
     Status(&'static str),
+    /// Plain text.
+    Text,
+    /// Server-sent events, each an event of some run with where it came from.
+    DebugEvents,
     /// Nothing.
     Empty,
 }
@@ -44,6 +48,11 @@ const NO_RUN: Answer = Answer(
     ERROR,
     "As many runs are active as the server allows (`too_many_runs`), it shuts down (`shutting_down`), or the thread \
      store cannot be used (`store_unavailable`, `store_full`).",
+);
+const TOO_MANY: Answer = Answer(
+    429,
+    ERROR,
+    "The principal has as many active runs as it may have (`too_many_runs_per_principal`); the server has room for others.",
 );
 const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`thread_busy`).");
 const BAD_THREAD: Answer = Answer(400, ERROR, "The thread's id is too long (`invalid_parameter`).");
@@ -96,6 +105,7 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
                 TOO_SLOW,
                 BUSY,
                 TOO_LARGE,
+                TOO_MANY,
                 NO_RUN,
             ],
         },
@@ -110,6 +120,7 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
                 NO_AGENT,
                 TOO_SLOW,
                 TOO_LARGE,
+                TOO_MANY,
                 NO_RUN,
             ],
         },
@@ -140,6 +151,18 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
                 TOO_SLOW,
                 TOO_LARGE,
                 NO_STORE,
+            ],
+        },
+        RouteId::DebugEvents => Operation {
+            name: "debugEvents",
+            summary: "Follows the events of every run and replay, of every user",
+            description: "For developers; off unless `debug.feed` of the configuration is set. A reader that is too slow \
+                loses events, and a comment says how many.",
+            request: None,
+            answers: vec![
+                Answer(200, Body::DebugEvents, "Each event with its time in milliseconds, agent, thread and run."),
+                Answer(404, Body::Text, "The feed is off."),
+                Answer(503, ERROR, "As many readers follow it as there may be (`too_many_debug_readers`)."),
             ],
         },
         RouteId::Transcribe => Operation {
@@ -298,7 +321,7 @@ fn envelope() -> Value {
     let empty = Answer(204, Body::Empty, "The route that the method stands for has no body to answer with.");
     answers.extend([empty, NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_PLATFORM, NO_RUN]);
     let transcribe = operation(RouteId::Transcribe, "POST").map(|operation| operation.answers).unwrap_or_default();
-    answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 429 | 500 | 502 | 504)));
+    answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 500 | 502 | 504)));
     let mut responses = responses(&answers);
     responses.insert("405".to_owned(), not_allowed("those of the path in `params`"));
     let all = [&["RuntimeInfo", "StopAnswer", "Transcript"], threads::BODIES].concat();
@@ -348,17 +371,34 @@ fn responses(answers: &[Answer]) -> Map<String, Value> {
             Body::Empty => return (status.to_string(), json!({ "description": when })),
             Body::Events => json!({ "text/event-stream": { "schema": reference("Event") } }),
             Body::Json(name) => json_content(&reference(name)),
+            Body::Text => json!({ "text/plain;charset=UTF-8": { "schema": { "const": "Not Found" } } }),
+            Body::DebugEvents => json!({ "text/event-stream": { "schema": debug_event() } }),
             Body::Status(word) => json_content(&json!({
                 "type": "object", "required": ["status"], "properties": { "status": { "const": word } },
             })),
         };
         let mut response = json!({ "description": when, "content": content });
-        if *status == 503 && matches!(body, Body::Json(_)) && !when.contains("service_not_configured") {
+        let retry =
+            matches!(status, 429 | 503) && !when.contains("service_not_configured") && !when.contains("rate_limited");
+        if retry && matches!(body, Body::Json(_)) {
             response["headers"] = header("Retry-After", "Seconds until another try makes sense.");
         }
         (status.to_string(), response)
     };
     answers.iter().map(response).collect()
+}
+
+fn debug_event() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["timestamp", "agentId", "threadId", "runId", "event"],
+        "additionalProperties": false,
+        "properties": {
+            "timestamp": { "type": "integer" }, "agentId": text, "threadId": text, "runId": text,
+            "event": reference("Event"),
+        },
+    })
 }
 
 /// A form with one file.

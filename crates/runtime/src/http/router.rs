@@ -30,6 +30,8 @@ pub enum RouteId {
     Connect,
     /// Stops the live run of a thread.
     Stop,
+    /// Every event of every run, for developers.
+    DebugEvents,
     /// Turns a recording into text.
     Transcribe,
     /// What a platform tells the inspector about a deployment; nothing here.
@@ -83,9 +85,15 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Memories, suffix: &["memories", ":memoryId"], allow: "PATCH, DELETE" },
     Route { id: RouteId::Memories, suffix: &["memories"], allow: "GET, POST" },
     Route { id: RouteId::Annotate, suffix: &["annotate"], allow: "POST" },
+    Route { id: RouteId::DebugEvents, suffix: &["cpk-debug-events"], allow: "GET" },
 ];
 
 impl Route {
+    /// Method and path, for people.
+    pub(super) fn shown(&self) -> String {
+        format!("{} /{}", self.allow, self.suffix.join("/"))
+    }
+
     /// HEAD asks for the head of what GET answers.
     pub(super) fn allows(&self, method: &Method) -> bool {
         let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -95,7 +103,7 @@ impl Route {
     /// Refuses a request that the route does not take: its method, or an id that is too long.
     pub(super) fn admit(&self, method: &Method, ids: &[String], options: &SurfaceOptions) -> Result<(), Refusal> {
         if self.id == RouteId::Memories && !options.memory_routes {
-            return Err(Refusal::not_found());
+            return Err(Refusal::not_found("The routes below /memories are switched off."));
         }
         if !self.allows(method) {
             return Err(Refusal::method_not_allowed(self.allow));

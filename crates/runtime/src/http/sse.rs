@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use copilotkit_protocol::gate::Peer;
 use copilotkit_protocol::sse::write_frame;
-use copilotkit_protocol::{Event, RunError};
+use copilotkit_protocol::{Code, Event, RunError};
 use futures::Stream;
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -18,7 +18,7 @@ use std::io::Write as _;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+pub(super) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Around each event: `data: ` and two line ends.
 const FRAMING: usize = 8;
 /// The line of an id, at most: `id: `, a number and a line end.
@@ -73,17 +73,25 @@ pub(super) fn response(
     let content_type = HeaderValue::from_static(encoding.content_type);
     let form = Form { legacy: peer == Peer::Legacy, ids: resume.ids };
     let resumed = resume.cursor.map(|_| subscription.is_resumed());
-    let mut response = Response::new(Body::from_stream(stream(subscription, form, encoding, keep_alive)));
+    let mut response = event_stream(stream(subscription, form, encoding, keep_alive));
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    // nginx would hold back what is written until its buffer is full.
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     if let Some(resumed) = resumed {
         headers.insert(X_RESUME, HeaderValue::from_static(if resumed { "cursor" } else { "full" }));
         // Else a page of another origin could not tell which it is.
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_name(X_RESUME));
     }
+    response
+}
+
+/// An answer that is a stream of server-sent events.
+pub(super) fn event_stream(stream: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static) -> Response<Body> {
+    let mut response = Response::new(Body::from_stream(stream));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(SSE.content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    // nginx would hold back what is written until its buffer is full.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
@@ -137,7 +145,7 @@ fn stream(
 /// The end of a stream that breaks off. A clean end would look as if the run had nothing more to say.
 fn interrupted() -> Frame {
     let message = "The stream broke off before its end. Connect to the thread again to see the rest.".to_owned();
-    let event = RunError { message, code: Some("stream_interrupted".to_owned()), ..RunError::default() };
+    let event = RunError { message, code: Some(Code::StreamInterrupted.into()), ..RunError::default() };
     Frame::new(0, 0, Event::from(event).into())
 }
 

@@ -1,6 +1,7 @@
 //! A cursor on a thread's log that never misses a frame and never shows one twice.
 
 use super::{Found, Hub, Publisher, Tail};
+use crate::debug::Tap;
 use crate::limits;
 use crate::store::{CompactRun, Frame, Lease, LogPage, ReadLog, ReplayPage, Signal, Store, StoreError, ThreadKey};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub struct Subscription {
     done: bool,
     complete: bool,
     on_drop: Option<DropGuard>,
+    tap: Option<Tap>,
 }
 
 /// What a subscriber gets at once.
@@ -50,7 +52,7 @@ impl Batch {
     }
 
     /// Its frames, in order.
-    pub fn frames(&self) -> impl Iterator<Item = &Frame> {
+    pub fn frames(&self) -> impl Iterator<Item = &Frame> + Clone {
         self.runs.iter().flat_map(|run| run.frames()).chain(&self.frames)
     }
 }
@@ -70,6 +72,7 @@ impl Subscription {
             done: false,
             complete: false,
             on_drop: None,
+            tap: None,
         }
     }
 
@@ -124,6 +127,7 @@ impl Subscription {
             done,
             complete: done,
             on_drop: None,
+            tap: None,
         }
     }
 
@@ -164,6 +168,9 @@ impl Subscription {
                 guard.disarm();
             }
             if !batch.is_empty() {
+                if let Some(tap) = &mut self.tap {
+                    tap.publish(batch.frames());
+                }
                 return Ok(batch);
             }
         }
@@ -235,6 +242,11 @@ impl Subscription {
     /// Cancels `token` when this subscription is dropped before it is done.
     pub(crate) fn cancels(&mut self, token: CancellationToken) {
         self.on_drop = Some(token.drop_guard());
+    }
+
+    /// Shows what is read from here on in the debug feed.
+    pub(crate) fn shows(&mut self, tap: Tap) {
+        self.tap = Some(tap);
     }
 
     /// True when it goes on behind the cursor that it was asked to resume at; false when it begins with the thread.

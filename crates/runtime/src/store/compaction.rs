@@ -4,7 +4,7 @@ use super::Frame;
 use super::frame::Variant;
 use bytes::Bytes;
 use copilotkit_protocol::sse::write_frame;
-use copilotkit_protocol::{Emitted, Event, TextMessageContent, ToolCallArgs, Wire as _, compact};
+use copilotkit_protocol::{Emitted, Event, EventKind, TextMessageContent, ToolCallArgs, Wire as _, compact};
 use memchr::memchr2;
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -77,6 +77,9 @@ fn encode(frames: &[Frame], legacy: bool) -> Bytes {
 /// keeps its number, so that a reader who has seen all of it stands at the run's end.
 pub fn compact_run(frames: &[Frame]) -> Vec<Frame> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Vec::new() };
+    if is_short(frames) {
+        return frames.to_vec();
+    }
     let mut events = Vec::with_capacity(frames.len().min(1024));
     // An agent whose unknown members are sent on has at least one frame that says so; its replay keeps them too.
     let mut as_is = false;
@@ -106,6 +109,15 @@ pub fn compact_run(frames: &[Frame]) -> Vec<Frame> {
             }
         })
         .collect()
+}
+
+/// True when no text or call has more than one piece, and the state was told once at most: there is nothing to put
+/// together.
+fn is_short(frames: &[Frame]) -> bool {
+    let count = |kind: EventKind| frames.iter().filter(|frame| frame.kind == kind).count();
+    count(EventKind::TextMessageContent) <= count(EventKind::TextMessageStart)
+        && count(EventKind::ToolCallArgs) <= count(EventKind::ToolCallStart)
+        && count(EventKind::StateSnapshot) + count(EventKind::StateDelta) <= 1
 }
 
 const DELTA: &[u8] = b"\"delta\":\"";
@@ -233,6 +245,8 @@ mod tests {
             assert_eq!(expected.matches("data: ").count(), 5, "an unknown event is not sent");
         }
         assert_ne!(run.sse(false), run.sse(true), "an older client gets no outcome");
+        let short = frames(&[STARTED, FINISHED]);
+        assert!(compact_run(&short).iter().zip(&short).all(|(a, b)| a.json == b.json && a.seq == b.seq));
         let modern = serde_json::from_slice::<serde_json::Value>(&run.frames()[2].json).unwrap();
         assert_eq!(modern, json!({ "type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": "ab" }));
         assert!(run.size() > run.sse(false).len() + run.sse(true).len());

@@ -4,7 +4,6 @@ use super::super::answer::Refusal;
 use super::super::resume::Resume;
 use super::super::{State, json, sse};
 use super::{Payload, principal};
-use crate::error::RunError;
 use crate::lifecycle::{Lifecycle, StartRun};
 use axum::body::Body;
 use copilotkit_protocol::RunAgentInput;
@@ -101,8 +100,8 @@ async fn replay(
 /// The agent is looked up before the body is read, as the reference runtime does.
 async fn known(state: &State, parts: &Parts, agent_id: &str) -> Result<Lifecycle, Refusal> {
     let lifecycle = state.lifecycle(parts, "Failed to run agent").await?;
-    match lifecycle.agents().get(agent_id) {
-        Some(_) => Ok(lifecycle),
-        None => Err(RunError::UnknownAgent(agent_id.to_owned()).into()),
+    match lifecycle.known(agent_id) {
+        Ok(()) => Ok(lifecycle),
+        Err(error) => Err(Refusal::from(error).with_agents(&lifecycle)),
     }
 }

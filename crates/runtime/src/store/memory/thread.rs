@@ -209,7 +209,7 @@ impl Thread {
         let lease = Lease { thread: self.key.clone(), run: live.run, first_seq: live.first_seq };
         let event = RunError {
             message: "The run was interrupted: the server that ran it stopped or lost its connection.".to_owned(),
-            code: Some("run_interrupted".to_owned()),
+            code: Some(copilotkit_protocol::Code::RunInterrupted.into()),
             ..Default::default()
         };
         let frame = Frame::new(self.next_seq, live.run, Emitted::from(event));
