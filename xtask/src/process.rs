@@ -9,8 +9,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The process groups that live now.
-static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+/// The process groups that live now, and the signal that each is first told to end by.
+static GROUPS: Mutex<Vec<(u32, &str)>> = Mutex::new(Vec::new());
 
 /// How long a group may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_secs(3);
@@ -31,14 +31,14 @@ pub(crate) fn end_children_on_signals() -> anyhow::Result<()> {
     let end = || {
         // Held until the end, so that no next step starts a child meanwhile.
         let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
-        for group in groups.iter() {
-            signal(*group, "TERM");
+        for (group, first) in groups.iter() {
+            signal(*group, first);
         }
         let deadline = Instant::now() + GRACE;
-        while groups.iter().any(|group| signal(*group, "0")) && Instant::now() < deadline {
+        while groups.iter().any(|(group, _)| signal(*group, "0")) && Instant::now() < deadline {
             pause(Duration::from_millis(50));
         }
-        for group in groups.iter() {
+        for (group, _) in groups.iter() {
             signal(*group, "KILL");
         }
         std::process::exit(130);
@@ -73,12 +73,22 @@ pub(crate) struct Group {
 impl Group {
     /// Starts `command`.
     pub(crate) fn start(command: &mut Command) -> std::io::Result<(Self, Child)> {
+        Self::start_ended_by(command, "TERM")
+    }
+
+    /// Starts what has nothing to save: when we end, it is killed at once, however long it would drain.
+    #[cfg(feature = "bench")]
+    pub(crate) fn start_expendable(command: &mut Command) -> std::io::Result<(Self, Child)> {
+        Self::start_ended_by(command, "KILL")
+    }
+
+    fn start_ended_by(command: &mut Command, first: &'static str) -> std::io::Result<(Self, Child)> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         // Held while the child starts, so that a signal in between finds it.
         let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;
-        groups.push(child.id());
+        groups.push((child.id(), first));
         Ok((Self { id: child.id() }, child))
     }
 
@@ -97,7 +107,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         // What a child left behind must not outlive its step.
         signal(self.id, "KILL");
-        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).retain(|group| *group != self.id);
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).retain(|(group, _)| *group != self.id);
     }
 }
 

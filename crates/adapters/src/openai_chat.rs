@@ -20,7 +20,7 @@ pub use request::body;
 pub use transport::RETRIES;
 
 use crate::ConfigError;
-use copilotkit_runtime::client::{self, ClientOptions, Trust};
+use copilotkit_runtime::client::{self, ClientOptions, StreamClient, Target, Trust};
 use copilotkit_runtime::{Model, ModelRequest, ModelStream, limits};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -94,7 +94,8 @@ pub struct OpenAiChat {
 }
 
 struct Inner {
-    http: reqwest::Client,
+    http: StreamClient,
+    target: Target,
     options: OpenAiChatOptions,
     url: Url,
     headers: HeaderMap,
@@ -107,10 +108,11 @@ impl OpenAiChat {
     /// An address or header that cannot be used, or a TLS stack that cannot be set up.
     pub fn new(options: OpenAiChatOptions) -> Result<Self, ConfigError> {
         let http =
-            client::build(&ClientOptions { connect_timeout: options.connect_timeout, ..ClientOptions::default() })?;
+            StreamClient::new(&ClientOptions { connect_timeout: options.connect_timeout, ..ClientOptions::default() })?;
         let url = endpoint(&options)?;
+        let target = http.target(url.as_str())?;
         let headers = headers(&options)?;
-        Ok(Self { inner: Arc::new(Inner { http, options, url, headers }) })
+        Ok(Self { inner: Arc::new(Inner { http, target, options, url, headers }) })
     }
 
     /// Where calls go.

@@ -130,13 +130,6 @@ impl Config {
                 "make it shorter, or `drain_timeout` longer",
             ));
         }
-        if self.store.kind == StoreKind::Sqlite && self.store.path.is_empty() {
-            return Err(merged.error(
-                &["store", "path"],
-                "the file of the thread store has no name",
-                "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
-            ));
-        }
         if limits.json_depth == 0 || limits.json_depth > JSON_DEPTH {
             return Err(merged.error(
                 &["limits", "json_depth"],
@@ -149,6 +142,13 @@ impl Config {
                 &["limits", "event_max"],
                 "clients take no event of more than 10 MiB",
                 "write \"10MiB\" or less",
+            ));
+        }
+        if self.store.kind == StoreKind::Sqlite && self.store.path.is_empty() {
+            return Err(merged.error(
+                &["store", "path"],
+                "the file of the thread store has no name",
+                "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
             ));
         }
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");

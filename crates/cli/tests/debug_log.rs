@@ -42,7 +42,8 @@ async fn lines(debug: &str) -> Vec<String> {
         .with_ansi(false)
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
-    let lifecycle = wiring::lifecycle(&config, &(Arc::new(|_: &str| None) as _)).unwrap();
+    let store = Arc::new(copilotkit_runtime::store::MemoryStore::default());
+    let lifecycle = wiring::lifecycle(&config, &(Arc::new(|_: &str| None) as _), store).unwrap();
     let text = r#"{"threadId":"t-1","runId":"r-1","messages":[{"id":"u","role":"user","content":"my secret"}]}"#;
     let input: RunAgentInput = copilotkit_protocol::from_str(text).unwrap();
     let principal = Principal::anonymous();

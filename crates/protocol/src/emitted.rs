@@ -57,7 +57,7 @@ impl Emitted {
         };
         let one_line = memchr2(b'\n', b'\r', &json).is_none();
         let known = event.kind() != EventKind::Unknown;
-        let clean = one_line && known && !event.clone().tidy() && has_integer_timestamp(&json);
+        let clean = one_line && known && event.is_tidy() && has_integer_timestamp(&json);
         let head = head_of(&event);
         Ok(Self { head, body: Body::Typed(Box::new(event), clean.then_some(json)) })
     }

@@ -65,6 +65,34 @@ pub fn is_plain(event: &Emitted) -> bool {
     event.kind().is_delta() && event.raw().is_some()
 }
 
+/// True when every client may be sent the event as this crate writes it, which is told without a copy. False says
+/// nothing.
+pub fn is_same_for_all(event: &Event) -> bool {
+    let is_text = |content: &Content| matches!(content, Content::Text(_));
+    let are_texts = |messages: &[Message]| {
+        messages.iter().all(|message| match message {
+            Message::User(message) => is_text(&message.content),
+            Message::Tool(message) => is_text(&message.content),
+            _ => true,
+        })
+    };
+    let keeps_shape = match event {
+        // Both lists of an input are always written.
+        Event::RunStarted(event) => event.input.as_ref().is_none_or(|input| are_texts(&input.messages)),
+        Event::RunFinished(event) => match &event.outcome {
+            None | Some(RunFinishedOutcome::Interrupt(_)) => true,
+            Some(RunFinishedOutcome::Success(success)) => success.pending_tool_call_ids.is_none(),
+            Some(_) => false,
+        },
+        Event::SubagentFinished(event) => event.outcome.is_none(),
+        Event::MessagesSnapshot(event) => are_texts(&event.messages),
+        Event::ToolCallResult(event) => is_text(&event.content),
+        Event::StateDelta(_) | Event::ActivityDelta(_) | Event::Unknown(_) => false,
+        _ => true,
+    };
+    keeps_shape && event.is_tidy()
+}
+
 /// For a client of 1.0: nothing that the specification does not describe.
 pub fn for_v1(event: &Event) -> Downgrade {
     gated(event, false)
@@ -209,6 +237,13 @@ mod tests {
 
     /// What 0.0.59 and 1.0 are sent.
     fn both(value: Value) -> (Value, Value) {
+        let event = read(&value);
+        assert_eq!(event.is_tidy(), !event.clone().tidy(), "{value}");
+        if is_same_for_all(&event) {
+            for gated in [for_legacy(&event), for_v1(&event)].map(show) {
+                assert!(gated == same() || gated == serde_json::to_value(&event).unwrap(), "{value}: {gated}");
+            }
+        }
         (show(Peer::Legacy.gate(&read(&value))), show(Peer::of(Some("1.0")).gate(&read(&value))))
     }
 
@@ -350,6 +385,23 @@ mod tests {
             json!({"type": "REASONING_MESSAGE_START", "messageId": "m", "role": "reasoning"}),
         ] {
             assert_eq!(both(event), (same(), same()));
+        }
+    }
+
+    #[test]
+    fn most_events_are_told_to_be_the_same_without_a_copy() {
+        let input = json!({"threadId": "t", "runId": "r", "messages": [{"id": "u", "role": "user", "content": "Hi"}]});
+        for event in [
+            json!({"type": "RUN_STARTED", "threadId": "t", "runId": "r", "input": input}),
+            json!({"type": "TEXT_MESSAGE_START", "messageId": "m"}),
+            json!({"type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": "x"}),
+            json!({"type": "TOOL_CALL_RESULT", "messageId": "m", "toolCallId": "c", "content": "x"}),
+            json!({"type": "RUN_FINISHED", "threadId": "t", "runId": "r", "outcome": {"type": "success"}}),
+        ] {
+            assert!(is_same_for_all(&read(&event)), "{event}");
+            let mut more = event.clone();
+            more["later"] = json!(1);
+            assert!(!is_same_for_all(&read(&more)), "{more}");
         }
     }
 

@@ -306,6 +306,12 @@ impl Wire for Content {
             Self::Parts(parts) => parts.tidy(),
         }
     }
+    fn is_tidy(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Parts(parts) => parts.is_tidy(),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Content {
@@ -515,6 +521,9 @@ impl Wire for BinaryPart {
     }
     fn tidy(&mut self) -> bool {
         self.0.tidy()
+    }
+    fn is_tidy(&self) -> bool {
+        self.0.is_tidy()
     }
 }
 

@@ -59,6 +59,11 @@ pub trait Wire: Sized {
     fn tidy(&mut self) -> bool {
         false
     }
+
+    /// True when [`tidy`](Self::tidy) would remove nothing, which is told without a copy.
+    fn is_tidy(&self) -> bool {
+        true
+    }
 }
 
 /// Reads `text` as `T`.
@@ -143,8 +148,12 @@ impl Extra {
         self.nulls = true;
     }
 
+    pub(crate) fn is_clear(&self) -> bool {
+        !self.nulls && self.members.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) -> bool {
-        let had = self.nulls || !self.members.is_empty();
+        let had = !self.is_clear();
         *self = Self::default();
         had
     }
@@ -279,6 +288,9 @@ impl<T: Wire> Wire for Box<T> {
     fn tidy(&mut self) -> bool {
         (**self).tidy()
     }
+    fn is_tidy(&self) -> bool {
+        (**self).is_tidy()
+    }
 }
 
 impl<T: Wire> Wire for Option<T> {
@@ -288,6 +300,9 @@ impl<T: Wire> Wire for Option<T> {
     }
     fn tidy(&mut self) -> bool {
         self.as_mut().is_some_and(Wire::tidy)
+    }
+    fn is_tidy(&self) -> bool {
+        self.as_ref().is_none_or(Wire::is_tidy)
     }
 }
 
@@ -315,6 +330,9 @@ impl<T: Wire> Wire for Vec<T> {
     }
     fn tidy(&mut self) -> bool {
         self.iter_mut().fold(false, |changed, item| item.tidy() | changed)
+    }
+    fn is_tidy(&self) -> bool {
+        self.iter().all(Wire::is_tidy)
     }
 }
 

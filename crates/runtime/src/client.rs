@@ -12,8 +12,10 @@
 //! ```
 
 mod guard;
+mod stream;
 
 pub use guard::{GuardedResolver, is_public};
+pub use stream::{StreamBody, StreamClient, StreamError, StreamResponse, Target};
 
 use crate::limits;
 use copilotkit_protocol::Code;
@@ -29,6 +31,8 @@ const POOL_IDLE: Duration = Duration::from_secs(55);
 const POOL_IDLE_PER_HOST: usize = 64;
 /// Silence after which the system probes a connection: a peer that vanished must not hold a stream for ever.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+/// Who we say that we are.
+const USER_AGENT: &str = concat!("copilotkit/", env!("CARGO_PKG_VERSION"));
 
 /// Who chose the addresses that a client is used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +77,9 @@ pub enum ClientError {
     /// The TLS stack or the system refused.
     #[error("the HTTP client cannot be set up: {0}")]
     Build(#[source] reqwest::Error),
+    /// The TLS stack refused.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Tls(#[source] std::io::Error),
     /// Not an absolute address.
     #[error("not an address: {0}")]
     NotAnAddress(#[source] url::ParseError),
@@ -88,7 +95,7 @@ impl ClientError {
     /// Stable, snake case.
     pub fn code(&self) -> Code {
         match self {
-            Self::Build(_) => Code::ClientBuild,
+            Self::Build(_) | Self::Tls(_) => Code::ClientBuild,
             Self::NotAnAddress(_) => Code::ClientNotAnAddress,
             Self::Scheme(_) => Code::ClientScheme,
             Self::NotPublic(_) => Code::ClientNotPublic,
@@ -106,7 +113,7 @@ impl ClientError {
 #[allow(clippy::disallowed_methods, reason = "this is the one client builder")]
 pub fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
     let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("copilotkit/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .redirect(Policy::none())
         .referer(false)
         .connect_timeout(options.connect_timeout)

@@ -1,4 +1,4 @@
-//! A body in chunks, as HTTP/1.1 sends what has no known length: only its lines are counted.
+//! A body in chunks, as HTTP/1.1 sends what has no known length.
 
 use anyhow::{Context, bail};
 
@@ -20,26 +20,21 @@ enum State {
     Done,
 }
 
-/// Counts the line feeds of a chunked body. Every server-sent event of one data line holds two.
+/// Takes the data out of a chunked body, however it is cut.
 #[derive(Debug, Default)]
-pub(crate) struct Counter {
+pub(crate) struct Chunks {
     state: State,
     left: u64,
-    /// Line feeds in the data so far.
-    pub(crate) feeds: u64,
-    /// Bytes of data so far.
-    pub(crate) bytes: u64,
 }
 
-impl Counter {
-    /// Takes what came next; true when the body is complete. Nothing may follow it.
-    pub(crate) fn push(&mut self, mut piece: &[u8]) -> anyhow::Result<bool> {
+impl Chunks {
+    /// Takes what came next and hands on its data; true when the body is complete. Nothing may follow it.
+    pub(crate) fn push(&mut self, mut piece: &[u8], on_data: &mut dyn FnMut(&[u8])) -> anyhow::Result<bool> {
         while let Some((&byte, rest)) = piece.split_first() {
             if matches!(self.state, State::Data) {
                 let take = piece.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
                 let (data, after) = piece.split_at(take);
-                self.feeds += data.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
-                self.bytes += take as u64;
+                on_data(data);
                 self.left -= take as u64;
                 piece = after;
                 if self.left == 0 {
@@ -72,6 +67,16 @@ impl Counter {
     }
 }
 
+/// Appends `data` as one chunk.
+pub(crate) fn write_chunk(data: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What ends a chunked body.
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,20 +84,30 @@ mod tests {
     const BODY: &[u8] = b"8\r\ndata: a\n\r\n1;x=y\r\n\n\r\nA\r\ndata: bb\n\n\r\n0\r\ntrailer: t\r\n\r\n";
 
     #[test]
-    fn lines_are_counted_however_the_body_is_cut() {
+    fn data_is_taken_out_however_the_body_is_cut() {
         for cut in 0..BODY.len() {
-            let mut counter = Counter::default();
-            assert!(!counter.push(&BODY[..cut]).unwrap());
-            assert!(counter.push(&BODY[cut..]).unwrap());
-            assert_eq!((counter.feeds, counter.bytes), (4, 19));
+            let mut chunks = Chunks::default();
+            let mut data = Vec::new();
+            assert!(!chunks.push(&BODY[..cut], &mut |piece| data.extend_from_slice(piece)).unwrap());
+            assert!(chunks.push(&BODY[cut..], &mut |piece| data.extend_from_slice(piece)).unwrap());
+            assert_eq!(data, b"data: a\n\ndata: bb\n\n");
         }
     }
 
     #[test]
     fn what_is_no_chunked_body_is_refused() {
-        assert!(Counter::default().push(b"xyz\r\n").is_err());
-        assert!(Counter::default().push(b"1\r\nabc").is_err());
-        assert!(Counter::default().push(b"0\r\n\r\nmore").is_err());
-        assert!(Counter::default().push(b"fffffffffffffffff\r\n").is_err());
+        for body in ["xyz\r\n", "1\r\nabc", "0\r\n\r\nmore", "fffffffffffffffff\r\n"] {
+            assert!(Chunks::default().push(body.as_bytes(), &mut |_| ()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut body = Vec::new();
+        write_chunk(b"data: a\n\n", &mut body);
+        body.extend_from_slice(LAST_CHUNK);
+        let mut data = Vec::new();
+        assert!(Chunks::default().push(&body, &mut |piece| data.extend_from_slice(piece)).unwrap());
+        assert_eq!(data, b"data: a\n\n");
     }
 }

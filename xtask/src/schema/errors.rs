@@ -15,8 +15,11 @@ The columns: **retry** says whether the same request may be sent again. *safe*: 
 A library user can read how often each code was seen: `Lifecycle::counters`.
 ";
 
+/// Whether a code that is seen there stands in a section.
+type Fits = fn(Place) -> bool;
+
 /// The sections of the page: a code stands in the first that fits it.
-const SECTIONS: &[(&str, fn(Place) -> bool)] = &[
+const SECTIONS: &[(&str, Fits)] = &[
     ("Answers over HTTP", |place| matches!(place, Place::Http(_))),
     ("RUN_ERROR and SUBAGENT_ERROR", |place| place == Place::Run),
     ("Results of tools, for the model", |place| place == Place::Tool),

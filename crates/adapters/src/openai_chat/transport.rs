@@ -1,10 +1,12 @@
 //! One call over HTTP: tries, reading, deadlines.
 
 use super::{Codec, CodecOptions, Inner, error, request, retry};
+use bytes::Bytes;
 use copilotkit_protocol::sse;
 use copilotkit_runtime::agent::Pulse;
+use copilotkit_runtime::client::{StreamBody, StreamError, StreamResponse};
 use copilotkit_runtime::model::{ModelError, ModelErrorKind, ModelEvent, ModelRequest, ModelStream};
-use reqwest::Response;
+use futures::stream::{Stream, StreamExt as _};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
@@ -35,17 +37,25 @@ impl From<ModelError> for Failure {
     }
 }
 
+/// The events of one call. They come in batches of what arrived together, so that what is done for each wait is not done
+/// for each event.
 pub(super) fn stream(inner: Arc<Inner>, request: ModelRequest) -> ModelStream {
-    Box::pin(async_stream::stream! {
+    batches(inner, request).flat_map(futures::stream::iter).boxed()
+}
+
+type Batch = Vec<Result<ModelEvent, ModelError>>;
+
+fn batches(inner: Arc<Inner>, request: ModelRequest) -> impl Stream<Item = Batch> + Send {
+    async_stream::stream! {
         if let Some(variable) = inner.missing_key() {
             let message = format!("there is no API key for {}: set {variable}", inner.options.profile.name);
-            yield Err(ModelError::new(ModelErrorKind::Auth, message));
+            yield vec![Err(ModelError::new(ModelErrorKind::Auth, message))];
             return;
         }
         let body = match request::body(&inner.options.model, &inner.options.profile.quirks, &request) {
-            Ok(body) => bytes::Bytes::from(body),
+            Ok(body) => Bytes::from(body),
             Err(error) => {
-                yield Err(error);
+                yield vec![Err(error)];
                 return;
             }
         };
@@ -66,8 +76,8 @@ pub(super) fn stream(inner: Arc<Inner>, request: ModelRequest) -> ModelStream {
                     () = cancel.cancelled() => return,
                     result = step => result,
                 };
-                for event in out.drain(..) {
-                    yield Ok(event);
+                if !out.is_empty() {
+                    yield out.drain(..).map(Ok).collect();
                 }
                 match result {
                     Err(failure) => break failure,
@@ -79,7 +89,7 @@ pub(super) fn stream(inner: Arc<Inner>, request: ModelRequest) -> ModelStream {
             let mut error = failure.error;
             inner.redact(&mut error.message);
             if attempt == retries || had_output || !failure.retryable {
-                yield Err(error);
+                yield vec![Err(error)];
                 return;
             }
             let random = uuid::Uuid::new_v4().as_bytes()[0];
@@ -98,12 +108,12 @@ pub(super) fn stream(inner: Arc<Inner>, request: ModelRequest) -> ModelStream {
                 () = tokio::time::sleep(delay) => {}
             }
         }
-    })
+    }
 }
 
 /// An answer that is being read.
 struct Answer {
-    response: Response,
+    body: StreamBody,
     codec: Codec,
     decoder: sse::Decoder,
     /// A service that answers whole although a stream was asked for.
@@ -113,17 +123,17 @@ struct Answer {
 }
 
 impl Answer {
-    async fn open(inner: &Inner, body: bytes::Bytes, pulse: &Pulse) -> Result<Self, Failure> {
-        let send = inner.http.post(inner.url.clone()).headers(inner.headers.clone()).body(body).send();
-        let response = match pulse.during(timeout(inner.options.head_timeout, send)).await {
+    async fn open(inner: &Inner, body: Bytes, pulse: &Pulse) -> Result<Self, Failure> {
+        let send = inner.http.post(&inner.target, inner.headers.clone(), body);
+        let mut response = match pulse.during(timeout(inner.options.head_timeout, send)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(cause)) => return Err(network(inner, cause).into()),
+            Ok(Err(cause)) => return Err(network(inner, &cause).into()),
             Err(_) => return Err(silent(inner, inner.options.head_timeout).into()),
         };
-        if !response.status().is_success() {
-            return Err(refusal(inner, response).await);
+        if !response.status.is_success() {
+            return Err(refusal(inner, &mut response).await);
         }
-        let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = response.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if kind == "text/html" {
             let message = format!("{} answered with a web page: check the base URL", address(inner));
@@ -136,7 +146,7 @@ impl Answer {
             usage_excludes_parts: inner.options.profile.quirks.usage_excludes_parts,
         };
         Ok(Self {
-            response,
+            body: response.body,
             codec: Codec::new(options),
             decoder: sse::Decoder::new(EVENT_MAX),
             whole: kind == "application/json",
@@ -153,17 +163,17 @@ impl Answer {
         let finished = self.codec.has_finish_reason();
         let idle = inner.options.idle_timeout;
         let wait = if finished { idle.min(FINISH_GRACE) } else { idle };
-        let piece = match timeout(wait, self.response.chunk()).await {
-            Ok(Ok(piece)) => piece,
+        let arrived = match timeout(wait, self.body.next_batch()).await {
+            Ok(Ok(arrived)) => arrived,
             // The answer is complete: what is missing is at most the count of tokens.
             Ok(Err(_)) | Err(_) if finished => None,
-            Ok(Err(cause)) => return Err(network(inner, cause).into()),
+            Ok(Err(cause)) => return Err(network(inner, &cause).into()),
             Err(_) => return Err(silent(inner, idle).into()),
         };
-        let at_end = piece.is_none();
-        if let Some(piece) = piece {
+        let at_end = arrived.is_none();
+        if let Some(arrived) = arrived {
             self.pulse.beat();
-            self.decoder.push(piece);
+            self.decoder.push(arrived);
         }
         while let Some(event) = if at_end { self.decoder.finish() } else { self.decoder.next() } {
             let event = event.map_err(|cause| ModelError::new(ModelErrorKind::Protocol, cause.to_string()))?;
@@ -180,7 +190,7 @@ impl Answer {
             })?;
         }
         if self.codec.is_done() && !at_end {
-            let _ = timeout(DONE_GRACE, self.response.chunk()).await;
+            let _ = timeout(DONE_GRACE, self.body.next_batch()).await;
         }
         if at_end || self.codec.is_done() {
             self.ended = true;
@@ -190,7 +200,7 @@ impl Answer {
     }
 
     async fn read_whole(&mut self, inner: &Inner, out: &mut Vec<ModelEvent>) -> Result<(), Failure> {
-        let body = whole_body(inner, &mut self.response).await?;
+        let body = whole_body(inner, &mut self.body).await?;
         let is_answer = serde_json::from_slice::<Whole>(&body).is_ok_and(|whole| whole.choices.is_some());
         if !is_answer {
             return Err(error::from_response(200, &body, &inner.options.profile.name).into());
@@ -209,11 +219,11 @@ struct Whole {
 }
 
 /// An answer whose status is no success.
-async fn refusal(inner: &Inner, mut response: Response) -> Failure {
-    let status = response.status();
-    let said = retry::should_retry(response.headers());
-    let retry_after = retry::retry_after(response.headers(), SystemTime::now());
-    let body = whole_body(inner, &mut response).await.unwrap_or_default();
+async fn refusal(inner: &Inner, response: &mut StreamResponse) -> Failure {
+    let status = response.status;
+    let said = retry::should_retry(&response.headers);
+    let retry_after = retry::retry_after(&response.headers, SystemTime::now());
+    let body = whole_body(inner, &mut response.body).await.unwrap_or_default();
     let mut error = error::from_response(status.as_u16(), &body, &inner.options.profile.name);
     error.retry_after = retry_after;
     let hint = match error.kind {
@@ -231,32 +241,28 @@ async fn refusal(inner: &Inner, mut response: Response) -> Failure {
     Failure { retryable: said.unwrap_or(error.kind.is_retryable()), error }
 }
 
-async fn whole_body(inner: &Inner, response: &mut Response) -> Result<Vec<u8>, ModelError> {
-    let mut body = Vec::new();
+async fn whole_body(inner: &Inner, body: &mut StreamBody) -> Result<Vec<u8>, ModelError> {
+    let mut whole = Vec::new();
     loop {
-        match timeout(inner.options.idle_timeout, response.chunk()).await {
-            Ok(Ok(Some(piece))) if body.len() + piece.len() <= BODY_MAX => body.extend_from_slice(&piece),
+        match timeout(inner.options.idle_timeout, body.next_batch()).await {
+            Ok(Ok(Some(piece))) if whole.len() + piece.len() <= BODY_MAX => whole.extend_from_slice(&piece),
             Ok(Ok(Some(_))) => {
                 return Err(ModelError::new(ModelErrorKind::Protocol, "the provider's answer is too large"));
             }
-            Ok(Ok(None)) => return Ok(body),
-            Ok(Err(cause)) => return Err(network(inner, cause)),
+            Ok(Ok(None)) => return Ok(whole),
+            Ok(Err(cause)) => return Err(network(inner, &cause)),
             Err(_) => return Err(silent(inner, inner.options.idle_timeout)),
         }
     }
 }
 
-fn network(inner: &Inner, cause: reqwest::Error) -> ModelError {
+fn network(inner: &Inner, cause: &StreamError) -> ModelError {
     let (kind, what) = match (cause.is_timeout(), cause.is_connect()) {
         (true, _) => (ModelErrorKind::Timeout, "there was no connection in time to"),
         (_, true) => (ModelErrorKind::Network, "there is no connection to"),
         _ => (ModelErrorKind::Network, "the connection broke to"),
     };
-    let mut root: &dyn std::error::Error = &cause;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    ModelError::new(kind, format!("{what} {}: {root}", address(inner)))
+    ModelError::new(kind, format!("{what} {}: {cause}", address(inner)))
 }
 
 fn silent(inner: &Inner, wait: Duration) -> ModelError {

@@ -89,6 +89,12 @@ macro_rules! events {
                     Self::Unknown(_) => false,
                 }
             }
+            fn is_tidy(&self) -> bool {
+                match self {
+                    $(Self::$name(event) => event.is_tidy(),)*
+                    Self::Unknown(_) => true,
+                }
+            }
         }
 
         #[cfg(feature = "schemars")]

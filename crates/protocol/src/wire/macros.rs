@@ -85,6 +85,10 @@ macro_rules! wire_struct {
                 $( let changed = $crate::wire::Wire::tidy(&mut self.$field) | changed; )*
                 changed
             }
+
+            fn is_tidy(&self) -> bool {
+                self.extra.is_clear() $( && $crate::wire::Wire::is_tidy(&self.$field) )*
+            }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
@@ -257,6 +261,13 @@ macro_rules! wire_union {
                 match self {
                     $( Self::$variant(value) => $crate::wire::Wire::tidy(value), )*
                     $( Self::$unknown(_) => false, )?
+                }
+            }
+
+            fn is_tidy(&self) -> bool {
+                match self {
+                    $( Self::$variant(value) => $crate::wire::Wire::is_tidy(value), )*
+                    $( Self::$unknown(_) => true, )?
                 }
             }
         }

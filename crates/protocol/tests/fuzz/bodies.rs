@@ -2,7 +2,10 @@
 //! them on stable (`tests/fuzz.rs`), cargo-fuzz on nightly (`fuzz/` at the root of the repository).
 
 use bytes::Bytes;
-use copilotkit_protocol::{Applied, Emitted, End, Event, Expander, Repair, RepairOptions, Verifier, compact, sse};
+use copilotkit_protocol::gate::{self, Downgrade, Peer};
+use copilotkit_protocol::{
+    Applied, Emitted, End, Event, Expander, Repair, RepairOptions, Verifier, Wire as _, compact, sse,
+};
 
 /// The events of a text of lines; lines that are none are left out.
 fn events(data: &[u8]) -> Vec<Emitted> {
@@ -40,6 +43,21 @@ pub(crate) fn codec(data: &[u8]) {
     let again = Event::from_json(&text).unwrap();
     assert_eq!(again.to_json(), text);
     assert!(emitted.raw().is_none_or(|raw| !raw.contains(&b'\n')));
+    same_for_all(&event);
+}
+
+/// What is told of an event without a copy of it is what the copies show.
+fn same_for_all(event: &Event) {
+    assert_eq!(event.is_tidy(), !event.clone().tidy());
+    if gate::is_same_for_all(event) {
+        for peer in [Peer::Legacy, Peer::of(Some("1.0"))] {
+            let gated = peer.gate(event);
+            assert!(!matches!(gated, Downgrade::Drop), "it is not sent at all");
+            if let Downgrade::Changed(changed) = gated {
+                assert_eq!(changed.to_json(), event.to_json());
+            }
+        }
+    }
 }
 
 /// The SSE decoder finds the same events however its input is cut. The first byte says where.

@@ -4,14 +4,13 @@ mod failure;
 mod stream;
 
 use crate::agent::{Agent, EventStream, RunContext};
-use crate::client::{self, ClientError, ClientOptions, Trust};
+use crate::client::{ClientError, ClientOptions, StreamClient, Target};
 use crate::headers::HeaderPolicy;
 use crate::limits;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use url::Url;
 
 /// An agent at an address, spoken to over HTTP and server-sent events.
 ///
@@ -34,8 +33,8 @@ pub struct HttpAgent {
 }
 
 struct Inner {
-    client: reqwest::Client,
-    url: Url,
+    client: StreamClient,
+    target: Target,
     headers: HeaderMap,
     forward: HeaderPolicy,
     description: String,
@@ -130,11 +129,11 @@ impl HttpAgentBuilder {
     /// # Errors
     /// An address that is none, or a TLS stack that cannot be set up.
     pub fn build(self) -> Result<HttpAgent, ClientError> {
-        let url = client::check_url(&self.url, Trust::Configured)?;
         let options = ClientOptions { connect_timeout: self.connect_timeout, ..ClientOptions::default() };
+        let client = StreamClient::new(&options)?;
         let inner = Inner {
-            client: client::build(&options)?,
-            url,
+            target: client.target(&self.url)?,
+            client,
             headers: self.headers,
             forward: self.forward,
             description: self.description,
@@ -163,6 +162,6 @@ impl Agent for HttpAgent {
 
 impl fmt::Debug for HttpAgent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpAgent").field("url", &failure::address(&self.inner.url)).finish_non_exhaustive()
+        f.debug_struct("HttpAgent").field("url", &self.inner.target.shown()).finish_non_exhaustive()
     }
 }

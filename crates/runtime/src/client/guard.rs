@@ -2,6 +2,7 @@
 
 use super::ClientError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A name lookup that refuses a name when it resolves to any address that is not public.
@@ -16,13 +17,18 @@ pub struct GuardedResolver {
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if let Some(address) = addresses.iter().find(|address| !is_public(address.ip())) {
-                let refused = ClientError::NotPublic(format!("{} ({})", name.as_str(), address.ip()));
-                return Err(refused.into());
-            }
+            let addresses = lookup(name.as_str()).await?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
+    }
+}
+
+/// The addresses of a name, all of them public.
+pub(super) async fn lookup(name: &str) -> io::Result<Vec<SocketAddr>> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+    match addresses.iter().find(|address| !is_public(address.ip())) {
+        Some(address) => Err(io::Error::other(ClientError::NotPublic(format!("{name} ({})", address.ip())))),
+        None => Ok(addresses),
     }
 }
 

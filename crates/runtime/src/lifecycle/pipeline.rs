@@ -169,16 +169,29 @@ impl Pipeline {
                 ours = true;
             }
         }
-        let frame = Frame::new(self.next_seq, self.run, Emitted::from(event.clone()));
-        let Event::RunStarted(mut started) = event else { return frame };
+        // Looked at before the event is used up: with its input it may be large.
+        let shown = match &event {
+            Event::RunStarted(started) => started.input.as_ref(),
+            _ => None,
+        };
+        let ids: Vec<_> =
+            shown.iter().flat_map(|input| &input.messages).map(|message| message.id().to_owned()).collect();
+        let without = match &mut event {
+            Event::RunStarted(started) if ours => {
+                let input = started.input.take();
+                let without = started.clone();
+                started.input = input;
+                Some(without)
+            }
+            _ => None,
+        };
+        let frame = Frame::new(self.next_seq, self.run, Emitted::from(event));
         // The input lies a level deeper in the event than it was sent: nobody could read the log any more.
         let is_deep = || check_depth(&frame.json, limits::JSON_DEPTH).is_err();
-        if ours && (frame.json.len() > limits::INPUT_ECHO_MAX || is_deep()) {
-            started.input = None;
-            return Frame::new(self.next_seq, self.run, Emitted::from(started));
+        if let Some(without) = without.filter(|_| frame.json.len() > limits::INPUT_ECHO_MAX || is_deep()) {
+            return Frame::new(self.next_seq, self.run, Emitted::from(without));
         }
-        let shown = started.input.iter().flat_map(|input| &input.messages);
-        out.message_ids.extend(shown.map(|message| message.id().to_owned()));
+        out.message_ids.extend(ids);
         frame
     }
 }

@@ -47,7 +47,14 @@ impl Frame {
             let kind = emitted.kind();
             return Self { seq, run, kind, json, as_is, modern: Variant::Same, legacy: Variant::Same };
         }
-        Self::of_event(seq, run, emitted.into_event(), json, as_is)
+        let event = emitted.into_event();
+        // The input of RUN_STARTED may lack lists that older clients want, unless it was written here.
+        let written = !as_is || event.kind() != EventKind::RunStarted;
+        if written && gate::is_same_for_all(&event) {
+            let kind = event.kind();
+            return Self { seq, run, kind, json, as_is, modern: Variant::Same, legacy: Variant::Same };
+        }
+        Self::of_event(seq, run, event, json, as_is)
     }
 
     /// The frame of an event whose unknown members are sent on.

@@ -1,6 +1,7 @@
 //! Disks that are full, broken or held by somebody else.
 
 use crate::kit::*;
+use copilotkit_protocol::Code;
 use copilotkit_runtime::store::sqlite::{SqliteOptions, SqliteStore};
 use copilotkit_runtime::store::*;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ async fn a_full_disk_is_told_and_costs_no_answer() {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
-    assert_eq!((error.code().to_string(), error.is_retryable()), ("store_full".to_owned(), false));
+    assert_eq!((error.code(), error.is_retryable()), (Code::StoreFull, false));
     // Its end is seen all the same, and nothing that was seen before is gone.
     let mut signal = store.follow(&thread).await.unwrap();
     store.finish(&lease, &frames(&lease, count, [finished()])).await.unwrap();
@@ -108,7 +109,7 @@ async fn a_broken_file_is_told_as_such() {
     let sql = place.sql();
     sql.execute_batch("ALTER TABLE chunks RENAME TO elsewhere").unwrap();
     let error = store.finish(&lease, &frames(&lease, 0, [started(), finished()])).await.unwrap_err();
-    assert_eq!((error.code().to_string(), error.is_retryable()), ("store_unavailable".to_owned(), true));
+    assert_eq!((error.code(), error.is_retryable()), (Code::StoreUnavailable, true));
     let page = store.read(ReadLog { max_bytes: 0, ..whole(&thread) }).await.unwrap();
     assert_eq!((page.head, page.live.is_some()), (0, true));
     let other = store.begin(begin_of(&key("other"), "r")).await.unwrap().lease;

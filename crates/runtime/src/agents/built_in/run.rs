@@ -22,6 +22,9 @@ use futures::stream::{Stream, StreamExt as _};
 use serde_json::json;
 use std::sync::Arc;
 
+/// The most events of the model that are taken at once.
+const BATCH: usize = 256;
+
 /// What became of one call: nothing that the model is told, a call of a state tool that is due, or a result.
 enum Done {
     Waiting,
@@ -93,37 +96,43 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                 pulse: scope.pulse.clone(),
             };
             let mut turn = Turn::new(&mut ids);
-            let mut stream = models[model_index].stream(request.clone());
+            let mut stream = models[model_index].stream(request.clone()).ready_chunks(BATCH);
             let mut fresh = true;
-            let reason = loop {
-                let item = tokio::select! {
+            let reason = 'answer: loop {
+                let items = tokio::select! {
                     biased;
                     () = &mut cancelled => return,
-                    item = stream.next() => item,
+                    items = stream.next() => items,
                 };
-                match item {
-                    Some(Ok(ModelEvent::Finish { reason, usage: tokens })) => {
-                        usage.add(models[model_index].as_ref(), tokens);
-                        turn.finish(reason, &mut out);
-                        break reason;
-                    }
-                    Some(Ok(event)) => {
-                        fresh = false;
-                        turn.apply(event, &mut out);
-                    }
-                    Some(Err(error)) if fresh && error.kind.is_retryable() && model_index + 1 < models.len() => {
-                        tracing::warn!(model = models[model_index].name(), error = %error, "the next model is tried");
-                        model_index += 1;
-                        stream = models[model_index].stream(request.clone());
-                    }
-                    Some(Err(error)) => {
-                        yield Err(agent_error(error));
-                        return;
-                    }
-                    None => {
-                        let message = "The model's answer ended before it said that it was done.";
-                        yield Err(agent_error(ModelError::new(ModelErrorKind::Protocol, message)));
-                        return;
+                let Some(items) = items else {
+                    let message = "The model's answer ended before it said that it was done.";
+                    yield Err(agent_error(ModelError::new(ModelErrorKind::Protocol, message)));
+                    return;
+                };
+                for item in items {
+                    match item {
+                        Ok(ModelEvent::Finish { reason, usage: tokens }) => {
+                            usage.add(models[model_index].as_ref(), tokens);
+                            turn.finish(reason, &mut out);
+                            break 'answer reason;
+                        }
+                        Ok(event) => {
+                            fresh = false;
+                            turn.apply(event, &mut out);
+                        }
+                        Err(error) if fresh && error.kind.is_retryable() && model_index + 1 < models.len() => {
+                            tracing::warn!(model = models[model_index].name(), error = %error, "the next model is tried");
+                            model_index += 1;
+                            stream = models[model_index].stream(request.clone()).ready_chunks(BATCH);
+                            break;
+                        }
+                        Err(error) => {
+                            for event in out.drain(..) {
+                                yield Ok(event.into());
+                            }
+                            yield Err(agent_error(error));
+                            return;
+                        }
                     }
                 }
                 for event in out.drain(..) {

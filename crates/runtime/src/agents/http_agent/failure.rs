@@ -3,40 +3,27 @@
 
 use super::Inner;
 use crate::agent::AgentError;
+use crate::client::StreamError;
 use copilotkit_protocol::{Code, WireError};
-use reqwest::StatusCode;
-use std::error::Error as _;
-use url::Url;
-
-/// The address as people may see it: without user, password, query and fragment, which may hold keys.
-pub(super) fn address(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Both only fail for addresses without a host, which are refused before.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    url.into()
-}
+use http::StatusCode;
 
 impl Inner {
     fn error(&self, code: Code, message: impl std::fmt::Display) -> AgentError {
-        AgentError::new(code, format!("The agent at {} {message}", address(&self.url)))
+        AgentError::new(code, format!("The agent at {} {message}", self.target.shown()))
     }
 
     /// The request could not be sent or was not answered.
-    pub(super) fn send_failed(&self, error: &reqwest::Error) -> AgentError {
+    pub(super) fn send_failed(&self, error: &StreamError) -> AgentError {
         if error.is_connect() && error.is_timeout() {
             let limit = self.connect_timeout;
             let message = format!("accepted no connection within {limit:?}. Check the address and the network.");
             return self.error(Code::AgentConnect, message).retryable();
         }
         if error.is_connect() {
-            let message =
-                format!("cannot be reached: {}. Check that it runs and that the address is right.", root(error));
+            let message = format!("cannot be reached: {error}. Check that it runs and that the address is right.");
             return self.error(Code::AgentConnect, message).retryable();
         }
-        self.error(Code::AgentDisconnected, format!("closed the connection before it answered: {}.", root(error)))
-            .retryable()
+        self.error(Code::AgentDisconnected, format!("closed the connection before it answered: {error}.")).retryable()
     }
 
     pub(super) fn silent(&self) -> AgentError {
@@ -47,8 +34,8 @@ impl Inner {
         self.error(Code::AgentTimeout, message).retryable()
     }
 
-    pub(super) fn disconnected(&self, error: &reqwest::Error) -> AgentError {
-        self.error(Code::AgentDisconnected, format!("broke the connection before the run was over: {}.", root(error)))
+    pub(super) fn disconnected(&self, error: &StreamError) -> AgentError {
+        self.error(Code::AgentDisconnected, format!("broke the connection before the run was over: {error}."))
             .retryable()
     }
 
@@ -98,25 +85,5 @@ impl Inner {
             self.event_max
         );
         self.error(Code::AgentEventTooLarge, message)
-    }
-}
-
-/// The innermost cause: the outer ones repeat the address, secrets included.
-fn root(error: &reqwest::Error) -> String {
-    let mut cause = error.source();
-    while let Some(next) = cause.and_then(std::error::Error::source) {
-        cause = Some(next);
-    }
-    cause.map_or_else(|| "the connection failed".to_owned(), ToString::to_string)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_shown_without_its_secrets() {
-        let url = Url::parse("https://user:secret@example.com:8443/a/b?key=secret#x").unwrap();
-        assert_eq!(address(&url), "https://example.com:8443/a/b");
     }
 }

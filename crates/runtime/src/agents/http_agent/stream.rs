@@ -2,14 +2,14 @@
 
 use super::Inner;
 use crate::agent::{AgentError, RunContext};
+use crate::client::{StreamBody, StreamResponse};
 use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
 use copilotkit_protocol::wire::MAX_DEPTH;
 use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, WireError, check_depth, to_vec};
-use futures::stream::Stream;
+use futures::stream::{Stream, StreamExt as _};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
-use reqwest::{Response, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -23,7 +23,18 @@ const SHOWN_WAIT: Duration = Duration::from_secs(5);
 /// How long an agent may go on after the end of its run, before the connection is closed on it.
 const AFTER_TERMINAL: Duration = Duration::from_secs(1);
 
+/// How long the terminal event waits for the end of the body behind it.
+const END_GRACE: Duration = Duration::from_millis(20);
+
+/// The events of one run. They come in batches of what arrived together, so that what is done for each wait is not done
+/// for each event.
 pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Result<Emitted, AgentError>> + Send {
+    batches(agent, context).flat_map(futures::stream::iter)
+}
+
+type Batch = Vec<Result<Emitted, AgentError>>;
+
+fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> + Send {
     async_stream::stream! {
         let cancel = context.cancel.clone();
         let cancelled = cancel.cancelled();
@@ -33,62 +44,109 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             () = &mut cancelled => return,
             answer = send(&agent, &context) => answer,
         };
-        let mut response = match answer {
-            Ok(response) => response,
+        let mut body = match answer {
+            Ok(body) => body,
             Err(error) => {
-                yield Err(error);
+                yield vec![Err(error)];
                 return;
             }
         };
-        let mut decoder = Decoder::new(agent.event_max + FIELD);
-        let mut over = false;
+        let mut reader = Reader { decoder: Decoder::new(agent.event_max + FIELD), over: false };
         loop {
-            // Everything that has come is handed out before the next wait.
-            for item in decoder.by_ref() {
-                let event = match item {
-                    Ok(event) if event.data.is_empty() => continue,
-                    Ok(event) => agent.read(event.data),
-                    Err(_) => Err(agent.too_large()),
-                };
-                let failed = event.is_err();
-                over |= event.as_ref().is_ok_and(|event| event.kind().is_terminal());
-                yield event;
-                if failed {
-                    return;
-                }
-            }
-            let patience = if over { AFTER_TERMINAL.min(agent.idle_timeout) } else { agent.idle_timeout };
-            let piece = tokio::select! {
+            let patience = if reader.over { AFTER_TERMINAL.min(agent.idle_timeout) } else { agent.idle_timeout };
+            let taken = tokio::select! {
                 biased;
                 () = &mut cancelled => return,
-                piece = timeout(patience, response.chunk()) => piece,
+                taken = timeout(patience, body.next_batch()) => taken,
             };
-            let error = match piece {
-                Ok(Ok(Some(bytes))) => {
+            let error = match taken {
+                Ok(Ok(Some(arrived))) => {
                     // Comments are life too, though they are no events.
                     context.pulse.beat();
-                    decoder.push(bytes);
+                    let was_over = reader.over;
+                    let mut batch = Batch::new();
+                    let mut failed = reader.read(&agent, arrived, &mut batch);
+                    if reader.over && !was_over && !failed && !body.is_ended() {
+                        // Whoever takes the terminal event leaves. A body read to its end gives its connection back,
+                        // and most ends are right behind.
+                        let terminal = batch.iter().position(is_terminal).unwrap_or(batch.len());
+                        let rest = batch.split_off(terminal);
+                        let before = std::mem::replace(&mut batch, rest);
+                        if !before.is_empty() {
+                            yield before;
+                        }
+                        let behind = tokio::select! {
+                            biased;
+                            () = &mut cancelled => return,
+                            behind = timeout(END_GRACE, body.next_batch()) => behind,
+                        };
+                        // What is no more of the body is seen in the next turn, or matters no more.
+                        if let Ok(Ok(Some(arrived))) = behind {
+                            failed = reader.read(&agent, arrived, &mut batch);
+                        }
+                    }
+                    if !batch.is_empty() {
+                        yield batch;
+                    }
+                    if failed {
+                        return;
+                    }
                     continue;
                 }
                 Ok(Ok(None)) => break,
                 Ok(Err(error)) => agent.disconnected(&error),
                 Err(_) => agent.silent(),
             };
-            if !over {
-                yield Err(error);
+            if !reader.over {
+                yield vec![Err(error)];
             }
             return;
         }
-        // The last event counts without the empty line that should end it.
-        if let Some(item) = decoder.finish() {
-            let data = item.map(|event| event.data);
-            match data.clone().map(|data| agent.parse(data)) {
-                Ok(Ok(event)) => yield Ok(event),
-                Ok(Err(_)) if over => {}
-                Ok(Err(error)) if error.syntax => yield Err(agent.cut()),
-                Ok(Err(error)) => yield Err(agent.refuse(&data.unwrap_or_default(), &error)),
-                Err(_) => yield Err(agent.too_large()),
+        if let Some(last) = reader.finish(&agent) {
+            yield vec![last];
+        }
+    }
+}
+
+fn is_terminal(event: &Result<Emitted, AgentError>) -> bool {
+    event.as_ref().is_ok_and(|event| event.kind().is_terminal())
+}
+
+/// From pieces of a body to events.
+struct Reader {
+    decoder: Decoder,
+    /// The terminal event was read.
+    over: bool,
+}
+
+impl Reader {
+    /// Adds the events that this completes; true when the last of them is a failure.
+    fn read(&mut self, agent: &Inner, arrived: Bytes, batch: &mut Batch) -> bool {
+        self.decoder.push(arrived);
+        for item in self.decoder.by_ref() {
+            let event = match item {
+                Ok(event) if event.data.is_empty() => continue,
+                Ok(event) => agent.read(event.data),
+                Err(_) => Err(agent.too_large()),
+            };
+            let failed = event.is_err();
+            self.over |= is_terminal(&event);
+            batch.push(event);
+            if failed {
+                return true;
             }
+        }
+        false
+    }
+
+    /// The last event counts without the empty line that should end it.
+    fn finish(&mut self, agent: &Inner) -> Option<Result<Emitted, AgentError>> {
+        let Ok(event) = self.decoder.finish()? else { return Some(Err(agent.too_large())) };
+        match agent.parse(event.data.clone()) {
+            Ok(event) => Some(Ok(event)),
+            Err(_) if self.over => None,
+            Err(error) if error.syntax => Some(Err(agent.cut())),
+            Err(error) => Some(Err(agent.refuse(&event.data, &error))),
         }
     }
 }
@@ -111,34 +169,32 @@ impl Inner {
 }
 
 /// Sends the request and checks the head of the answer.
-async fn send(agent: &Inner, context: &RunContext) -> Result<Response, AgentError> {
+async fn send(agent: &Inner, context: &RunContext) -> Result<StreamBody, AgentError> {
     let mut headers = agent.forward.outgoing(&context.headers, &agent.headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    let request = agent.client.post(agent.url.clone()).headers(headers).body(body(&context.input));
-    let mut response = match timeout(agent.idle_timeout, request.send()).await {
+    let request = agent.client.post(&agent.target, headers, body(&context.input).into());
+    let StreamResponse { status, headers, mut body } = match timeout(agent.idle_timeout, request).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(agent.send_failed(&error)),
         Err(_) => return Err(agent.silent()),
     };
-    let status = response.status();
     if !status.is_success() {
-        let said = beginning(&mut response).await;
+        let said = beginning(&mut body).await;
         return Err(agent.status(status, &said));
     }
-    let head = response.headers();
-    let encoding = text(head, CONTENT_ENCODING);
+    let encoding = text(&headers, CONTENT_ENCODING);
     if !matches!(encoding, "" | "identity") {
         return Err(agent.encoded(encoding));
     }
-    let content_type = text(head, CONTENT_TYPE);
+    let content_type = text(&headers, CONTENT_TYPE);
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     // A handful of agents send no type at all; what they send is then what decides.
     let is_stream = essence.is_empty() || essence.eq_ignore_ascii_case("text/event-stream");
     if !is_stream || status == StatusCode::NO_CONTENT {
         return Err(agent.not_sse(status, essence));
     }
-    Ok(response)
+    Ok(body)
 }
 
 fn text(headers: &HeaderMap, name: http::HeaderName) -> &str {
@@ -158,11 +214,11 @@ fn body(input: &RunAgentInput) -> Vec<u8> {
 }
 
 /// The first bytes of a body, for people: one line, without what a terminal would act on.
-async fn beginning(response: &mut Response) -> String {
+async fn beginning(body: &mut StreamBody) -> String {
     let mut bytes = Vec::new();
     let read = async {
         while bytes.len() < SHOWN
-            && let Ok(Some(piece)) = response.chunk().await
+            && let Ok(Some(piece)) = body.next_batch().await
         {
             bytes.extend_from_slice(&piece[..piece.len().min(SHOWN - bytes.len())]);
         }
