@@ -32,20 +32,16 @@ impl RunLog for SqliteStore {
         let message_ids = std::mem::take(&mut request.message_ids);
         let slot = self.inner.slots.get_or_make(&request.thread);
         let instance = self.inner.instance;
-        let begin = |reply| Box::new(Begin::new(slot.clone(), request, instance, reply)) as _;
+        let begin = |reply| Box::new(Begin::new(slot, request, instance, reply)) as _;
         let opened = self.ask(begin).await?;
         let known = match message_ids.is_empty() {
             true => HashSet::new(),
             false => {
                 let row = opened.row;
-                let read = self.inner.readers.read(move |connection| reads::known(connection, row, message_ids)).await;
-                read.inspect_err(|_| {
-                    // Nobody will drive this run.
-                    slot.with(|state| state.live.as_mut().map(|live| live.abandon(Instant::now())));
-                })?
+                self.inner.readers.read(move |connection| reads::known(connection, row, message_ids)).await?
             }
         };
-        Ok(Begun { lease: opened.lease, known })
+        Ok(Begun { lease: opened.take(), known })
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {

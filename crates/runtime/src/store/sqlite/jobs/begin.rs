@@ -24,11 +24,35 @@ pub(in crate::store::sqlite) struct Begin {
 }
 
 /// A run that was opened.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::store::sqlite) struct Opened {
-    pub(in crate::store::sqlite) lease: Lease,
+    lease: Lease,
     /// The thread's row.
     pub(in crate::store::sqlite) row: i64,
+    slot: Arc<Slot>,
+    taken: bool,
+}
+
+impl Opened {
+    /// Takes the lease over.
+    pub(in crate::store::sqlite) fn take(mut self) -> Lease {
+        self.taken = true;
+        self.lease.clone()
+    }
+}
+
+/// Whoever asked went away before it had the lease: nobody will drive this run, so the lease lapses at once.
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let run = self.lease.run;
+        if !self.taken {
+            self.slot.with(|state| {
+                if let Some(live) = state.live.as_mut().filter(|live| live.run == run) {
+                    live.abandon(Instant::now());
+                }
+            });
+        }
+    }
 }
 
 impl Begin {
@@ -62,7 +86,8 @@ impl Begin {
             )?
             .execute(params![row, &**run_id, &**agent_id, self.instance, expires, now, first_seq])?;
         let run = connection.last_insert_rowid() as u64;
-        Ok(Opened { lease: Lease { thread: thread.clone(), run, first_seq }, row })
+        let lease = Lease { thread: thread.clone(), run, first_seq };
+        Ok(Opened { lease, row, slot: self.slot.clone(), taken: false })
     }
 }
 
@@ -109,11 +134,6 @@ impl Job for Begin {
             let expires = Instant::now() + self.request.ttl;
             let live = Live::new(opened.row, run, self.request.run_id.clone(), first_seq, expires);
             self.slot.with(|state| state.live = Some(live));
-            if self.reply.is_closed() {
-                // Whoever asked went away: nobody will drive this run.
-                let abandon = |live: &mut Live| live.abandon(Instant::now());
-                self.slot.with(|state| state.live.as_mut().map(abandon));
-            }
         }
         answer(self.reply, outcome, self.opened);
     }
