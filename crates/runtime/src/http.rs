@@ -3,6 +3,7 @@
 
 mod access;
 mod answer;
+pub mod auth;
 mod body;
 mod cors;
 mod envelope;
@@ -22,6 +23,7 @@ pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
 use crate::limits;
+use crate::principal::Principal;
 use answer::Refusal;
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -52,6 +54,8 @@ pub struct SurfaceOptions {
     pub mode: Mode,
     /// Which origins' pages may use the server. Requests from others are refused.
     pub cors: CorsPolicy,
+    /// How it is found out who asks; `None` lets everybody in as [`Principal::anonymous`].
+    pub auth: Option<auth::Auth>,
     /// Which names the server answers to.
     pub hosts: HostPolicy,
     /// The largest request body, in bytes.
@@ -72,6 +76,7 @@ impl Default for SurfaceOptions {
             base_paths: vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()],
             mode: Mode::Both,
             cors: CorsPolicy::default(),
+            auth: None,
             hosts: HostPolicy::default(),
             body_max: limits::BODY_MAX,
             bodies_max: limits::BODIES_MAX,
@@ -145,11 +150,18 @@ impl Surface {
 }
 
 impl State {
-    async fn dispatch(&self, parts: http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
+    async fn dispatch(&self, mut parts: http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let options = &self.options;
-        let Some(rest) = router::below_base(&options.base_paths, parts.uri.path()) else {
+        if router::below_base(&options.base_paths, parts.uri.path()).is_none() {
             return Err(Refusal::not_found());
+        }
+        // Before the route is looked for: below the base path there is nothing for those who are not known.
+        let principal = match &options.auth {
+            Some(auth) => auth.admit(&mut parts).await?,
+            None => Principal::anonymous(),
         };
+        parts.extensions.insert(principal);
+        let rest = router::below_base(&options.base_paths, parts.uri.path()).unwrap_or_default();
         let enveloped = match options.mode {
             Mode::Single => true,
             Mode::Multi => false,

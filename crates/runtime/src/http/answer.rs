@@ -2,7 +2,7 @@
 
 use crate::error::RunError;
 use axum::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -43,6 +43,18 @@ impl Refusal {
     pub(super) fn busy(body: Value) -> Self {
         let again = (RETRY_AFTER, HeaderValue::from_static("1"));
         Self { header: Some(again), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
+    }
+
+    /// Who asks is not known, or may not; `challenge` says what would help.
+    pub(super) fn challenge(
+        status: StatusCode,
+        error: &str,
+        code: &str,
+        message: &str,
+        challenge: HeaderValue,
+    ) -> Self {
+        let body = json!({ "error": error, "code": code, "message": message });
+        Self { header: Some((WWW_AUTHENTICATE, challenge)), ..Self::new(status, body) }
     }
 
     /// An id that is longer than `max` bytes.

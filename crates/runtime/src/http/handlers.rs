@@ -5,8 +5,10 @@ mod run;
 mod stop;
 
 use super::answer::Refusal;
+use super::auth::{self, Denied};
 use super::body::{self, Received};
-use super::{RouteId, State};
+use super::{Route, RouteId, State};
+use crate::principal::Principal;
 use axum::body::Body;
 use bytes::Bytes;
 use http::Response;
@@ -27,6 +29,11 @@ impl Payload {
     }
 }
 
+/// Who asks, as was found out before the route was looked for.
+pub(super) fn principal(parts: &Parts) -> Result<Principal, Refusal> {
+    parts.extensions.get().cloned().ok_or_else(|| Denied::missing().into())
+}
+
 /// Calls the handler of a route. `ids` are the values of its colon segments, in order.
 pub(super) async fn dispatch(
     state: &State,
@@ -35,6 +42,9 @@ pub(super) async fn dispatch(
     parts: &Parts,
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
+    if let Some(route) = Route::of(route).filter(|_| state.options.auth.is_some()) {
+        auth::authorise(route, &principal(parts)?)?;
+    }
     let mut ids = ids.into_iter();
     let mut id = || ids.next().unwrap_or_default();
     match route {
@@ -42,6 +52,6 @@ pub(super) async fn dispatch(
         RouteId::Run => run::run(state, id(), parts, payload).await,
         RouteId::Suggest => run::suggest(state, id(), parts, payload).await,
         RouteId::Connect => run::connect(state, id(), parts, payload).await,
-        RouteId::Stop => stop::stop(state, id(), id(), payload).await,
+        RouteId::Stop => stop::stop(state, id(), id(), parts, payload).await,
     }
 }

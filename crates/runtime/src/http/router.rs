@@ -12,6 +12,8 @@ pub struct Route {
     pub suffix: &'static [&'static str],
     /// The methods, as the `Allow` header lists them.
     pub allow: &'static str,
+    /// The scope that a principal must have, where authentication is on. Without one, being known is enough.
+    pub scope: Option<&'static str>,
 }
 
 /// What a route is.
@@ -32,14 +34,19 @@ pub enum RouteId {
 
 /// Every route, in the order in which they are tried.
 pub const ROUTES: &[Route] = &[
-    Route { id: RouteId::Info, suffix: &["info"], allow: "GET" },
-    Route { id: RouteId::Run, suffix: &["agent", ":agentId", "run"], allow: "POST" },
-    Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST" },
-    Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST" },
-    Route { id: RouteId::Stop, suffix: &["agent", ":agentId", "stop", ":threadId"], allow: "POST" },
+    Route { id: RouteId::Info, suffix: &["info"], allow: "GET", scope: None },
+    Route { id: RouteId::Run, suffix: &["agent", ":agentId", "run"], allow: "POST", scope: None },
+    Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST", scope: None },
+    Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST", scope: None },
+    Route { id: RouteId::Stop, suffix: &["agent", ":agentId", "stop", ":threadId"], allow: "POST", scope: None },
 ];
 
 impl Route {
+    /// The route with this id.
+    pub(super) fn of(id: RouteId) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| route.id == id)
+    }
+
     pub(super) fn allows(&self, method: &Method) -> bool {
         self.allow.split(", ").any(|allowed| allowed == method.as_str())
     }

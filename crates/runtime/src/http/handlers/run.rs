@@ -2,10 +2,9 @@
 
 use super::super::answer::Refusal;
 use super::super::{State, json, sse};
-use super::Payload;
+use super::{Payload, principal};
 use crate::error::RunError;
 use crate::lifecycle::StartRun;
-use crate::principal::Principal;
 use axum::body::Body;
 use copilotkit_protocol::RunAgentInput;
 use copilotkit_protocol::gate::Peer;
@@ -51,7 +50,7 @@ async fn stream(
     let peer = Peer::of(input.protocol_version.as_deref());
     let suggestion = is_suggestion(&input);
     let headers = Arc::new(parts.headers.clone());
-    let start = StartRun { agent_id, principal: Principal::anonymous(), headers, input };
+    let start = StartRun { agent_id, principal: principal(parts)?, headers, input };
     let subscription = match suggestion {
         true => state.lifecycle.suggest(start).await?,
         false => state.lifecycle.start(start).await?,
@@ -68,7 +67,7 @@ pub(super) async fn connect(
     known(state, &agent_id)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     let peer = Peer::of(input.protocol_version.as_deref());
-    let principal = Principal::anonymous();
+    let principal = principal(parts)?;
     let subscription = state.lifecycle.connect(&agent_id, &principal, &input.thread_id).await?;
     Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
 }

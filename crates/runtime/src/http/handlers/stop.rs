@@ -2,11 +2,11 @@
 
 use super::super::State;
 use super::super::answer::{Refusal, json_answer};
-use super::Payload;
-use crate::principal::Principal;
+use super::{Payload, principal};
 use crate::store::StopOutcome;
 use axum::body::Body;
 use copilotkit_protocol::runtime_api::StopAnswer;
+use http::request::Parts;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -14,13 +14,14 @@ pub(super) async fn stop(
     state: &State,
     agent_id: String,
     thread_id: String,
+    parts: &Parts,
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
     let run_id = wanted_run(&payload.read(state).await?)?;
     if run_id.as_ref().is_some_and(|run_id| run_id.len() > state.options.id_max) {
         return Err(Refusal::long_id("runId", state.options.id_max));
     }
-    let principal = Principal::anonymous();
+    let principal = principal(parts)?;
     let outcome = state.lifecycle.stop(&agent_id, &principal, &thread_id, run_id.clone()).await?;
     let message = match (outcome, run_id) {
         (StopOutcome::Requested, _) => {
