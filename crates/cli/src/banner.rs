@@ -1,6 +1,6 @@
 //! What the server says when it is ready.
 
-use crate::config::{AgentConfig, BuiltInConfig, Config, Environment};
+use crate::config::{AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment};
 use copilotkit_adapters::openai_chat::Profile;
 use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
@@ -33,6 +33,7 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
     let origins = &config.server.cors_origins;
     let origins = if origins.is_empty() { "pages of this machine".to_owned() } else { origins.join(", ") };
     line("origins", origins);
+    line("auth", who(&config.auth));
     let file = config.file.as_ref().map_or("none, the defaults".to_owned(), |file| file.display().to_string());
     line("config", file);
     format!(
@@ -42,6 +43,18 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
          <CopilotKitProvider runtimeUrl=\"{page}{base}\"><CopilotChat{agent_id} /></CopilotKitProvider>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
+}
+
+/// Who may use it.
+fn who(auth: &AuthConfig) -> String {
+    match auth.kind {
+        AuthKind::None => "none: whoever reaches the address may use it".to_owned(),
+        AuthKind::Bearer => format!("bearer tokens: {}", auth.tokens.len()),
+        AuthKind::Jwt => {
+            let issuer = if auth.issuer.is_empty() { "any issuer" } else { &auth.issuer };
+            format!("JSON Web Tokens of {issuer}")
+        }
+    }
 }
 
 fn describe(agent: &AgentConfig, environment: &Environment) -> String {

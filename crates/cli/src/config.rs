@@ -3,6 +3,7 @@
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
 mod agents;
+mod auth;
 mod error;
 mod hints;
 mod parts;
@@ -10,6 +11,7 @@ mod sources;
 mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub(crate) use hints::ignored_variable;
 pub use parts::{
@@ -30,6 +32,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[store]`
     pub store: StoreConfig,
+    /// `[auth]`
+    pub auth: AuthConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
     /// `[agents.ID]`, in the order of the file.
@@ -44,6 +48,7 @@ pub struct Config {
 struct Sections {
     server: ServerConfig,
     store: StoreConfig,
+    auth: AuthConfig,
     limits: LimitsConfig,
     agents: Table,
 }
@@ -57,6 +62,8 @@ struct File {
     server: ServerConfig,
     /// Where threads live.
     store: StoreConfig,
+    /// Who may use the server.
+    auth: AuthConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
     /// The agents by id. Frontends use `default` when they name none.
@@ -85,6 +92,7 @@ impl Config {
         let config = Self {
             server: sections.server,
             store: sections.store,
+            auth: sections.auth,
             limits: sections.limits,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -94,6 +102,7 @@ impl Config {
     }
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        self.auth.check(merged)?;
         let (server, limits) = (&self.server, &self.limits);
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(

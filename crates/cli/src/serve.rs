@@ -34,7 +34,10 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
     })?;
     let address = listener.local_addr().context("the listening address cannot be found out")?;
-    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config, address.ip())?);
+    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config, address.ip(), &lookup)?);
+    for warning in config.auth.warnings(address.ip(), &lookup) {
+        eprintln!("copilotkit: warning: {warning}");
+    }
     let readiness = Readiness::default();
     let app = with_probes(surface, readiness.clone());
     let limits = &config.limits;

@@ -41,6 +41,13 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
     for (section, _) in sections(schema)? {
         heading(&mut out, &format!("`[{section}]`"), root.get(section));
         rows(&mut out, schema, resolve(schema, &root[section]))?;
+        for (key, field) in fields(resolve(schema, &root[section]))? {
+            let item = resolve(schema, &field["items"]);
+            if item.get("properties").is_some() {
+                heading(&mut out, &format!("`[[{section}.{key}]]`"), Some(item));
+                rows(&mut out, schema, item)?;
+            }
+        }
     }
     let agents = resolve(schema, &root["agents"]["additionalProperties"]);
     for agent in agents["oneOf"].as_array().context("agents are no union")? {
@@ -238,6 +245,7 @@ mod tests {
         let (written, default) = (load(&text).unwrap(), load("").unwrap());
         assert_eq!(format!("{:?}", written.server), format!("{:?}", default.server));
         assert_eq!(format!("{:?}", written.limits), format!("{:?}", default.limits));
+        assert_eq!(format!("{:?}", written.auth), format!("{:?}", default.auth));
         assert_eq!(format!("{:?}", written.store), format!("{:?}", default.store));
     }
 
@@ -257,6 +265,8 @@ mod tests {
             "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\nurl = \"http://h/\"\n",
             "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://h/\"\nforward_headers = \"all\"\n",
             "[[agents.a.tools]]\nurl = \"http://h/\"\n",
+            "[auth]\nkind = \"basic\"\n",
+            "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"A_TOKEN\" }]\n",
             "unknown = 1\n",
         ] {
             assert!(load(text).is_err(), "the program takes {text}");
