@@ -18,6 +18,10 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
         Some((id, _)) if !config.agents.iter().any(|(id, _)| id == "default") => format!(" agentId=\"{id}\""),
         _ => String::new(),
     };
+    let headers = match config.auth.kind {
+        AuthKind::None => "",
+        _ => " headers={{ Authorization: `Bearer ${token}` }}",
+    };
     let base = config.server.base_path.items().first().map_or("", String::as_str);
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
@@ -40,7 +44,7 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
         "copilotkit {version}\n{out}listening on {url}\n\nA React page connects to it by:\n  \
          import {{ CopilotKitProvider, CopilotChat }} from \"@copilotkit/react-core/v2\";\n  \
          import \"@copilotkit/react-core/v2/styles.css\";\n  \
-         <CopilotKitProvider runtimeUrl=\"{page}{base}\"><CopilotChat{agent_id} /></CopilotKitProvider>\n",
+         <CopilotKitProvider runtimeUrl=\"{page}{base}\"{headers}><CopilotChat{agent_id} /></CopilotKitProvider>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
 }

@@ -197,7 +197,8 @@ mod tests {
 
     fn examples() -> Vec<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let text = std::fs::read_to_string(root.join(PAGE)).unwrap();
+        let read = |page| std::fs::read_to_string(root.join(page)).unwrap();
+        let text = read(PAGE) + &read("docs/auth.md");
         let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned());
         blocks.collect()
     }
@@ -208,8 +209,8 @@ mod tests {
             overrides: Vec::new(),
             flags: Vec::new(),
             environment: Arc::new(|name| {
-                let is_secret = name.ends_with("_KEY") || name.ends_with("_TOKEN");
-                is_secret.then(|| "value".to_owned())
+                let is_secret = ["_KEY", "_TOKEN", "_SECRET"].iter().any(|end| name.ends_with(end));
+                is_secret.then(|| format!("value-of-{name}"))
             }),
         };
         Config::load(sources).map_err(|error| error.to_string())

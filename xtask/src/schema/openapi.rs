@@ -45,6 +45,13 @@ const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`t
 const BAD_INPUT: Answer =
     Answer(400, ERROR, "The body is not a RunAgentInput; `details` names the member as a path and says why.");
 
+const UNKNOWN: &str = "Where authentication is on, it is not known who asks: there is no token (`unauthenticated`), or one \
+     that does not hold (`invalid_token`).";
+const FOREIGN: &str = "The request came by a name that the server does not answer to (`host_not_allowed`), or from a page \
+     of an origin that may not use it (`origin_not_allowed`); or the caller is known, and this server is not for them \
+     (`forbidden`).";
+const NO_AUTH: &str = "It cannot be found out now who asks (`auth_unavailable`).";
+
 /// Every route must be described here: a new one without is an error of `cargo xtask schema`.
 fn operation(route: RouteId) -> Option<Operation> {
     Some(match route {
@@ -146,7 +153,10 @@ pub(crate) fn document() -> anyhow::Result<Value> {
         },
         "servers": bases.collect::<Vec<_>>(),
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": { "schemas": schemas, "securitySchemes": { "bearer": {
+            "type": "http", "scheme": "bearer",
+            "description": "Where `auth.kind` of the configuration is `bearer` or `jwt`.",
+        } } },
     }))
 }
 
@@ -170,19 +180,21 @@ fn rest(route: &Route, operation: &Operation) -> (String, Value) {
         item.insert("parameters".to_owned(), parameters.into());
     }
     for method in route.allow.split(", ") {
-        item.insert(method.to_lowercase(), described(operation, route.allow));
+        item.insert(method.to_lowercase(), described(operation, route));
     }
     (path, item.into())
 }
 
-fn described(operation: &Operation, allow: &str) -> Value {
+fn described(operation: &Operation, route: &Route) -> Value {
     let mut responses = responses(&operation.answers);
     // The other methods of the path.
-    responses.insert("405".to_owned(), not_allowed(allow));
+    responses.insert("405".to_owned(), not_allowed(route.allow));
+    guarded(&mut responses, route.scope);
     let mut object = json!({
         "operationId": operation.name,
         "summary": operation.summary,
         "description": operation.description,
+        "security": security(route.scope),
         "responses": responses,
     });
     if let Some((schema, required)) = operation.request {
@@ -215,6 +227,7 @@ fn envelope() -> Value {
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
     answers.extend([NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_RUN]);
     let mut responses = responses(&answers);
+    guarded(&mut responses, None);
     let all = json!({ "oneOf": [reference("RuntimeInfo"), reference("StopAnswer")] });
     responses.insert(
         "200".to_owned(),
@@ -227,9 +240,40 @@ fn envelope() -> Value {
         "operationId": "envelope",
         "summary": "The single endpoint: every route by way of one path",
         "description": "`method` says which route is meant, `params` holds the ids of its path, `body` its body.",
+        "security": security(None),
         "requestBody": { "required": true, "content": json_content(&schema) },
         "responses": responses,
     })
+}
+
+/// A token, or none where authentication is off.
+fn security(scope: Option<&str>) -> Value {
+    json!([{ "bearer": Vec::from_iter(scope) }, {}])
+}
+
+/// Adds what those get who may not, or whose identity cannot be found out.
+fn guarded(responses: &mut Map<String, Value>, scope: Option<&str>) {
+    let challenge = || header("WWW-Authenticate", "How to prove who asks, and what was wrong, as RFC 6750 has it.");
+    let error =
+        |description: &str| json!({ "description": description, "content": json_content(&reference("ErrorBody")) });
+    let mut unknown = error(UNKNOWN);
+    unknown["headers"] = challenge();
+    responses.insert("401".to_owned(), unknown);
+    let foreign = match scope {
+        Some(scope) => format!("{FOREIGN} Or the token lacks the scope `{scope}` (`insufficient_scope`)."),
+        None => FOREIGN.to_owned(),
+    };
+    responses.insert("403".to_owned(), error(&foreign));
+    match responses.get_mut("503") {
+        Some(busy) => {
+            busy["description"] = format!("{} {NO_AUTH}", busy["description"].as_str().unwrap_or_default()).into()
+        }
+        None => {
+            let mut busy = error(NO_AUTH);
+            busy["headers"] = header("Retry-After", "Seconds until another try makes sense.");
+            responses.insert("503".to_owned(), busy);
+        }
+    }
 }
 
 fn probes(origin: &str) -> [(&'static str, Value); 2] {

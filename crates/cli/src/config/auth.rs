@@ -317,14 +317,14 @@ fn is_local(url: &url::Url) -> bool {
 
 /// The value of a variable that must be there.
 fn variable(environment: &Environment, key: &'static str, name: &str) -> Result<String, Problem> {
-    let remedy = || match name {
-        "" => "write the name of a variable, like \"ALICE_TOKEN\"".to_owned(),
-        name => format!("set it before the start: export {name}=$(openssl rand -hex 32)"),
-    };
-    match environment(name).filter(|_| !name.is_empty()) {
+    if name.is_empty() {
+        return Err(problem(key, "no variable is named", "write the name of one, like \"ALICE_TOKEN\""));
+    }
+    let remedy = format!("set it before the start: export {name}=$(openssl rand -hex 32)");
+    match environment(name) {
         Some(value) if !value.trim().is_empty() => Ok(value),
-        Some(_) => Err(problem(key, format!("the environment variable `{name}` is empty"), remedy())),
-        None => Err(problem(key, format!("the environment variable `{name}` is not set"), remedy())),
+        Some(_) => Err(problem(key, format!("the environment variable `{name}` is empty"), remedy)),
+        None => Err(problem(key, format!("the environment variable `{name}` is not set"), remedy)),
     }
 }
 

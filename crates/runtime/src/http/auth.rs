@@ -343,6 +343,21 @@ mod tests {
         assert_eq!(challenge(None, "x", None), "Bearer realm=\"copilotkit\"");
     }
 
+    #[test]
+    fn a_route_asks_for_its_scope() {
+        let route = |scope| Route { id: crate::http::RouteId::Info, suffix: &["info"], allow: "GET", scope };
+        let with = |scopes: &[&str]| Principal::new("a").with_scopes(scopes.iter().map(|scope| (*scope).to_owned()));
+        assert!(authorise(&route(None), &with(&[])).is_ok());
+        assert!(authorise(&route(Some("debug")), &with(&["threads:admin", "debug"])).is_ok());
+        for scopes in [&[][..], &["threads:admin"], &["DEBUG"], &["debug "], &["debug threads:admin"]] {
+            let response = authorise(&route(Some("debug")), &with(scopes)).unwrap_err().into_response();
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{scopes:?}");
+            let expected = "Bearer realm=\"copilotkit\", error=\"insufficient_scope\", error_description=\"This needs the \
+                            scope debug, which the token does not have.\", scope=\"debug\"";
+            assert_eq!(response.headers()["www-authenticate"], expected);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_authenticator_that_hangs_lets_nobody_in() {
         let auth = Auth::from_fn(|_| std::future::pending());
