@@ -156,12 +156,12 @@ impl AuthConfig {
             (AuthKind::Jwt, "audience", !self.audience.items().is_empty()),
             (AuthKind::Jwt, "algorithms", !self.algorithms.is_empty()),
         ];
-        for (kind, key, _) in set.into_iter().filter(|(kind, _, is_set)| *is_set && *kind != self.kind) {
-            let (own, meant) = (self.kind.name(), kind.name());
-            let reason = format!("this has no effect with kind = \"{own}\"");
-            return Err(problem(key, reason, format!("set kind = \"{meant}\" in [auth], or remove the key")));
-        }
-        Ok(())
+        let Some((kind, key, _)) = set.into_iter().find(|(kind, _, is_set)| *is_set && *kind != self.kind) else {
+            return Ok(());
+        };
+        let (own, meant) = (self.kind.name(), kind.name());
+        let reason = format!("this has no effect with kind = \"{own}\"");
+        Err(problem(key, reason, format!("set kind = \"{meant}\" in [auth], or remove the key")))
     }
 
     fn bearer(&self, environment: &Environment) -> Result<Bearer, Problem> {
