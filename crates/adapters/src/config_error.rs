@@ -49,7 +49,7 @@ pub enum ConfigError {
         name: String,
     },
     /// An address that cannot be used, or no HTTP client.
-    #[cfg(feature = "openai-chat")]
+    #[cfg(any(feature = "openai-chat", feature = "transcription"))]
     #[error(transparent)]
     Client(#[from] copilotkit_runtime::client::ClientError),
 }
@@ -63,7 +63,7 @@ impl ConfigError {
             Self::ForeignDialect { .. } => "model_dialect",
             Self::MissingBaseUrl { .. } => "model_base_url",
             Self::InvalidHeader { .. } => "model_header",
-            #[cfg(feature = "openai-chat")]
+            #[cfg(any(feature = "openai-chat", feature = "transcription"))]
             Self::Client(error) => error.code(),
         }
     }

@@ -1,7 +1,7 @@
 //! Streaming language models with true tool-call deltas: providers as the runtime's [`Model`](copilotkit_runtime::Model).
 //!
 //! [`model_from_spec`] makes a model of a string such as `openai/gpt-5`. Each dialect is a module: a codec that does no
-//! I/O, and a model that calls a service with it.
+//! I/O, and a model that calls a service with it. `transcription` turns recordings into text.
 //!
 //! ```
 //! use copilotkit_adapters::{Options, model_from_spec};
@@ -18,6 +18,8 @@ pub mod demo;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
 pub mod spec;
+#[cfg(feature = "transcription")]
+pub mod transcription;
 
 pub use config_error::ConfigError;
 #[cfg(feature = "demo")]
@@ -25,3 +27,5 @@ pub use demo::DemoModel;
 #[cfg(feature = "openai-chat")]
 pub use openai_chat::{OpenAiChat, OpenAiChatOptions};
 pub use spec::{Options, model_from_spec};
+#[cfg(feature = "transcription")]
+pub use transcription::{OpenAiTranscriber, OpenAiTranscriberOptions};

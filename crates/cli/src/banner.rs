@@ -32,6 +32,9 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
         line(if index == 0 { "agents" } else { "" }, format!("{id}: {}", describe(agent, environment)));
     }
     line("store", "memory: threads are gone when the server stops".to_owned());
+    if let Some(transcription) = &config.transcription {
+        line("audio", format!("{} at {}", transcription.model, host(&transcription.base_url)));
+    }
     let paths = config.server.base_path.items().join(", ");
     line("paths", format!("{paths} (REST and single endpoint); /health, /ready"));
     let origins = &config.server.cors_origins;
@@ -70,14 +73,16 @@ fn describe(agent: &AgentConfig, environment: &Environment) -> String {
             let missing = missing_key(agent, environment).map(|name| format!(" (no key: set {name})"));
             format!("built-in, {}{}", agent.model.items().join(", then "), missing.unwrap_or_default())
         }
-        // An address may carry a user and a password: only its host is shown.
-        AgentConfig::AgUi(agent) => {
-            let host = url::Url::parse(&agent.url).ok();
-            let (name, port) = host.as_ref().map_or(("?", None), |url| (url.host_str().unwrap_or("?"), url.port()));
-            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-            format!("AG-UI agent at {name}{port}")
-        }
+        AgentConfig::AgUi(agent) => format!("AG-UI agent at {}", host(&agent.url)),
     }
+}
+
+/// An address may carry a user and a password: only its host is shown.
+fn host(url: &str) -> String {
+    let url = url::Url::parse(url).ok();
+    let (name, port) = url.as_ref().map_or(("?", None), |url| (url.host_str().unwrap_or("?"), url.port()));
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{name}{port}")
 }
 
 /// The variable of the key that the agent's first model needs and does not have. At an address of its own a model may

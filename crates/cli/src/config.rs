@@ -8,6 +8,7 @@ mod error;
 mod hints;
 mod parts;
 mod sources;
+mod transcription;
 mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
@@ -18,6 +19,7 @@ pub use parts::{
     LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
 };
 pub use sources::{Environment, Sources};
+pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
 use error::Place;
@@ -36,6 +38,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[transcription]`; without it pages show no microphone.
+    pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -50,6 +54,7 @@ struct Sections {
     store: StoreConfig,
     auth: AuthConfig,
     limits: LimitsConfig,
+    transcription: Option<TranscriptionConfig>,
     agents: Table,
 }
 
@@ -66,6 +71,8 @@ struct File {
     auth: AuthConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
+    /// Who turns recordings into text. Without this section pages show no microphone.
+    transcription: TranscriptionConfig,
     /// The agents by id. Frontends use `default` when they name none.
     agents: std::collections::BTreeMap<String, AgentConfig>,
 }
@@ -94,6 +101,7 @@ impl Config {
             store: sections.store,
             auth: sections.auth,
             limits: sections.limits,
+            transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
         };
@@ -104,6 +112,9 @@ impl Config {
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         self.auth.check(merged)?;
         let (server, limits) = (&self.server, &self.limits);
+        if let Some(transcription) = &self.transcription {
+            transcription.check(merged)?;
+        }
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

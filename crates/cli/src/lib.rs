@@ -6,3 +6,8 @@ mod banner;
 pub mod config;
 pub mod serve;
 pub mod wiring;
+
+/// The code of this page is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/library.md")]
+mod library {}

@@ -6,9 +6,9 @@ use crate::config::{Config, Environment, LimitsConfig, Sources, ignored_variable
 use crate::wiring;
 use anyhow::{Context as _, Result, bail};
 use copilotkit_runtime::Lifecycle;
-use copilotkit_runtime::http::Surface;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
+use copilotkit_runtime::http::{Surface, SurfaceOptions};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -34,7 +34,11 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
     })?;
     let address = listener.local_addr().context("the listening address cannot be found out")?;
-    let surface = Surface::new(lifecycle.clone(), wiring::surface_options(&config, address.ip(), &lookup)?);
+    let options = SurfaceOptions {
+        transcription: wiring::transcription(&config, &lookup)?,
+        ..wiring::surface_options(&config, address.ip(), &lookup)?
+    };
+    let surface = Surface::new(lifecycle.clone(), options);
     for warning in config.auth.warnings(address.ip(), &lookup) {
         eprintln!("copilotkit: warning: {warning}");
     }

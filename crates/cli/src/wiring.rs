@@ -8,10 +8,11 @@ use crate::config::{
     OnDisconnectName, ToolConfig,
 };
 use anyhow::{Context as _, Result, bail};
+use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::headers::HeaderPolicy;
-use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions};
+use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions, Transcription};
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
@@ -150,6 +151,22 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         keep_alive: server.keep_alive.0,
         ..SurfaceOptions::default()
     })
+}
+
+/// What turns recordings into text, if anything is to.
+///
+/// # Errors
+/// An address or header that cannot be used.
+pub fn transcription(config: &Config, environment: &Environment) -> Result<Option<Transcription>> {
+    let Some(config) = &config.transcription else { return Ok(None) };
+    let headers = config.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    let options = OpenAiTranscriberOptions {
+        api_key: config.key(environment),
+        headers,
+        ..OpenAiTranscriberOptions::new(config.base_url.as_str(), config.model.as_str())
+    };
+    let service = copilotkit_adapters::OpenAiTranscriber::new(options).context("[transcription]")?;
+    Ok(Some(Transcription { timeout: config.timeout.0, ..Transcription::new(service) }))
 }
 
 /// Behind a loopback address is what this machine's user may see: no page may reach it by a name of its own.

@@ -100,6 +100,11 @@ const CASES: &[(&str, &str)] = &[
     ("an unknown algorithm", "[auth]\nkind = \"jwt\"\njwks_url = \"https://id.example/\"\nalgorithms = [\"RSA\"]"),
     ("no claim", "[auth]\nkind = \"jwt\"\nsecret_env = \"SET\"\nprincipal_claim = \"\""),
     ("too much leeway", "[auth]\nkind = \"jwt\"\nsecret_env = \"SET\"\nleeway = \"1h\""),
+    ("a recording for OpenAI without a key", "[transcription]"),
+    ("a recording for nobody", "[transcription]\nbase_url = \"localhost:9000/v1\""),
+    ("two keys of a service", "[transcription]\napi_key = \"k\"\napi_key_env = \"SET\""),
+    ("a service's key that is not set", "[transcription]\napi_key_env = \"NOPE\""),
+    ("an unknown key of a service", "[transcription]\nurl = \"http://x\""),
     ("no TOML", "[server\nport = 1"),
     ("no value", "port ="),
 ];

@@ -1,5 +1,12 @@
 //! The runtime's own wire types: what CopilotKit frontends exchange with a runtime besides AG-UI itself.
 
+mod threads;
+
+pub use threads::{
+    Thread, ThreadArchived, ThreadDeleted, ThreadEvents, ThreadList, ThreadMessage, ThreadMessages, ThreadScope,
+    ThreadState, ThreadToolCall, ThreadUpdate, Timestamp,
+};
+
 use crate::capabilities::AgentCapabilities;
 use crate::wire::Json;
 use serde::ser::SerializeMap as _;
@@ -138,7 +145,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
     Json::deserialize(deserializer).map(Some)
 }
 
-/// The ids that REST has in its path.
+/// What REST has in its path.
 #[cfg(feature = "schemars")]
 #[derive(schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -150,6 +157,12 @@ struct EnvelopeParams {
     /// The thread.
     #[schemars(with = "String", default)]
     thread_id: Option<String>,
+    /// Of `resource/request`: the path below the base path, with its query.
+    #[schemars(with = "String", default)]
+    path: Option<String>,
+    /// Of `resource/request`: the method that REST would have.
+    #[schemars(with = "String", default)]
+    http_method: Option<String>,
 }
 
 /// The body of an answer that refuses a request.
@@ -171,6 +184,37 @@ pub struct ErrorBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub details: Option<String>,
+    /// Whether another try may succeed; absent where the status says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "bool"))]
+    pub retryable: Option<bool>,
+}
+
+/// A recording as JSON, for who cannot send a form.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TranscribeBody {
+    /// The file in base64, or a data URL of it.
+    pub audio: String,
+    /// What it is: `audio/webm`.
+    pub mime_type: String,
+    /// What it is called; absent is `recording.webm`.
+    #[cfg_attr(feature = "schemars", schemars(with = "String", default))]
+    pub filename: Option<String>,
+}
+
+/// What was said in a recording.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Transcript {
+    /// The words.
+    pub text: String,
+    /// How large the file was, in bytes.
+    pub size: usize,
+    /// What it was taken for.
+    #[serde(rename = "type")]
+    pub media_type: String,
 }
 
 /// The body of a request to stop a run; it may be empty.

@@ -7,7 +7,9 @@ pub mod auth;
 mod body;
 mod cors;
 mod envelope;
+mod factory;
 mod handlers;
+mod hooks;
 mod json;
 pub mod probes;
 #[cfg(feature = "protobuf")]
@@ -19,16 +21,20 @@ mod sse;
 pub use access::HostPolicy;
 pub use cors::{CorsError, CorsPolicy, Origins};
 pub use envelope::{METHODS, MethodSpec};
+pub use factory::{AgentFactory, AgentsRequest};
+pub use hooks::{Answered, Call, Failure, Halt, Hooks};
 pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
 use crate::limits;
-use crate::principal::Principal;
+use crate::transcribe::Transcriber;
 use answer::Refusal;
 use axum::body::Body;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Request, Response};
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -54,7 +60,8 @@ pub struct SurfaceOptions {
     pub mode: Mode,
     /// Which origins' pages may use the server. Requests from others are refused.
     pub cors: CorsPolicy,
-    /// How it is found out who asks; `None` lets everybody in as [`Principal::anonymous`].
+    /// How it is found out who asks; `None` lets everybody in, as the [`Principal`](crate::Principal) that a layer or a
+    /// hook put into the request's extensions, or else as the one of an open server.
     pub auth: Option<auth::Auth>,
     /// Which names the server answers to.
     pub hosts: HostPolicy,
@@ -68,6 +75,36 @@ pub struct SurfaceOptions {
     pub id_max: usize,
     /// Silence after which a comment is sent; zero for never.
     pub keep_alive: Duration,
+    /// What turns recordings into text; pages show no microphone without.
+    pub transcription: Option<Transcription>,
+    /// What is called around each request.
+    pub hooks: Option<Arc<dyn Hooks>>,
+    /// What says which agents a request sees; without it those of the lifecycle.
+    pub agents: Option<Arc<dyn AgentFactory>>,
+    /// Whether the routes of memories say that nothing is remembered (422), or are not there (404).
+    pub memory_routes: bool,
+}
+
+/// What turns recordings into text.
+#[derive(Clone)]
+pub struct Transcription {
+    /// Who does it.
+    pub service: Arc<dyn Transcriber>,
+    /// How long one recording may take.
+    pub timeout: Duration,
+}
+
+impl Transcription {
+    /// A service with [`limits::TRANSCRIPTION`] for each recording.
+    pub fn new(service: impl Transcriber) -> Self {
+        Self { service: Arc::new(service), timeout: limits::TRANSCRIPTION }
+    }
+}
+
+impl fmt::Debug for Transcription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transcription").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 impl Default for SurfaceOptions {
@@ -83,7 +120,31 @@ impl Default for SurfaceOptions {
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
             keep_alive: limits::KEEP_ALIVE,
+            transcription: None,
+            hooks: None,
+            agents: None,
+            memory_routes: false,
         }
+    }
+}
+
+impl SurfaceOptions {
+    /// With hooks around each request.
+    #[must_use]
+    pub fn with_hooks(self, hooks: impl Hooks) -> Self {
+        Self { hooks: Some(Arc::new(hooks)), ..self }
+    }
+
+    /// With agents that are chosen for each request.
+    #[must_use]
+    pub fn with_agents(self, agents: impl AgentFactory) -> Self {
+        Self { agents: Some(Arc::new(agents)), ..self }
+    }
+
+    /// With a service for recordings.
+    #[must_use]
+    pub fn with_transcriber(self, service: impl Transcriber) -> Self {
+        Self { transcription: Some(Transcription::new(service)), ..self }
     }
 }
 
@@ -125,6 +186,13 @@ impl Surface {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let is_head = parts.method == http::Method::HEAD;
+        let mut response = self.answer(parts, body).await;
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if is_head { answer::head_only(response) } else { response }
+    }
+
+    async fn answer(&self, mut parts: http::request::Parts, body: Body) -> Response<Body> {
         let SurfaceOptions { cors, hosts, .. } = &self.0.options;
         let allowed = access::check(hosts, cors, &parts);
         if allowed.is_ok()
@@ -134,15 +202,14 @@ impl Surface {
         }
         let origin = parts.headers.get(http::header::ORIGIN).cloned();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let answer = match allowed {
-            Ok(()) => self.0.dispatch(parts, body).await,
+        let mut response = match allowed {
+            Ok(()) => hooks::answer(&self.0, &mut parts, body).await,
             Err(refusal) => {
                 // The browser hides this answer from the page's developer: here it can be found.
                 tracing::warn!(%method, path, reason = refusal.code(), ?origin, "a request was refused");
-                Err(refusal)
+                refusal.into_response()
             }
         };
-        let mut response = answer.unwrap_or_else(Refusal::into_response);
         tracing::debug!(%method, path, status = response.status().as_u16(), "a request was answered");
         cors.apply(origin.as_ref(), response.headers_mut());
         response
@@ -150,17 +217,17 @@ impl Surface {
 }
 
 impl State {
-    async fn dispatch(&self, mut parts: http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
+    async fn dispatch(&self, parts: &mut http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let options = &self.options;
         if router::below_base(&options.base_paths, parts.uri.path()).is_none() {
             return Err(Refusal::not_found());
         }
         // Before the route is looked for: below the base path there is nothing for those who are not known.
-        let principal = match &options.auth {
-            Some(auth) => auth.admit(&mut parts).await?,
-            None => Principal::anonymous(),
-        };
-        parts.extensions.insert(principal);
+        // What a layer or a hook found out holds where nothing is configured.
+        if let Some(auth) = &options.auth {
+            let principal = auth.admit(parts).await?;
+            parts.extensions.insert(principal);
+        }
         let rest = router::below_base(&options.base_paths, parts.uri.path()).unwrap_or_default();
         let enveloped = match options.mode {
             Mode::Single => true,
@@ -168,19 +235,14 @@ impl State {
             Mode::Both => rest.is_empty() && parts.method == http::Method::POST,
         };
         if enveloped {
-            return envelope::dispatch(self, &parts, body).await;
+            return envelope::dispatch(self, parts, body).await;
         }
         let Some((route, ids)) = router::find(rest) else {
-            return envelope::mismatch(self, &parts, body).await;
+            return envelope::mismatch(self, parts, body).await;
         };
-        if !route.allows(&parts.method) {
-            return Err(Refusal::method_not_allowed(route.allow));
-        }
-        let names = route.suffix.iter().filter_map(|segment| segment.strip_prefix(':'));
-        if let Some((name, _)) = names.zip(&ids).find(|(_, id)| id.len() > options.id_max) {
-            return Err(Refusal::long_id(name, options.id_max));
-        }
-        handlers::dispatch(self, route.id, ids, &parts, handlers::Payload::Request(body)).await
+        route.admit(&parts.method, &ids, options)?;
+        let call = Call::of_rest(route, &ids);
+        handlers::dispatch(self, call, ids, parts, handlers::Payload::Request(body)).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The CopilotKit runtime: agents, run lifecycle, thread stores and the HTTP surface.
 //!
 //! Without features this crate holds only the contracts: [`Agent`], [`Middleware`], [`Model`], [`Tool`],
-//! [`ToolSource`] and the store traits. `lifecycle` adds runs, the memory store and the built-in agent; `client` the
+//! [`ToolSource`], [`Transcriber`] and the store traits. `lifecycle` adds runs, the memory store and the built-in agent; `client` the
 //! outbound HTTP client and remote AG-UI agents; `http` the surface that CopilotKit frontends talk to.
 
 pub mod agent;
@@ -25,8 +25,11 @@ pub mod principal;
 #[cfg(feature = "lifecycle")]
 pub mod registry;
 pub mod store;
+#[cfg(feature = "lifecycle")]
+pub mod threads;
 pub mod tool;
 pub mod tools;
+pub mod transcribe;
 
 pub use agent::{Agent, AgentError, EventStream, RunContext};
 pub use copilotkit_protocol as protocol;
@@ -34,7 +37,7 @@ pub use copilotkit_protocol::{Emitted, Head};
 #[cfg(feature = "lifecycle")]
 pub use error::RunError;
 #[cfg(feature = "lifecycle")]
-pub use lifecycle::{Lifecycle, LifecycleOptions, StartRun};
+pub use lifecycle::{Lifecycle, LifecycleOptions, RunFailure, StartRun};
 pub use middleware::{Middleware, Next};
 pub use model::{Model, ModelError, ModelEvent, ModelRequest, ModelStream};
 pub use principal::Principal;
@@ -42,3 +45,4 @@ pub use principal::Principal;
 pub use registry::{AgentRegistry, Registered};
 pub use store::Store;
 pub use tool::{Tool, ToolError, ToolOutput, ToolSource};
+pub use transcribe::{TranscribeError, TranscribeRequest, Transcriber};

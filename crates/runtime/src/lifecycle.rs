@@ -17,6 +17,7 @@ use crate::limits;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
+use crate::threads;
 use copilotkit_protocol::RunAgentInput;
 use futures::FutureExt as _;
 use http::HeaderMap;
@@ -50,6 +51,30 @@ pub struct LifecycleOptions {
     pub run_events: u64,
     /// The most bytes of one run.
     pub run_bytes: usize,
+    /// Told of every run that ends with RUN_ERROR, also when its page is gone. It is called on the run's own task: what
+    /// takes long belongs into a bounded channel.
+    pub on_run_error: Option<OnRunError>,
+}
+
+/// What is told of runs that fail.
+pub type OnRunError = Arc<dyn Fn(&RunFailure) + Send + Sync>;
+
+/// A run that failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunFailure {
+    /// The agent.
+    pub agent_id: Arc<str>,
+    /// Who started it.
+    pub principal: Principal,
+    /// The thread.
+    pub thread_id: String,
+    /// The run.
+    pub run_id: String,
+    /// The code of its RUN_ERROR: `agent_failed`, `agent_timeout`, `model_auth` … Empty when the agent gave none.
+    pub code: String,
+    /// What its user was told.
+    pub message: String,
 }
 
 impl Default for LifecycleOptions {
@@ -65,6 +90,7 @@ impl Default for LifecycleOptions {
             lease_ttl: limits::LEASE_TTL,
             run_events: limits::RUN_EVENTS,
             run_bytes: limits::RUN_BYTES,
+            on_run_error: None,
         }
     }
 }
@@ -117,6 +143,12 @@ impl Lifecycle {
             shutdown: CancellationToken::new(),
             maintenance: Arc::new(Once::new()),
         }
+    }
+
+    /// The same lifecycle with other agents: runs, threads and bounds are shared.
+    #[must_use]
+    pub fn with_agents(&self, agents: Arc<AgentRegistry>) -> Self {
+        Self { agents, ..self.clone() }
     }
 
     /// The agents.
@@ -228,7 +260,7 @@ impl Lifecycle {
             run_id: input.run_id.as_str().into(),
             agent_id: agent.id.clone(),
             message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
-            name: None,
+            name: threads::derived_name(&input.messages),
             ttl: options.lease_ttl,
         };
         let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;

@@ -59,6 +59,10 @@ pub const JWKS_FETCH: Duration = Duration::from_secs(5);
 pub const JWKS_BYTES: usize = 512 * 1024;
 /// The most keys of tokens.
 pub const JWKS_KEYS: usize = 100;
+/// The most threads on one page of their list, and how many there are where a client does not say.
+pub const THREAD_PAGE: usize = 1_000;
+/// The longest name that a thread can be given, in characters.
+pub const THREAD_NAME: usize = 200;
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
 /// How long a reader may take nothing before it is cut off.
@@ -95,3 +99,8 @@ pub const TOOL_CONCURRENCY: usize = 16;
 pub const HTTP_TOOL: Duration = Duration::from_secs(30);
 /// The largest answer of an HTTP tool. A model's context is far smaller.
 pub const HTTP_TOOL_BODY: usize = 1024 * 1024;
+/// How long a recording may take to become text, unless it is configured. The largest files that services take need
+/// about a minute.
+pub const TRANSCRIPTION: Duration = Duration::from_secs(120);
+/// How long a hook, or the choice of a request's agents, may take. The client waits meanwhile.
+pub const HOOK: Duration = Duration::from_secs(10);

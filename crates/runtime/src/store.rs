@@ -9,11 +9,13 @@
 mod compaction;
 #[cfg(feature = "store-contract")]
 pub mod contract;
+mod cursor;
 mod frame;
 #[cfg(feature = "lifecycle")]
 mod memory;
 
 pub use compaction::compact_run;
+pub use cursor::ListCursor;
 pub use frame::{Frame, Variant};
 #[cfg(feature = "lifecycle")]
 pub use memory::{MemoryLimits, MemoryStore};
@@ -98,10 +100,12 @@ pub trait RunSignals: Send + Sync {
 /// The threads of a principal.
 #[async_trait]
 pub trait ThreadIndex: Send + Sync {
-    /// Lists threads, the last used first.
+    /// Lists threads, the last used first; of those used in the same millisecond, the greater id first. A page goes on
+    /// behind the place of its cursor: a thread that is used while somebody pages moves to the front, and no other is
+    /// missed or met twice.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// [`StoreError::InvalidCursor`] for a cursor that is no [`ListCursor`]; when the store cannot be read.
     async fn list(&self, request: ListThreads) -> Result<ThreadPage, StoreError>;
 
     /// One thread.
@@ -280,7 +284,7 @@ pub struct ListThreads {
     pub include_archived: bool,
     /// At most so many.
     pub limit: usize,
-    /// Where the last page ended.
+    /// Where the last page ended: a [`ListCursor`] as text.
     pub cursor: Option<String>,
 }
 
@@ -306,7 +310,8 @@ pub struct ThreadRecord {
     pub archived: bool,
     /// When its first run began, in milliseconds since the Unix epoch.
     pub created_at: u64,
-    /// When its last run began or ended, in milliseconds since the Unix epoch.
+    /// When its last run began or ended, in milliseconds since the Unix epoch. A new name or an archive leaves it: the
+    /// thread keeps its place in the list.
     pub updated_at: u64,
 }
 
@@ -332,6 +337,9 @@ pub enum StoreError {
     /// The thread does not exist.
     #[error("the thread does not exist")]
     NotFound,
+    /// The cursor was not given out by a list.
+    #[error("the cursor is none that a list of threads gave out")]
+    InvalidCursor,
     /// The store is full.
     #[error("the store is full: {0}")]
     Full(String),
@@ -347,6 +355,7 @@ impl StoreError {
             Self::Busy => "thread_busy",
             Self::Fenced => "lease_lost",
             Self::NotFound => "thread_not_found",
+            Self::InvalidCursor => "invalid_cursor",
             Self::Full(_) => "store_full",
             Self::Unavailable(_) => "store_unavailable",
         }

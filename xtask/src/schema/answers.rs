@@ -6,8 +6,10 @@ use axum::body::{Body, Bytes, to_bytes};
 use copilotkit_runtime::agent::{EventStream, RunContext};
 use copilotkit_runtime::http::auth::{Auth, Denied};
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
-use copilotkit_runtime::http::{ROUTES, Surface, SurfaceOptions};
-use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered};
+use copilotkit_runtime::http::{ROUTES, Surface, SurfaceOptions, Transcription};
+use copilotkit_runtime::{
+    Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered, TranscribeError, TranscribeRequest, Transcriber,
+};
 use futures::{StreamExt as _, stream};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -26,8 +28,30 @@ impl Agent for Quiet {
     }
 }
 
+/// Fails as the recording says.
+struct Obedient;
+
+#[async_trait::async_trait]
+impl Transcriber for Obedient {
+    async fn transcribe(&self, request: TranscribeRequest) -> Result<String, TranscribeError> {
+        let detail = String::new();
+        Err(match &request.audio[..] {
+            b"401" => TranscribeError::Auth { detail },
+            b"429" => TranscribeError::RateLimited { retry_after: None },
+            b"500" => TranscribeError::Provider { message: "no".to_owned(), retryable: true },
+            b"502" => TranscribeError::Network { detail },
+            b"504" => std::future::pending().await,
+            _ => return Ok("words".to_owned()),
+        })
+    }
+}
+
+/// Recordings that say the status with which they end, and it.
+const RECORDINGS: [(&str, u16); 6] =
+    [("MjAw", 200), ("NDAx", 401), ("NDI5", 429), ("NTAw", 500), ("NTAy", 502), ("NTA0", 504)];
+
 /// One request: method, path below the base, content type, body.
-struct Asked(&'static str, &'static str, Option<&'static str>, Body);
+struct Asked<'a>(&'a str, &'a str, Option<&'static str>, Body);
 
 const JSON: Option<&str> = Some("application/json");
 
@@ -51,6 +75,8 @@ fn call(method: &str, agent: &str, body: Option<Value>) -> Body {
 struct Bench {
     document: Value,
     app: axum::Router,
+    /// The same without what turns recordings into text.
+    deaf: axum::Router,
     seen: BTreeSet<(String, String, String)>,
 }
 
@@ -62,15 +88,18 @@ impl Bench {
             body_max: 2_000,
             body_timeout: Duration::from_millis(50),
             keep_alive: Duration::from_millis(20),
+            transcription: Some(Transcription { timeout: Duration::from_millis(50), ..Transcription::new(Obedient) }),
             ..SurfaceOptions::default()
         };
+        let deaf = SurfaceOptions { transcription: None, ..options.clone() };
+        let deaf = with_probes(Surface::new(lifecycle.clone(), deaf), readiness.clone());
         let surface = Surface::new(lifecycle, options);
         let app = with_probes(surface.clone(), readiness);
-        (Self { document: openapi::document().unwrap(), app, seen: BTreeSet::new() }, surface)
+        (Self { document: openapi::document().unwrap(), app, deaf, seen: BTreeSet::new() }, surface)
     }
 
     /// Sends a request, finds the answer in the document and holds its body against the schema there.
-    async fn ask(&mut self, template: &str, asked: Asked, expected: u16) {
+    async fn ask(&mut self, template: &str, asked: Asked<'_>, expected: u16) {
         let Asked(method, path, content_type, body) = asked;
         let base = if template == "/health" || template == "/ready" { "" } else { "/copilotkit" };
         let mut request = Request::builder().method(method).uri(format!("{base}{path}"));
@@ -83,16 +112,23 @@ impl Bench {
         assert_eq!(status, StatusCode::from_u16(expected).unwrap(), "{method} {path}");
         let item = &self.document["paths"][template];
         // What answers another method stands with the one that the path takes.
-        let documented = ["get", "post"].into_iter().find(|method| item.get(*method).is_some()).unwrap();
+        let own = method.to_lowercase();
+        let documented =
+            [own.as_str(), "get", "patch", "post"].into_iter().find(|method| item.get(*method).is_some()).unwrap();
         let answer = &item[documented]["responses"][status.as_str()];
         assert!(answer.is_object(), "{method} {path}: {status} is not described");
         for name in answer["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
             assert!(response.headers().contains_key(name), "{method} {path}: {status} has no {name}");
         }
+        self.seen.insert((template.to_owned(), documented.to_owned(), status.as_str().to_owned()));
+        if answer.get("content").is_none() {
+            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            assert!(body.is_empty(), "{method} {path}: {status} has a body, which is not described");
+            return;
+        }
         let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
         let schema = &answer["content"][&kind]["schema"];
         assert!(schema.is_object(), "{method} {path}: {status} is {kind}, which is not described");
-        self.seen.insert((template.to_owned(), documented.to_owned(), status.as_str().to_owned()));
         if kind == "application/json" {
             let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
             self.hold(schema, &serde_json::from_slice(&body).unwrap(), path);
@@ -133,7 +169,10 @@ async fn guarded(bench: &mut Bench) {
     });
     for (template, allow) in templates.chain([("/".to_owned(), "POST")]).collect::<Vec<_>>() {
         let path = if template == "/" { "" } else { template.as_str() };
-        let path: &'static str = path.replace(['{', '}'], "").leak();
+        let path = path.replace(['{', '}'], "");
+        if bench.document["paths"].get(&template).is_none() {
+            continue;
+        }
         for method in allow.split(", ") {
             for (denied, status) in [
                 (Denied::missing(), 401),
@@ -147,7 +186,7 @@ async fn guarded(bench: &mut Bench) {
                     SurfaceOptions { auth: Some(auth), ..SurfaceOptions::default() },
                 );
                 bench.app = with_probes(surface, Readiness::default());
-                bench.ask(&template, Asked(method, path, JSON, json("{}")), status).await;
+                bench.ask(&template, Asked(method, &path, JSON, json("{}")), status).await;
             }
         }
     }
@@ -160,7 +199,7 @@ fn endless() -> Body {
     Body::from_stream(begun.chain(stream::pending()))
 }
 
-fn long() -> Body {
+fn long_body() -> Body {
     Body::from("x".repeat(3_000))
 }
 
@@ -195,13 +234,16 @@ async fn the_answers_are_those_that_are_described() {
         bench.ask(template, Asked("POST", unknown, JSON, body()), 404).await;
         bench.ask(template, Asked("GET", known, None, Body::empty()), 405).await;
         bench.ask(template, Asked("POST", known, JSON, endless()), 408).await;
-        bench.ask(template, Asked("POST", known, JSON, long()), 413).await;
+        bench.ask(template, Asked("POST", known, JSON, long_body()), 413).await;
     }
+    transcribe(&mut bench).await;
+    threads(&mut bench).await;
     envelope(&mut bench).await;
     guarded(&mut bench).await;
     // A run that goes on: its thread is busy, it can be stopped, and it holds one of the two places.
     bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("busy"))), 200).await;
     bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("busy"))), 409).await;
+    bench.ask("/threads/{threadId}", Asked("DELETE", "/threads/busy", None, Body::empty()), 409).await;
     bench.ask("/", Asked("POST", "", JSON, call("agent/run", "slow", Some(input("busy")))), 409).await;
     bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("other"))), 200).await;
     bench.ask(run, Asked("POST", "/agent/quick/run", JSON, json(input("third"))), 503).await;
@@ -215,7 +257,74 @@ async fn the_answers_are_those_that_are_described() {
     everything_was_seen(&bench);
 }
 
+async fn transcribe(bench: &mut Bench) {
+    let name = "/transcribe";
+    let post = |body| Asked("POST", "/transcribe", JSON, body);
+    for (audio, status) in RECORDINGS {
+        bench.ask(name, post(json(json!({ "audio": audio, "mimeType": "audio/webm" }))), status).await;
+    }
+    for body in ["{", "{}", "{\"audio\":\"MjAw\"}", "{\"audio\":\"MjAw\",\"mimeType\":\"text/plain\"}"] {
+        bench.ask(name, post(json(body)), 400).await;
+    }
+    bench.ask(name, Asked("GET", "/transcribe", None, Body::empty()), 405).await;
+    bench.ask(name, post(endless()), 408).await;
+    bench.ask(name, post(long_body()), 413).await;
+    let without = std::mem::replace(&mut bench.app, bench.deaf.clone());
+    bench.ask(name, post(json("{}")), 503).await;
+    bench.app = without;
+}
+
+async fn threads(bench: &mut Bench) {
+    let long = "x".repeat(300);
+    let (list, one, archive) = ("/threads", "/threads/{threadId}", "/threads/{threadId}/archive");
+    bench.ask(list, Asked("GET", "/threads?limit=1", None, Body::empty()), 200).await;
+    bench.ask(list, Asked("GET", "/threads?limit=0", None, Body::empty()), 400).await;
+    bench.ask(list, Asked("PUT", "/threads", None, Body::empty()), 405).await;
+    for (template, below) in [
+        ("/threads/{threadId}/messages", "messages"),
+        ("/threads/{threadId}/events", "events"),
+        ("/threads/{threadId}/state", "state"),
+    ] {
+        bench.ask(template, Asked("GET", &format!("/threads/t/{below}"), None, Body::empty()), 200).await;
+        bench.ask(template, Asked("GET", &format!("/threads/none/{below}"), None, Body::empty()), 200).await;
+        bench.ask(template, Asked("GET", &format!("/threads/{long}/{below}"), None, Body::empty()), 400).await;
+        bench.ask(template, Asked("POST", &format!("/threads/t/{below}"), JSON, json("{}")), 405).await;
+    }
+    bench.ask(one, Asked("GET", "/threads/t", None, Body::empty()), 200).await;
+    bench.ask(one, Asked("GET", "/threads/none", None, Body::empty()), 404).await;
+    bench.ask(one, Asked("GET", &format!("/threads/{long}"), None, Body::empty()), 400).await;
+    bench.ask(one, Asked("PUT", "/threads/t", None, Body::empty()), 405).await;
+    bench.ask(archive, Asked("PUT", "/threads/t/archive", None, Body::empty()), 405).await;
+    for (template, method, below) in [(one, "PATCH", ""), (archive, "POST", "/archive"), (one, "DELETE", "")] {
+        let known = format!("/threads/t{below}");
+        bench.ask(template, Asked(method, &known, JSON, json("[]")), 400).await;
+        bench.ask(template, Asked(method, &format!("/threads/none{below}"), JSON, json("{}")), 404).await;
+        bench.ask(template, Asked(method, &known, JSON, endless()), 408).await;
+        bench.ask(template, Asked(method, &known, JSON, long_body()), 413).await;
+        bench.ask(template, Asked(method, &known, JSON, json("{\"name\":\"n\",\"agentId\":\"a\"}")), 200).await;
+    }
+    for (path, method, other, status) in [
+        ("/threads/clear", "POST", "GET", 204),
+        ("/threads/subscribe", "POST", "GET", 422),
+        ("/annotate", "POST", "GET", 422),
+        ("/inspector-metadata", "GET", "POST", 204),
+        ("/inspector-learning", "GET", "POST", 404),
+    ] {
+        bench.ask(path, Asked(method, path, None, Body::empty()), status).await;
+        bench.ask(path, Asked(other, path, None, Body::empty()), 405).await;
+    }
+}
+
+fn resource(method: &str, path: &str) -> Body {
+    json(json!({ "method": "resource/request", "params": { "path": path, "httpMethod": method } }))
+}
+
 async fn envelope(bench: &mut Bench) {
+    bench.ask("/", Asked("POST", "", JSON, resource("GET", "/threads")), 200).await;
+    bench.ask("/", Asked("POST", "", JSON, resource("POST", "/threads/clear")), 204).await;
+    bench.ask("/", Asked("POST", "", JSON, resource("POST", "/threads")), 405).await;
+    bench.ask("/", Asked("POST", "", JSON, resource("POST", "/annotate")), 422).await;
+
     for (method, body) in [
         ("info", None),
         ("agent/run", Some(input("enveloped"))),
@@ -224,6 +333,10 @@ async fn envelope(bench: &mut Bench) {
         ("agent/stop", None),
     ] {
         bench.ask("/", Asked("POST", "", JSON, call(method, "quick", body)), 200).await;
+    }
+    for (audio, status) in RECORDINGS {
+        let body = json!({ "audio": audio, "mimeType": "audio/webm" });
+        bench.ask("/", Asked("POST", "", JSON, call("transcribe", "quick", Some(body))), status).await;
     }
     for body in [
         json("{"),
@@ -238,7 +351,7 @@ async fn envelope(bench: &mut Bench) {
     }
     bench.ask("/", Asked("POST", "", JSON, call("agent/run", "nobody", Some(input("t")))), 404).await;
     bench.ask("/", Asked("POST", "", JSON, endless()), 408).await;
-    bench.ask("/", Asked("POST", "", JSON, long()), 413).await;
+    bench.ask("/", Asked("POST", "", JSON, long_body()), 413).await;
     bench.ask("/", Asked("POST", "", Some("text/plain"), json("{}")), 415).await;
 }
 

@@ -191,7 +191,7 @@ fn tidy(schema: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use copilotkit_cli::config::{Config, Sources};
+    use copilotkit_cli::config::{Config, Sources, TranscriptionConfig};
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
@@ -248,6 +248,8 @@ mod tests {
         assert_eq!(format!("{:?}", written.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", written.auth), format!("{:?}", default.auth));
         assert_eq!(format!("{:?}", written.store), format!("{:?}", default.store));
+        let transcription = Some(TranscriptionConfig::default());
+        assert_eq!(format!("{:?}", written.transcription), format!("{transcription:?}"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The definitions: from the Rust types by way of their `JsonSchema`.
 
 use anyhow::Context;
-use copilotkit_protocol::runtime_api::{Envelope, ErrorBody, RuntimeInfo, StopAnswer, StopRequest};
+use copilotkit_protocol::runtime_api::{
+    Envelope, ErrorBody, RuntimeInfo, StopAnswer, StopRequest, Thread, ThreadArchived, ThreadDeleted, ThreadEvents,
+    ThreadList, ThreadMessages, ThreadScope, ThreadState, ThreadUpdate, TranscribeBody, Transcript,
+};
 use copilotkit_protocol::{AgentCapabilities, Event, EventKind};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -26,9 +29,20 @@ pub(crate) fn runtime_api(path: &str) -> Definitions {
     written.subschema_for::<RuntimeInfo>();
     written.subschema_for::<StopAnswer>();
     written.subschema_for::<ErrorBody>();
+    written.subschema_for::<Transcript>();
+    written.subschema_for::<Thread>();
+    written.subschema_for::<ThreadList>();
+    written.subschema_for::<ThreadMessages>();
+    written.subschema_for::<ThreadEvents>();
+    written.subschema_for::<ThreadState>();
+    written.subschema_for::<ThreadArchived>();
+    written.subschema_for::<ThreadDeleted>();
     let mut read = settings(path).for_deserialize().into_generator();
     read.subschema_for::<Envelope>();
     read.subschema_for::<StopRequest>();
+    read.subschema_for::<TranscribeBody>();
+    read.subschema_for::<ThreadUpdate>();
+    read.subschema_for::<ThreadScope>();
     let mut definitions = written.take_definitions(true);
     definitions.extend(read.take_definitions(true));
     definitions.values_mut().for_each(drop_null_defaults);

@@ -1,6 +1,8 @@
 //! `openapi.json`: the routes of the router, the envelope and the probes. That the answers are those of the handlers is
 //! tested in `answers`.
 
+mod threads;
+
 use super::definitions;
 use anyhow::Context;
 use copilotkit_cli::config::ServerConfig;
@@ -18,6 +20,8 @@ enum Body {
     Json(&'static str),
     /// `{"status": …}`
     Status(&'static str),
+    /// Nothing.
+    Empty,
 }
 
 /// A route as a reader needs it.
@@ -42,6 +46,15 @@ const NO_RUN: Answer = Answer(
      store cannot be used (`store_unavailable`, `store_full`).",
 );
 const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`thread_busy`).");
+const BAD_THREAD: Answer = Answer(400, ERROR, "The thread's id is too long (`invalid_parameter`).");
+const BAD_CHANGE: Answer = Answer(
+    400,
+    ERROR,
+    "The thread's id is too long (`invalid_parameter`), or the body is not what the route takes; `details` names the member.",
+);
+const NO_THREAD: Answer = Answer(404, ERROR, "There is no such thread, or none of the caller's (`thread_not_found`).");
+const LIVE_THREAD: Answer = Answer(409, ERROR, "A run is active on the thread (`thread_busy`): stop it first.");
+const NO_PLATFORM: Answer = Answer(422, ERROR, "Always: this is only there on a platform (`not_available`).");
 const BAD_INPUT: Answer =
     Answer(400, ERROR, "The body is not a RunAgentInput; `details` names the member as a path and says why.");
 
@@ -53,8 +66,19 @@ const FOREIGN: &str = "The request came by a name that the server does not answe
 const NO_AUTH: &str = "It cannot be found out now who asks (`auth_unavailable`).";
 
 /// Every route must be described here: a new one without is an error of `cargo xtask schema`.
-fn operation(route: RouteId) -> Option<Operation> {
+fn operation(route: RouteId, method: &str) -> Option<Operation> {
     Some(match route {
+        RouteId::Threads
+        | RouteId::Thread
+        | RouteId::ThreadArchive
+        | RouteId::ThreadMessages
+        | RouteId::ThreadEvents
+        | RouteId::ThreadState
+        | RouteId::ThreadsClear
+        | RouteId::ThreadsSubscribe
+        | RouteId::Annotate
+        | RouteId::InspectorMetadata
+        | RouteId::InspectorLearning => return threads::operation(route, method),
         RouteId::Info => Operation {
             name: "info",
             summary: "What the server is and which agents it has",
@@ -119,6 +143,29 @@ fn operation(route: RouteId) -> Option<Operation> {
                 NO_STORE,
             ],
         },
+        RouteId::Transcribe => Operation {
+            name: "transcribe",
+            summary: "Turns a recording into text",
+            description: "The recording is a file in the field `audio` of a form, or base64 in JSON.",
+            request: Some(("TranscribeBody", true)),
+            answers: vec![
+                Answer(200, Body::Json("Transcript"), "What was said."),
+                Answer(
+                    400,
+                    ERROR,
+                    "There is no recording in the request (`invalid_request`), or one that is not taken \
+                     (`invalid_audio_format`, `audio_too_long`, `audio_too_short`).",
+                ),
+                Answer(401, ERROR, "The service does not accept the server's key (`auth_failed`)."),
+                TOO_SLOW,
+                TOO_LARGE,
+                Answer(429, ERROR, "The service takes no more for now (`rate_limited`)."),
+                Answer(500, ERROR, "The service failed (`provider_error`)."),
+                Answer(502, ERROR, "The service cannot be reached (`network_error`)."),
+                Answer(503, ERROR, "There is no service (`service_not_configured`)."),
+                Answer(504, ERROR, "The service did not answer in time (`network_error`)."),
+            ],
+        },
         _ => return None,
     })
 }
@@ -132,10 +179,9 @@ pub(crate) fn document() -> anyhow::Result<Value> {
     let origin = format!("http://{}:{}", server.host, server.port);
     let mut paths = Map::new();
     paths.insert("/".to_owned(), json!({ "post": envelope() }));
-    for route in ROUTES {
-        let operation = operation(route.id)
-            .with_context(|| format!("describe the route {:?} in xtask/src/schema/openapi.rs", route.id))?;
-        let (path, item) = rest(route, &operation);
+    // Memories are not there unless a library's user says that they are to be refused in another way.
+    for route in ROUTES.iter().filter(|route| route.id != RouteId::Memories) {
+        let (path, item) = rest(route)?;
         paths.insert(path, item);
     }
     for (path, item) in probes(&origin) {
@@ -160,7 +206,7 @@ pub(crate) fn document() -> anyhow::Result<Value> {
     }))
 }
 
-fn rest(route: &Route, operation: &Operation) -> (String, Value) {
+fn rest(route: &Route) -> anyhow::Result<(String, Value)> {
     let mut path = String::new();
     let mut parameters = Vec::new();
     for segment in route.suffix {
@@ -179,16 +225,24 @@ fn rest(route: &Route, operation: &Operation) -> (String, Value) {
     if !parameters.is_empty() {
         item.insert("parameters".to_owned(), parameters.into());
     }
-    for method in route.allow.split(", ") {
-        item.insert(method.to_lowercase(), described(operation, route));
+    for (index, method) in route.allow.split(", ").enumerate() {
+        let operation = operation(route.id, method)
+            .with_context(|| format!("describe {method} of {:?} in xtask/src/schema/openapi.rs", route.id))?;
+        let mut described = described(&operation, route);
+        if index == 0 {
+            // The other methods of the path.
+            described["responses"]["405"] = not_allowed(route.allow);
+        }
+        if let Some(parameters) = threads::query(route.id) {
+            described["parameters"] = parameters;
+        }
+        item.insert(method.to_lowercase(), described);
     }
-    (path, item.into())
+    Ok((path, item.into()))
 }
 
 fn described(operation: &Operation, route: &Route) -> Value {
     let mut responses = responses(&operation.answers);
-    // The other methods of the path.
-    responses.insert("405".to_owned(), not_allowed(route.allow));
     guarded(&mut responses, route.scope);
     let mut object = json!({
         "operationId": operation.name,
@@ -199,6 +253,9 @@ fn described(operation: &Operation, route: &Route) -> Value {
     });
     if let Some((schema, required)) = operation.request {
         object["requestBody"] = json!({ "required": required, "content": json_content(&reference(schema)) });
+        if operation.name == "transcribe" {
+            object["requestBody"]["content"]["multipart/form-data"] = form("audio");
+        }
     }
     object
 }
@@ -213,7 +270,7 @@ fn envelope() -> Value {
             properties["params"] = json!({ "type": "object", "required": method.params, "properties": ids });
             required.push("params");
         }
-        if let Some((schema, _)) = operation(method.route).and_then(|operation| operation.request) {
+        if let Some((schema, _)) = operation(method.route, "POST").and_then(|operation| operation.request) {
             properties["body"] = reference(schema);
             if method.needs_body {
                 required.push("body");
@@ -225,10 +282,15 @@ fn envelope() -> Value {
     let mut answers =
         vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
-    answers.extend([NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_RUN]);
+    let empty = Answer(204, Body::Empty, "The route that the method stands for has no body to answer with.");
+    answers.extend([empty, NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_PLATFORM, NO_RUN]);
+    let transcribe = operation(RouteId::Transcribe, "POST").map(|operation| operation.answers).unwrap_or_default();
+    answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 429 | 500 | 502 | 504)));
     let mut responses = responses(&answers);
     guarded(&mut responses, None);
-    let all = json!({ "oneOf": [reference("RuntimeInfo"), reference("StopAnswer")] });
+    responses.insert("405".to_owned(), not_allowed("those of the path in `params`"));
+    let all = [&["RuntimeInfo", "StopAnswer", "Transcript"], threads::BODIES].concat();
+    let all = json!({ "anyOf": all.into_iter().map(reference).collect::<Vec<_>>() });
     responses.insert(
         "200".to_owned(),
         json!({
@@ -256,9 +318,17 @@ fn guarded(responses: &mut Map<String, Value>, scope: Option<&str>) {
     let challenge = || header("WWW-Authenticate", "How to prove who asks, and what was wrong, as RFC 6750 has it.");
     let error =
         |description: &str| json!({ "description": description, "content": json_content(&reference("ErrorBody")) });
-    let mut unknown = error(UNKNOWN);
-    unknown["headers"] = challenge();
-    responses.insert("401".to_owned(), unknown);
+    match responses.get_mut("401") {
+        // It has another meaning too, without the header.
+        Some(other) => {
+            other["description"] = format!("{} {UNKNOWN}", other["description"].as_str().unwrap_or_default()).into()
+        }
+        None => {
+            let mut unknown = error(UNKNOWN);
+            unknown["headers"] = challenge();
+            responses.insert("401".to_owned(), unknown);
+        }
+    }
     let foreign = match scope {
         Some(scope) => format!("{FOREIGN} Or the token lacks the scope `{scope}` (`insufficient_scope`)."),
         None => FOREIGN.to_owned(),
@@ -302,6 +372,7 @@ fn probes(origin: &str) -> [(&'static str, Value); 2] {
 fn responses(answers: &[Answer]) -> Map<String, Value> {
     let response = |Answer(status, body, when): &Answer| {
         let content = match body {
+            Body::Empty => return (status.to_string(), json!({ "description": when })),
             Body::Events => json!({ "text/event-stream": { "schema": reference("Event") } }),
             Body::Json(name) => json_content(&reference(name)),
             Body::Status(word) => json_content(&json!({
@@ -309,12 +380,19 @@ fn responses(answers: &[Answer]) -> Map<String, Value> {
             })),
         };
         let mut response = json!({ "description": when, "content": content });
-        if *status == 503 && matches!(body, Body::Json(_)) {
+        if *status == 503 && matches!(body, Body::Json(_)) && !when.contains("service_not_configured") {
             response["headers"] = header("Retry-After", "Seconds until another try makes sense.");
         }
         (status.to_string(), response)
     };
     answers.iter().map(response).collect()
+}
+
+/// A form with one file.
+fn form(field: &str) -> Value {
+    let mut properties = Map::new();
+    properties.insert(field.to_owned(), json!({ "type": "string", "contentMediaType": "audio/*" }));
+    json!({ "schema": { "type": "object", "required": [field], "properties": properties } })
 }
 
 fn not_allowed(allow: &str) -> Value {

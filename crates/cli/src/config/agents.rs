@@ -203,24 +203,11 @@ impl BuiltInConfig {
                 "name models of one provider, or remove `base_url` and set the address of each by its variable";
             return Err(merged.error(&at("base_url"), reason, remedy));
         }
-        if self.api_key.is_some() && self.api_key_env.is_some() {
-            return Err(merged.error(
-                &at("api_key"),
-                "the key is given twice",
-                "keep `api_key_env` and remove `api_key`",
-            ));
-        }
         if let Some(api) = self.api.as_deref().filter(|api| *api != "chat") {
             let reason = format!("this version does not speak `{api}`");
             return Err(merged.error(&at("api"), reason, "write \"chat\", or remove the key"));
         }
-        if let Some(variable) = &self.api_key_env
-            && (merged.environment)(variable).is_none_or(|key| key.is_empty())
-        {
-            let reason = format!("the environment variable `{variable}` is not set");
-            let remedy = format!("set it before the start: export {variable}=…");
-            return Err(merged.error(&at("api_key_env"), reason, remedy));
-        }
+        merged.check_key(&["agents", id], self.api_key.is_some(), self.api_key_env.as_deref())?;
         for name in self.model.items() {
             self.resolve(name, &merged.environment)
                 .map_err(|error| merged.error(&at("model"), error.to_string(), String::new()))?;

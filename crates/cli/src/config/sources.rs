@@ -181,6 +181,21 @@ impl Merged {
         }
     }
 
+    /// A key is given once, and the variable that is named holds one.
+    pub(super) fn check_key(&self, at: &[&str], inline: bool, variable: Option<&str>) -> Result<(), ConfigError> {
+        let Some(variable) = variable else { return Ok(()) };
+        if inline {
+            let remedy = "keep `api_key_env` and remove `api_key`";
+            return Err(self.error(&[at, &["api_key"]].concat(), "the key is given twice", remedy));
+        }
+        if (self.environment)(variable).is_none_or(|key| key.is_empty()) {
+            let reason = format!("the environment variable `{variable}` is not set");
+            let remedy = format!("set it before the start: export {variable}=…");
+            return Err(self.error(&[at, &["api_key_env"]].concat(), reason, remedy));
+        }
+        Ok(())
+    }
+
     pub(super) fn check_headers(&self, path: &[&str], headers: &BTreeMap<String, String>) -> Result<(), ConfigError> {
         for (name, value) in headers {
             if http::HeaderName::try_from(name).is_err() {

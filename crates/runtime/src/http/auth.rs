@@ -41,7 +41,7 @@ use super::router::Route;
 use crate::limits;
 use crate::principal::Principal;
 use async_trait::async_trait;
-use http::header::{AUTHORIZATION, COOKIE, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
@@ -217,7 +217,7 @@ pub(super) fn authorise(route: &Route, principal: &Principal) -> Result<(), Refu
     tracing::warn!(route = ?route.id, scope, %principal, code = "insufficient_scope", "a request was refused");
     let message = format!("This needs the scope {scope}, which the token does not have.");
     let challenge = challenge(Some("insufficient_scope"), &message, Some(scope));
-    Err(Refusal::challenge(StatusCode::FORBIDDEN, "Forbidden", "insufficient_scope", &message, challenge))
+    Err(challenged(StatusCode::FORBIDDEN, "Forbidden", "insufficient_scope", &message, challenge))
 }
 
 impl From<Denied> for Refusal {
@@ -227,11 +227,11 @@ impl From<Denied> for Refusal {
             Kind::Missing => {
                 // RFC 6750, 3.1: a request that knows nothing of tokens gets no error code.
                 let challenge = challenge(None, "", None);
-                Self::challenge(StatusCode::UNAUTHORIZED, "Unauthorized", code, message, challenge)
+                challenged(StatusCode::UNAUTHORIZED, "Unauthorized", code, message, challenge)
             }
             Kind::Invalid => {
                 let challenge = challenge(Some("invalid_token"), message, None);
-                Self::challenge(StatusCode::UNAUTHORIZED, "Unauthorized", code, message, challenge)
+                challenged(StatusCode::UNAUTHORIZED, "Unauthorized", code, message, challenge)
             }
             Kind::Forbidden => {
                 let body = json!({ "error": "Forbidden", "code": code, "message": message });
@@ -242,6 +242,12 @@ impl From<Denied> for Refusal {
             }
         }
     }
+}
+
+/// A refusal that says what would help.
+fn challenged(status: StatusCode, error: &str, code: &str, message: &str, challenge: HeaderValue) -> Refusal {
+    let body = json!({ "error": error, "code": code, "message": message });
+    Refusal::new(status, body).with(WWW_AUTHENTICATE, challenge)
 }
 
 /// The value of `WWW-Authenticate`.

@@ -47,6 +47,18 @@ pub(super) struct Received {
     _held: Option<OwnedSemaphorePermit>,
 }
 
+impl Received {
+    /// What was made of the body, in the room that the body had.
+    pub(super) fn replace(self, bytes: Bytes) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// The bytes, without a copy.
+    pub(super) fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+}
+
 impl Deref for Received {
     type Target = [u8];
 

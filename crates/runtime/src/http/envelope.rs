@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 use super::handlers::{self, Payload};
-use super::{State, body};
+use super::{Call, State, body};
 use crate::http::RouteId;
 use axum::body::Body;
 use bytes::Bytes;
@@ -32,9 +32,18 @@ pub const METHODS: &[MethodSpec] = &[
     MethodSpec { name: "agent/suggest", route: RouteId::Suggest, params: &["agentId"], needs_body: true },
     MethodSpec { name: "agent/connect", route: RouteId::Connect, params: &["agentId"], needs_body: true },
     MethodSpec { name: "agent/stop", route: RouteId::Stop, params: &["agentId", "threadId"], needs_body: false },
+    MethodSpec { name: "transcribe", route: RouteId::Transcribe, params: &[], needs_body: true },
+    MethodSpec { name: "inspector/metadata", route: RouteId::InspectorMetadata, params: &[], needs_body: false },
+    MethodSpec { name: "inspector/learning", route: RouteId::InspectorLearning, params: &[], needs_body: false },
+    MethodSpec {
+        name: "resource/request",
+        route: RouteId::Resource,
+        params: &["path", "httpMethod"],
+        needs_body: false,
+    },
 ];
 
-pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Result<Response<Body>, Refusal> {
+pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) -> Result<Response<Body>, Refusal> {
     if parts.method != Method::POST {
         return Err(Refusal::method_not_allowed("POST"));
     }
@@ -62,7 +71,8 @@ pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Res
     for key in spec.params {
         let value = envelope.params.as_ref().and_then(|params| params.get(key)).and_then(Value::as_str);
         match value.filter(|value| !value.trim().is_empty()) {
-            Some(value) if value.len() > state.options.id_max => {
+            // The ids in a path are looked at behind it.
+            Some(value) if value.len() > state.options.id_max && spec.route != RouteId::Resource => {
                 return Err(Refusal::long_id(&format!("params.{key}"), state.options.id_max));
             }
             Some(value) => ids.push(value.to_owned()),
@@ -71,8 +81,9 @@ pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Res
     }
     let payload = match envelope.body {
         None if spec.needs_body => None,
-        Some(body) if body.is_null() => None,
+        Some(body) if body.is_null() && spec.route != RouteId::Resource => None,
         None => Some(Bytes::new()),
+        Some(body) if body.is_null() => Some(Bytes::new()),
         // A body that was encoded twice is taken as it was meant.
         Some(body) => Some(match body.read::<String>() {
             Ok(text) => text.into(),
@@ -82,7 +93,8 @@ pub(super) async fn dispatch(state: &State, parts: &Parts, request: Body) -> Res
     let Some(payload) = payload else {
         return Err(Refusal::invalid_envelope("Missing request body for JSON handler"));
     };
-    handlers::dispatch(state, spec.route, ids, parts, Payload::Read(payload)).await
+    let call = Call::of_envelope(spec.route, spec.params, &ids);
+    handlers::dispatch(state, call, ids, parts, Payload::Read(payload)).await
 }
 
 /// An unmatched request: when it is an envelope that met a REST-only server, the answer says so.
@@ -111,9 +123,14 @@ fn is_method(name: &str) -> bool {
     METHODS.iter().any(|spec| spec.name == name)
 }
 
-fn is_json(parts: &Parts) -> bool {
+pub(super) fn is_json(parts: &Parts) -> bool {
+    is_type(parts, "application/json")
+}
+
+/// Whether the body is said to be of a media type. Not merely somewhere in the value: `text/plain; a=application/json`
+/// is sent by any page without asking.
+pub(super) fn is_type(parts: &Parts, media_type: &str) -> bool {
     let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
-    // Not merely somewhere in the value: `text/plain; a=application/json` is sent by any page without asking.
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media_type))
 }

@@ -1,13 +1,17 @@
 //! One function for each route: parse, ask the lifecycle, answer.
 
 mod info;
+mod platform;
+mod resource;
 mod run;
 mod stop;
+mod threads;
+mod transcribe;
 
 use super::answer::Refusal;
-use super::auth::{self, Denied};
+use super::auth;
 use super::body::{self, Received};
-use super::{Route, RouteId, State};
+use super::{Call, Route, RouteId, State, hooks};
 use crate::principal::Principal;
 use axum::body::Body;
 use bytes::Bytes;
@@ -29,21 +33,20 @@ impl Payload {
     }
 }
 
-/// Who asks, as was found out before the route was looked for.
-pub(super) fn principal(parts: &Parts) -> Result<Principal, Refusal> {
-    parts.extensions.get().cloned().ok_or_else(|| Denied::missing().into())
-}
-
 /// Calls the handler of a route. `ids` are the values of its colon segments, in order.
 pub(super) async fn dispatch(
     state: &State,
-    route: RouteId,
+    call: Call,
     ids: Vec<String>,
-    parts: &Parts,
+    parts: &mut Parts,
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
+    let route = call.route;
     if let Some(route) = Route::of(route).filter(|_| state.options.auth.is_some()) {
-        auth::authorise(route, &principal(parts)?)?;
+        auth::authorise(route, &principal(parts))?;
+    }
+    if let Some(answer) = hooks::before_handler(state, call, parts).await? {
+        return Ok(answer);
     }
     let mut ids = ids.into_iter();
     let mut id = || ids.next().unwrap_or_default();
@@ -53,5 +56,25 @@ pub(super) async fn dispatch(
         RouteId::Suggest => run::suggest(state, id(), parts, payload).await,
         RouteId::Connect => run::connect(state, id(), parts, payload).await,
         RouteId::Stop => stop::stop(state, id(), id(), parts, payload).await,
+        RouteId::Transcribe => transcribe::transcribe(state, parts, payload).await,
+        RouteId::Threads => threads::list(state, parts).await,
+        RouteId::Thread => threads::one(state, id(), parts, payload).await,
+        RouteId::ThreadArchive => threads::archive(state, id(), parts, payload).await,
+        RouteId::ThreadMessages => threads::messages(state, id(), parts).await,
+        RouteId::ThreadEvents => threads::events(state, id(), parts).await,
+        RouteId::ThreadState => threads::state(state, id(), parts).await,
+        RouteId::ThreadsClear => threads::clear(state, parts).await,
+        RouteId::ThreadsSubscribe => Err(platform::subscribe()),
+        RouteId::Memories => Err(platform::memories()),
+        RouteId::Annotate => Err(platform::annotate()),
+        RouteId::InspectorMetadata => Ok(platform::inspector_metadata()),
+        RouteId::InspectorLearning => Ok(platform::inspector_learning()),
+        RouteId::Resource => resource::request(state, id(), &id(), parts, payload).await,
     }
+}
+
+/// Who asks: whoever the authenticator, or a layer or a hook in front of the routes, found out; the one principal of an
+/// open server otherwise.
+pub(super) fn principal(parts: &Parts) -> Principal {
+    parts.extensions.get().cloned().unwrap_or_else(Principal::anonymous)
 }

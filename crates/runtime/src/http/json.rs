@@ -2,7 +2,7 @@
 
 use super::SurfaceOptions;
 use super::answer::Refusal;
-use copilotkit_protocol::{RunAgentInput, Wire as _, from_slice};
+use copilotkit_protocol::{Json, RunAgentInput, Wire as _, from_slice};
 
 /// The body of a run or connect request.
 pub(super) fn run_input(options: &SurfaceOptions, body: &[u8]) -> Result<RunAgentInput, Refusal> {
@@ -19,4 +19,16 @@ pub(super) fn run_input(options: &SurfaceOptions, body: &[u8]) -> Result<RunAgen
         }
     }
     Ok(input)
+}
+
+/// The body of a request that takes a JSON object.
+pub(super) fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(Refusal::invalid_body("the body is empty, expected an object"));
+    }
+    let json: Json = serde_json::from_slice(body).map_err(|_| Refusal::invalid_body("not valid JSON"))?;
+    if !json.is_object() {
+        return Err(Refusal::invalid_body("expected an object"));
+    }
+    json.read().map_err(|error| Refusal::invalid_body(&error.to_string()))
 }

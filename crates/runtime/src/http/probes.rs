@@ -5,7 +5,7 @@ use super::answer::json_answer;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use http::header::{CACHE_CONTROL, HeaderValue};
+use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 use serde_json::json;
 use std::sync::Arc;
@@ -51,5 +51,6 @@ pub fn with_probes(surface: Surface, readiness: Readiness) -> Router {
 fn probe(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = json_answer(status, &json!({ "status": text }));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -1,5 +1,7 @@
 //! The routes, in one table, matched by the end of the path as the reference runtime does.
 
+use super::SurfaceOptions;
+use super::answer::Refusal;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -30,15 +32,59 @@ pub enum RouteId {
     Connect,
     /// Stops the live run of a thread.
     Stop,
+    /// Turns a recording into text.
+    Transcribe,
+    /// What a platform tells the inspector about a deployment; nothing here.
+    InspectorMetadata,
+    /// What a platform learned from conversations, for the inspector; nothing here.
+    InspectorLearning,
+    /// A websocket that tells of changes; there is none.
+    ThreadsSubscribe,
+    /// The messages of a thread.
+    ThreadMessages,
+    /// The events of a thread.
+    ThreadEvents,
+    /// The shared state of a thread.
+    ThreadState,
+    /// Archives a thread.
+    ThreadArchive,
+    /// Deletes all threads of the caller.
+    ThreadsClear,
+    /// One thread: shows, changes or deletes it.
+    Thread,
+    /// The list of threads.
+    Threads,
+    /// What a platform remembers about users; nothing here.
+    Memories,
+    /// What a platform is told about a user's actions; nothing here.
+    Annotate,
+    /// One of the thread routes, memory routes or the annotation by way of the envelope.
+    Resource,
 }
 
 /// Every route, in the order in which they are tried.
 pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Info, suffix: &["info"], allow: "GET", scope: None },
+    Route { id: RouteId::Transcribe, suffix: &["transcribe"], allow: "POST", scope: None },
+    Route { id: RouteId::InspectorMetadata, suffix: &["inspector-metadata"], allow: "GET", scope: None },
+    Route { id: RouteId::InspectorLearning, suffix: &["inspector-learning"], allow: "GET", scope: None },
     Route { id: RouteId::Run, suffix: &["agent", ":agentId", "run"], allow: "POST", scope: None },
     Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST", scope: None },
     Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST", scope: None },
     Route { id: RouteId::Stop, suffix: &["agent", ":agentId", "stop", ":threadId"], allow: "POST", scope: None },
+    Route { id: RouteId::ThreadsSubscribe, suffix: &["threads", "subscribe"], allow: "POST", scope: None },
+    Route { id: RouteId::ThreadMessages, suffix: &["threads", ":threadId", "messages"], allow: "GET", scope: None },
+    Route { id: RouteId::ThreadEvents, suffix: &["threads", ":threadId", "events"], allow: "GET", scope: None },
+    Route { id: RouteId::ThreadState, suffix: &["threads", ":threadId", "state"], allow: "GET", scope: None },
+    Route { id: RouteId::ThreadArchive, suffix: &["threads", ":threadId", "archive"], allow: "POST", scope: None },
+    Route { id: RouteId::ThreadsClear, suffix: &["threads", "clear"], allow: "POST", scope: None },
+    Route { id: RouteId::Thread, suffix: &["threads", ":threadId"], allow: "GET, PATCH, DELETE", scope: None },
+    Route { id: RouteId::Threads, suffix: &["threads"], allow: "GET", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories", "recall"], allow: "POST", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories", "subscribe"], allow: "POST", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories", ":memoryId"], allow: "PATCH, DELETE", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories"], allow: "GET, POST", scope: None },
+    Route { id: RouteId::Annotate, suffix: &["annotate"], allow: "POST", scope: None },
 ];
 
 impl Route {
@@ -47,8 +93,25 @@ impl Route {
         ROUTES.iter().find(|route| route.id == id)
     }
 
+    /// HEAD asks for the head of what GET answers.
     pub(super) fn allows(&self, method: &Method) -> bool {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
         self.allow.split(", ").any(|allowed| allowed == method.as_str())
+    }
+
+    /// Refuses a request that the route does not take: its method, or an id that is too long.
+    pub(super) fn admit(&self, method: &Method, ids: &[String], options: &SurfaceOptions) -> Result<(), Refusal> {
+        if self.id == RouteId::Memories && !options.memory_routes {
+            return Err(Refusal::not_found());
+        }
+        if !self.allows(method) {
+            return Err(Refusal::method_not_allowed(self.allow));
+        }
+        let names = self.suffix.iter().filter_map(|segment| segment.strip_prefix(':'));
+        match names.zip(ids).find(|(_, id)| id.len() > options.id_max) {
+            Some((name, _)) => Err(Refusal::long_id(name, options.id_max)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -103,6 +166,21 @@ mod tests {
         assert_eq!(id("x//agent/a/stop/t/"), Some((RouteId::Stop, vec!["a".into(), "t".into()])));
         assert_eq!(id("agent/info"), Some((RouteId::Info, vec![])));
         assert_eq!(id("agent//run"), None);
+    }
+
+    #[test]
+    fn words_go_before_ids_as_recorded() {
+        for (path, expected) in [
+            ("threads/clear", RouteId::ThreadsClear),
+            ("threads/subscribe", RouteId::ThreadsSubscribe),
+            ("threads/clear/messages", RouteId::ThreadMessages),
+            ("threads/t/archive", RouteId::ThreadArchive),
+            ("threads/t/other", RouteId::Thread),
+            ("threads", RouteId::Threads),
+            ("memories/recall", RouteId::Memories),
+        ] {
+            assert_eq!(id(path).map(|(route, _)| route), (path != "threads/t/other").then_some(expected), "{path}");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) fn response(
     let mut response = Response::new(Body::from_stream(stream(subscription, peer, encoding, keep_alive)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     // nginx would hold back what is written until its buffer is full.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response

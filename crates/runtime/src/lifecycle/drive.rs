@@ -1,7 +1,7 @@
 //! Drives one run: takes what the agent has, writes it in one go, waits, until there is a terminal event.
 
-use super::LifecycleOptions;
 use super::pipeline::Pipeline;
+use super::{LifecycleOptions, RunFailure};
 use crate::agent::{AgentError, EventStream, RunContext};
 use crate::middleware::Next;
 use crate::store::{Append, Frame, Lease, ReadLog, Signal, Store, StoreError};
@@ -134,6 +134,19 @@ impl Drive {
             let code = error.code.as_deref().unwrap_or("(none)");
             let (agent, thread_id) = (&self.context.agent_id, &self.lease.thread.thread_id);
             tracing::warn!(%agent, %thread_id, code, message = error.message, "a run failed");
+            let Some(told) = &self.options.on_run_error else { return };
+            let failure = RunFailure {
+                agent_id: self.context.agent_id.clone(),
+                principal: self.context.principal.clone(),
+                thread_id: self.context.input.thread_id.clone(),
+                run_id: self.context.input.run_id.clone(),
+                code: error.code.unwrap_or_default(),
+                message: error.message,
+            };
+            // The run must come to its end whatever the embedding server does here.
+            if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| told(&failure))) {
+                tracing::error!(panic = panic_text(&*panic), "the hook for failed runs panicked");
+            }
         }
     }
 

@@ -41,6 +41,7 @@ pub async fn suite<F: Future<Output = Arc<dyn Store>>>(make: impl Fn() -> F) -> 
     known_messages_are_told(make().await).await?;
     principals_do_not_see_each_other(make().await).await?;
     threads_are_listed_changed_and_deleted(make().await).await?;
+    a_list_is_paged_while_threads_move(make().await).await?;
     blobs_belong_to_a_thread(make().await).await
 }
 
@@ -341,6 +342,43 @@ async fn threads_are_listed_changed_and_deleted(store: Arc<dyn Store>) -> Checke
     assert!(store.read(from(&thread("b"), 0, 0)).await?.frames.is_empty());
     store.begin(begin_of(&thread("a"), "r", TTL)).await?;
     assert!(matches!(store.delete(&thread("a")).await, Err(StoreError::Busy)), "a live thread stays");
+    Ok(())
+}
+
+async fn a_list_is_paged_while_threads_move(store: Arc<dyn Store>) -> Checked {
+    let pause = || tokio::time::sleep(Duration::from_millis(3));
+    for id in ["a", "b", "c", "d", "e"] {
+        run(&*store, &thread(id), "r", 1).await?;
+        pause().await;
+    }
+    let list = |limit: usize, cursor: Option<String>| {
+        let principal = "alice".into();
+        store.list(ListThreads { principal, agent_id: None, include_archived: true, limit, cursor })
+    };
+    let ids = |page: &ThreadPage| page.threads.iter().map(|thread| thread.id.to_string()).collect::<Vec<_>>();
+    // What is done to a thread beside its runs leaves it where it stands.
+    let before = store.get(&thread("a")).await?.map(|record| (record.created_at, record.updated_at));
+    let change = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true) };
+    let after = store.update(&thread("a"), change).await?.map(|record| (record.created_at, record.updated_at));
+    assert_eq!(before, after);
+    assert_eq!(ids(&list(10, None).await?), ["e", "d", "c", "b", "a"]);
+    let first = list(2, None).await?;
+    assert_eq!(ids(&first), ["e", "d"]);
+    // One that was shown and one that was not move to the front: the rest comes as it would have come.
+    for id in ["d", "b"] {
+        run(&*store, &thread(id), "again", 1).await?;
+        pause().await;
+    }
+    let second = list(2, first.next_cursor.clone()).await?;
+    assert_eq!((ids(&second), second.next_cursor), (vec!["c".to_owned(), "a".to_owned()], None));
+    // The thread that the cursor was made of may be gone.
+    assert!(store.delete(&thread("d")).await?);
+    assert_eq!(ids(&list(10, first.next_cursor).await?), ["c", "a"]);
+    assert_eq!(ids(&list(10, None).await?), ["b", "e", "c", "a"]);
+    for cursor in ["", "x", "x:y"] {
+        let refused = list(2, Some(cursor.to_owned())).await;
+        assert!(matches!(refused, Err(StoreError::InvalidCursor)), "{cursor:?} is no cursor");
+    }
     Ok(())
 }
 

@@ -139,8 +139,8 @@ impl MemoryStore {
             }
         }
         self.change(&slot, |thread| {
-            thread.append(lease, append, Times::now())?;
-            if last { thread.release(lease, self.limits.runs_per_thread) } else { Ok(()) }
+            thread.append(lease, append)?;
+            if last { thread.release(lease, self.limits.runs_per_thread, Times::now()) } else { Ok(()) }
         })
     }
 
@@ -232,6 +232,7 @@ impl RunSignals for MemoryStore {
 #[async_trait]
 impl ThreadIndex for MemoryStore {
     async fn list(&self, request: ListThreads) -> Result<ThreadPage, StoreError> {
+        let cursor = request.cursor.as_deref().map(str::parse::<ListCursor>).transpose()?;
         let mut records: Vec<ThreadRecord> = lock(&self.threads)
             .iter()
             .filter(|(key, _)| key.principal == request.principal)
@@ -239,15 +240,13 @@ impl ThreadIndex for MemoryStore {
             .filter(|record| request.include_archived || !record.archived)
             .filter(|record| request.agent_id.as_deref().is_none_or(|agent| *record.agent_id == *agent))
             .collect();
-        records.sort_by(|a, b| (b.updated_at, &b.id).cmp(&(a.updated_at, &a.id)));
-        // The cursor names the last record of the page before: `updatedAt` and id, the order of the list.
-        if let Some((updated, id)) = request.cursor.as_deref().and_then(|cursor| cursor.split_once(':')) {
-            let updated: u64 = updated.parse().unwrap_or(0);
-            records.retain(|record| (record.updated_at, &*record.id) < (updated, id));
+        records.sort_by_cached_key(|record| std::cmp::Reverse(ListCursor::of(record)));
+        if let Some(last) = cursor {
+            records.retain(|record| ListCursor::of(record) < last);
         }
         let more = records.len() > request.limit;
         records.truncate(request.limit);
-        let next_cursor = records.last().filter(|_| more).map(|record| format!("{}:{}", record.updated_at, record.id));
+        let next_cursor = records.last().filter(|_| more).map(|record| ListCursor::of(record).to_string());
         Ok(ThreadPage { threads: records, next_cursor })
     }
 
@@ -256,7 +255,7 @@ impl ThreadIndex for MemoryStore {
     }
 
     async fn update(&self, thread: &ThreadKey, update: ThreadUpdate) -> Result<Option<ThreadRecord>, StoreError> {
-        Ok(self.slot(thread).and_then(|slot| self.change(&slot, |thread| thread.update(update, Times::now()))))
+        Ok(self.slot(thread).and_then(|slot| self.change(&slot, |thread| thread.update(update))))
     }
 
     async fn delete(&self, thread: &ThreadKey) -> Result<bool, StoreError> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) const ALICE: &str = "token-of-alice-0123456789";
 pub(crate) const BOB: &str = "token-of-bob-0123456789";
 
-/// Says who asked; ends then, or never.
+/// Says who asked, in an event, a message and the state; ends then, or never.
 pub(crate) struct Who {
     pub(crate) ends: bool,
 }
@@ -23,8 +23,15 @@ impl Agent for Who {
     fn run(&self, context: RunContext) -> EventStream {
         let scopes = ["debug", "threads:admin"].into_iter().filter(|scope| context.principal.has_scope(scope));
         let value = json!({ "id": context.principal.id(), "scopes": scopes.collect::<Vec<_>>() });
-        let event = json!({ "type": "CUSTOM", "name": "who", "value": value }).to_string();
-        let events = stream::iter([Ok(Emitted::from_json(event.into()).unwrap())]);
+        let id = format!("of-{}", context.principal.id());
+        let events = [
+            json!({ "type": "CUSTOM", "name": "who", "value": value }),
+            json!({ "type": "STATE_SNAPSHOT", "snapshot": { "owner": context.principal.id() } }),
+            json!({ "type": "TEXT_MESSAGE_START", "messageId": id, "role": "assistant" }),
+            json!({ "type": "TEXT_MESSAGE_CONTENT", "messageId": id, "delta": "Hello" }),
+            json!({ "type": "TEXT_MESSAGE_END", "messageId": id }),
+        ];
+        let events = stream::iter(events.map(|event| Ok(Emitted::from_json(event.to_string().into()).unwrap())));
         if self.ends { events.boxed() } else { events.chain(stream::pending()).boxed() }
     }
 }

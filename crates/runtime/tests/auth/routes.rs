@@ -5,13 +5,16 @@ use axum::body::Body;
 use copilotkit_runtime::Principal;
 use copilotkit_runtime::http::auth::{Auth, Denied};
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
-use copilotkit_runtime::http::{METHODS, Mode, ROUTES, Surface, SurfaceOptions};
+use copilotkit_runtime::http::{Call, Halt, Hooks, METHODS, Mode, ROUTES, Surface, SurfaceOptions};
+use http::request::Parts;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 /// What is open to everybody.
 const OPEN: &[&str] = &["/health", "/ready"];
+
+const RUN: &str = "/copilotkit/agent/quick/run";
 
 /// Every way to reach a route: method, path, body.
 fn doors(mode: Mode) -> Vec<(String, String, String)> {
@@ -49,7 +52,6 @@ fn strays() -> Vec<(String, String, String)> {
         ("POST", "/copilotkit", "not an envelope"),
         ("GET", "/copilotkit/nowhere", ""),
         ("DELETE", "/copilotkit/info", ""),
-        ("HEAD", "/copilotkit/info", ""),
         ("GET", "/copilotkit/x/health", ""),
         ("GET", "/copilotkit/health", ""),
         ("GET", "/copilotkit//info/", ""),
@@ -71,6 +73,8 @@ fn assert_closed(answer: &Answer, door: &str) {
 async fn every_route_is_closed_without_a_token_and_opens_with_one() {
     for mode in [Mode::Both, Mode::Multi, Mode::Single] {
         let surface = surface(SurfaceOptions { mode, ..with_auth(bearer()) });
+        let head = ask(&surface, "HEAD", "/copilotkit/info", None, "").await;
+        assert_eq!((head.status.as_u16(), head.text.as_str()), (401, ""));
         let doors = doors(mode);
         assert!(doors.len() >= 2 * METHODS.len().min(ROUTES.len()), "{mode:?}");
         let mut refused = Vec::new();
@@ -174,10 +178,37 @@ async fn a_function_of_the_user_s_own_decides() {
 
 #[tokio::test]
 async fn without_authentication_everybody_is_anonymous_whatever_they_send() {
-    let surface = surface(SurfaceOptions::default());
-    let mut request = Request::post("/copilotkit/agent/quick/run").header("authorization", "Bearer x");
-    // What a layer left behind is taken by a function that asks for it, and by nobody else.
-    request = request.extension(Principal::new("mallory"));
-    let answer = send(&surface, request.body(Body::from(input("t").to_string())).unwrap()).await;
+    let answer = ask(&surface(SurfaceOptions::default()), "POST", RUN, Some("x"), &input("t").to_string()).await;
     assert_eq!(answer.who()["id"], "anonymous");
+}
+
+#[tokio::test]
+async fn what_a_layer_left_behind_does_not_go_before_a_token() {
+    let surface = surface(with_auth(bearer()));
+    let run = async |authorization: &str| {
+        let request = Request::post(RUN).header("authorization", authorization).extension(Principal::new("mallory"));
+        send(&surface, request.body(Body::from(input("t").to_string())).unwrap()).await
+    };
+    assert_eq!(run(&format!("Bearer {ALICE}")).await.who()["id"], "alice");
+    assert_eq!(run("Bearer x").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn no_hook_sees_the_route_of_those_who_are_not_known() {
+    /// Answers every route that it hears of.
+    struct Open;
+
+    #[async_trait::async_trait]
+    impl Hooks for Open {
+        async fn before_handler(&self, _: &Call, _: &mut Parts) -> Result<(), Halt> {
+            Err(Halt::answer("let in"))
+        }
+    }
+
+    let surface = surface(with_auth(bearer()).with_hooks(Open));
+    for (method, path, body) in doors(Mode::Both) {
+        let answer = ask(&surface, &method, &path, None, &body).await;
+        assert_closed(&answer, &format!("{method} {path} {body:.60}"));
+    }
+    assert_eq!(ask(&surface, "GET", "/copilotkit/info", Some(ALICE), "").await.text, "let in");
 }

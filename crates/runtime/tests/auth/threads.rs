@@ -9,7 +9,8 @@ fn body(route: RouteId, thread: &str) -> String {
     match route {
         RouteId::Info | RouteId::Stop => String::new(),
         RouteId::Run | RouteId::Suggest | RouteId::Connect => input(thread).to_string(),
-        _ => json!({ "agentId": "slow", "threadId": thread, "name": "renamed" }).to_string(),
+        RouteId::Thread => json!({ "agentId": "slow", "name": "renamed" }).to_string(),
+        _ => json!({ "agentId": "slow" }).to_string(),
     }
 }
 
@@ -40,12 +41,25 @@ async fn enveloped(surface: &Surface, route: &Route, token: &str, thread: &str) 
     Some(ask(surface, "POST", "/copilotkit", Some(token), &envelope.to_string()).await)
 }
 
+/// The same by the path and method in an envelope.
+async fn resource(surface: &Surface, route: &Route, method: &str, token: &str, thread: &str) -> Option<Answer> {
+    let ("threads", suffix) = route.suffix.split_first().map(|(first, _)| (*first, route.suffix))? else { return None };
+    let path = format!("/{}", suffix.join("/").replace(":threadId", thread));
+    let body: Value = serde_json::from_str(&body(route.id, thread)).unwrap();
+    let params = json!({ "path": path, "httpMethod": method });
+    let envelope = json!({ "method": "resource/request", "params": params, "body": body });
+    Some(ask(surface, "POST", "/copilotkit", Some(token), &envelope.to_string()).await)
+}
+
 /// Status and body, without the thread's id.
 fn shape(answer: &Answer, thread: &str) -> (u16, String) {
     (answer.status.as_u16(), answer.text.replace(thread, "THREAD"))
 }
 
+/// A thread with a run that has ended, and one that goes on.
 async fn live_run(surface: &Surface, token: &str, thread: &str) {
+    let ended = ask(surface, "POST", "/copilotkit/agent/quick/run", Some(token), &input(thread).to_string()).await;
+    assert!(ended.text.contains("RUN_FINISHED"), "{}", ended.text);
     let answer = ask(surface, "POST", "/copilotkit/agent/slow/run", Some(token), &input(thread).to_string()).await;
     assert_eq!(answer.who()["id"], "alice");
 }
@@ -56,11 +70,12 @@ async fn a_thread_of_another_is_an_unknown_one_on_every_route() {
     let mut walked = 0;
     for (number, route) in ROUTES.iter().enumerate() {
         for (turn, method) in route.allow.split(", ").enumerate() {
-            for form in ["rest", "envelope"] {
+            for form in ["rest", "envelope", "resource"] {
                 let (mine, unknown) = (format!("mine-{number}-{turn}-{form}"), format!("none-{number}-{turn}-{form}"));
                 live_run(&surface, ALICE, &mine).await;
                 let asked = async |token, thread: &str| match form {
                     "rest" => Some(rest(&surface, route, method, token, thread).await),
+                    "resource" => resource(&surface, route, method, token, thread).await,
                     _ => enveloped(&surface, route, token, thread).await,
                 };
                 let Some(others) = asked(BOB, &mine).await else { continue };
@@ -81,7 +96,7 @@ async fn a_thread_of_another_is_an_unknown_one_on_every_route() {
             }
         }
     }
-    assert!(walked >= 6, "{walked}");
+    assert!(walked >= 20, "{walked}");
 }
 
 #[tokio::test]

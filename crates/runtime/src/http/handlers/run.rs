@@ -4,7 +4,7 @@ use super::super::answer::Refusal;
 use super::super::{State, json, sse};
 use super::{Payload, principal};
 use crate::error::RunError;
-use crate::lifecycle::StartRun;
+use crate::lifecycle::{Lifecycle, StartRun};
 use axum::body::Body;
 use copilotkit_protocol::RunAgentInput;
 use copilotkit_protocol::gate::Peer;
@@ -45,15 +45,15 @@ async fn stream(
     payload: Payload,
     is_suggestion: fn(&RunAgentInput) -> bool,
 ) -> Result<Response<Body>, Refusal> {
-    known(state, &agent_id)?;
+    let lifecycle = known(state, parts, &agent_id).await?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     let peer = Peer::of(input.protocol_version.as_deref());
     let suggestion = is_suggestion(&input);
     let headers = Arc::new(parts.headers.clone());
-    let start = StartRun { agent_id, principal: principal(parts)?, headers, input };
+    let start = StartRun { agent_id, principal: principal(parts), headers, input };
     let subscription = match suggestion {
-        true => state.lifecycle.suggest(start).await?,
-        false => state.lifecycle.start(start).await?,
+        true => lifecycle.suggest(start).await?,
+        false => lifecycle.start(start).await?,
     };
     Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
 }
@@ -64,18 +64,19 @@ pub(super) async fn connect(
     parts: &Parts,
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
-    known(state, &agent_id)?;
+    let lifecycle = known(state, parts, &agent_id).await?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     let peer = Peer::of(input.protocol_version.as_deref());
-    let principal = principal(parts)?;
-    let subscription = state.lifecycle.connect(&agent_id, &principal, &input.thread_id).await?;
+    let principal = principal(parts);
+    let subscription = lifecycle.connect(&agent_id, &principal, &input.thread_id).await?;
     Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
 }
 
 /// The agent is looked up before the body is read, as the reference runtime does.
-fn known(state: &State, agent_id: &str) -> Result<(), Refusal> {
-    match state.lifecycle.agents().get(agent_id) {
-        Some(_) => Ok(()),
+async fn known(state: &State, parts: &Parts, agent_id: &str) -> Result<Lifecycle, Refusal> {
+    let lifecycle = state.lifecycle(parts, "Failed to run agent").await?;
+    match lifecycle.agents().get(agent_id) {
+        Some(_) => Ok(lifecycle),
         None => Err(RunError::UnknownAgent(agent_id.to_owned()).into()),
     }
 }

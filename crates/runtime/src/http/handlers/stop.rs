@@ -21,8 +21,9 @@ pub(super) async fn stop(
     if run_id.as_ref().is_some_and(|run_id| run_id.len() > state.options.id_max) {
         return Err(Refusal::long_id("runId", state.options.id_max));
     }
-    let principal = principal(parts)?;
-    let outcome = state.lifecycle.stop(&agent_id, &principal, &thread_id, run_id.clone()).await?;
+    let principal = principal(parts);
+    let lifecycle = state.lifecycle(parts, "Failed to stop agent").await?;
+    let outcome = lifecycle.stop(&agent_id, &principal, &thread_id, run_id.clone()).await?;
     let message = match (outcome, run_id) {
         (StopOutcome::Requested, _) => {
             return Ok(json_answer(StatusCode::OK, &StopAnswer::stopped()));

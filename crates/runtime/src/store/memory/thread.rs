@@ -150,7 +150,7 @@ impl Thread {
         self.live.as_mut().filter(|live| live.run == lease.run).ok_or(StoreError::Fenced)
     }
 
-    pub(super) fn append(&mut self, lease: &Lease, append: &Append, now: Times) -> Result<(), StoreError> {
+    pub(super) fn append(&mut self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
         let next_seq = self.next_seq;
         let live = self.owned(lease)?;
         let new = append.frames.iter().skip_while(|frame| frame.seq < next_seq);
@@ -162,7 +162,6 @@ impl Thread {
         live.size += bytes;
         self.next_seq += frames;
         self.size += bytes;
-        self.updated_at = now.millis;
         for id in &append.message_ids {
             if self.known.insert(id.clone(), lease.run).is_none() {
                 self.size += id.len() + ENTRY_OVERHEAD;
@@ -171,8 +170,9 @@ impl Thread {
         Ok(())
     }
 
-    pub(super) fn release(&mut self, lease: &Lease, max_runs: usize) -> Result<(), StoreError> {
+    pub(super) fn release(&mut self, lease: &Lease, max_runs: usize, now: Times) -> Result<(), StoreError> {
         self.owned(lease)?;
+        self.updated_at = now.millis;
         if let Some(live) = self.live.take() {
             self.runs.push_back(FinishedRun {
                 run: live.run,
@@ -211,8 +211,8 @@ impl Thread {
             ..Default::default()
         };
         let frame = Frame::new(self.next_seq, live.run, Emitted::from(event));
-        let closed = self.append(&lease, &Append { frames: vec![frame], message_ids: Vec::new() }, now);
-        closed.and_then(|()| self.release(&lease, usize::MAX)).is_ok()
+        let closed = self.append(&lease, &Append { frames: vec![frame], message_ids: Vec::new() });
+        closed.and_then(|()| self.release(&lease, usize::MAX, now)).is_ok()
     }
 
     pub(super) fn renew(&mut self, lease: &Lease, ttl: Duration, now: Times) -> Result<(), StoreError> {
@@ -294,7 +294,7 @@ impl Thread {
         })
     }
 
-    pub(super) fn update(&mut self, update: ThreadUpdate, now: Times) -> Option<ThreadRecord> {
+    pub(super) fn update(&mut self, update: ThreadUpdate) -> Option<ThreadRecord> {
         self.created_at?;
         if let Some(name) = update.name {
             let length = |name: &Option<String>| name.as_ref().map_or(0, String::len);
@@ -304,7 +304,6 @@ impl Thread {
         if let Some(archived) = update.archived {
             self.archived = archived;
         }
-        self.updated_at = now.millis;
         self.record()
     }
 

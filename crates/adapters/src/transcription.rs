@@ -1,0 +1,208 @@
+//! Speech to text at OpenAI's `/audio/transcriptions`, and at every service compatible with it: Groq, Speaches, LocalAI,
+//! whisper.cpp behind a gateway.
+//!
+//! ```
+//! use copilotkit_adapters::{OpenAiTranscriber, OpenAiTranscriberOptions};
+//!
+//! let options = OpenAiTranscriberOptions::new("http://127.0.0.1:9000/v1", "whisper-1");
+//! let service = OpenAiTranscriber::new(options)?;
+//! assert_eq!(service.url().path(), "/v1/audio/transcriptions");
+//! # Ok::<(), copilotkit_adapters::ConfigError>(())
+//! ```
+
+mod answer;
+mod file;
+
+use crate::ConfigError;
+use async_trait::async_trait;
+use copilotkit_runtime::client::{self, ClientOptions, Trust};
+use copilotkit_runtime::{TranscribeError, TranscribeRequest, Transcriber, limits};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::multipart::Form;
+use reqwest::{Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
+
+/// Where OpenAI is.
+pub const OPENAI: &str = "https://api.openai.com/v1";
+/// The model that is asked for unless another one is named.
+pub const MODEL: &str = "gpt-4o-mini-transcribe";
+/// The largest answer. An hour of speech is a hundredth of it.
+const ANSWER_MAX: usize = 8 * 1024 * 1024;
+
+/// How a service is called.
+#[derive(Clone)]
+pub struct OpenAiTranscriberOptions {
+    /// Where the service is, up to and with the version.
+    pub base_url: String,
+    /// The model, as the service knows it.
+    pub model: String,
+    /// The key; a local server needs none.
+    pub api_key: Option<SecretString>,
+    /// Headers that are sent as well.
+    pub headers: Vec<(String, SecretString)>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+}
+
+impl OpenAiTranscriberOptions {
+    /// A service without a key.
+    pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            model: model.into(),
+            api_key: None,
+            headers: Vec::new(),
+            connect_timeout: limits::AGENT_CONNECT,
+        }
+    }
+}
+
+impl fmt::Debug for OpenAiTranscriberOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAiTranscriberOptions")
+            .field("model", &self.model)
+            .field("has_key", &self.api_key.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`Transcriber`] behind such a service. One recording is one request: a page asks its user before it tries again.
+pub struct OpenAiTranscriber {
+    http: reqwest::Client,
+    options: OpenAiTranscriberOptions,
+    url: Url,
+    headers: HeaderMap,
+}
+
+impl fmt::Debug for OpenAiTranscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.options.fmt(f)
+    }
+}
+
+impl OpenAiTranscriber {
+    /// A service with its own pool of connections.
+    ///
+    /// # Errors
+    /// An address or header that cannot be used, or a TLS stack that cannot be set up.
+    pub fn new(options: OpenAiTranscriberOptions) -> Result<Self, ConfigError> {
+        let client = ClientOptions { connect_timeout: options.connect_timeout, ..ClientOptions::default() };
+        let (http, url) = (client::build(&client)?, endpoint(&options.base_url)?);
+        let headers = headers(&options)?;
+        Ok(Self { http, options, url, headers })
+    }
+
+    /// Where recordings go.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    async fn call(&self, request: TranscribeRequest) -> Result<String, TranscribeError> {
+        let deadline = request.deadline;
+        let media_type = request.media_type.clone();
+        let form = Form::new()
+            .text("model", self.options.model.clone())
+            .text("response_format", "json")
+            .part("file", file::part(request)?);
+        let send = self.http.post(self.url.clone()).headers(self.headers.clone()).multipart(form).send();
+        let response = match timeout_at(deadline.into(), send).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(cause)) => return Err(self.network(&cause)),
+            Err(_) => return Err(TranscribeError::Timeout),
+        };
+        let (status, retry_after) = (response.status().as_u16(), answer::retry_after(response.headers()));
+        let body = self.body(response, deadline).await;
+        if (200..300).contains(&status) {
+            return answer::text(&body?);
+        }
+        // What an error says is worth less than that there is one.
+        let mut error = answer::failure(status, &body.unwrap_or_default(), retry_after, media_type);
+        self.redact(&mut error);
+        Err(error)
+    }
+
+    async fn body(&self, mut response: Response, deadline: Instant) -> Result<Vec<u8>, TranscribeError> {
+        let mut body = Vec::new();
+        loop {
+            match timeout_at(deadline.into(), response.chunk()).await {
+                Ok(Ok(Some(piece))) if body.len() + piece.len() <= ANSWER_MAX => body.extend_from_slice(&piece),
+                Ok(Ok(Some(_))) => return Err(answer::unreadable("it is too large")),
+                Ok(Ok(None)) => return Ok(body),
+                Ok(Err(cause)) => return Err(self.network(&cause)),
+                Err(_) => return Err(TranscribeError::Timeout),
+            }
+        }
+    }
+
+    fn network(&self, cause: &reqwest::Error) -> TranscribeError {
+        if cause.is_timeout() {
+            return TranscribeError::Timeout;
+        }
+        let mut root: &dyn std::error::Error = cause;
+        while let Some(source) = root.source() {
+            root = source;
+        }
+        // Not the whole address: it may carry credentials.
+        let (scheme, host) = (self.url.scheme(), self.url.host_str().unwrap_or_default());
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        TranscribeError::Network { detail: format!("{scheme}://{host}{port}: {root}") }
+    }
+
+    /// Takes keys out of what the service said: some repeat them.
+    fn redact(&self, error: &mut TranscribeError) {
+        let (TranscribeError::Auth { detail: text } | TranscribeError::Provider { message: text, .. }) = error else {
+            return;
+        };
+        let secrets = self.options.headers.iter().map(|(_, value)| value).chain(&self.options.api_key);
+        for secret in secrets.map(|secret| secret.expose_secret().trim()) {
+            if secret.len() >= 4 && text.contains(secret) {
+                *text = text.replace(secret, "***");
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Transcriber for OpenAiTranscriber {
+    async fn transcribe(&self, request: TranscribeRequest) -> Result<String, TranscribeError> {
+        if request.audio.is_empty() {
+            return Err(TranscribeError::TooShort);
+        }
+        let cancel = request.cancel.clone();
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(TranscribeError::Timeout),
+            result = self.call(request) => result,
+        }
+    }
+}
+
+/// `{base}/audio/transcriptions`, with the base's query kept: gateways carry an API version there.
+fn endpoint(base_url: &str) -> Result<Url, ConfigError> {
+    let mut url = client::check_url(base_url, Trust::Configured)?;
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/audio/transcriptions").unwrap_or(path);
+    url.set_path(&format!("{path}/audio/transcriptions"));
+    Ok(url)
+}
+
+fn headers(options: &OpenAiTranscriberOptions) -> Result<HeaderMap, ConfigError> {
+    let secret = |text: &str, name: &str| {
+        let mut value =
+            HeaderValue::try_from(text).map_err(|_| ConfigError::InvalidHeader { name: name.to_owned() })?;
+        value.set_sensitive(true);
+        Ok::<_, ConfigError>(value)
+    };
+    let mut headers = HeaderMap::new();
+    if let Some(key) = &options.api_key {
+        headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", key.expose_secret().trim()), "authorization")?);
+    }
+    for (name, value) in &options.headers {
+        let key = HeaderName::try_from(name.as_str()).map_err(|_| ConfigError::InvalidHeader { name: name.clone() })?;
+        headers.insert(key, secret(value.expose_secret(), name)?);
+    }
+    Ok(headers)
+}

@@ -1,0 +1,50 @@
+//! `resource/request` of the envelope: a thread route, named by its path and method as REST would have them.
+
+use super::super::answer::{Refusal, head_only};
+use super::super::{Call, RouteId, State, router};
+use super::Payload;
+use axum::body::Body;
+use http::request::Parts;
+use http::{Method, Response, Uri};
+
+pub(super) async fn request(
+    state: &State,
+    path: String,
+    method: &str,
+    parts: &Parts,
+    payload: Payload,
+) -> Result<Response<Body>, Refusal> {
+    let relative = || Refusal::invalid_envelope("Resource path must be Runtime-relative");
+    if !path.starts_with('/') || path.starts_with("//") {
+        return Err(relative());
+    }
+    let uri: Uri = path.parse().map_err(|_| relative())?;
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Refusal::invalid_envelope("Missing or invalid parameter 'httpMethod'"))?;
+    let (route, ids) =
+        router::find(uri.path()).filter(|(route, _)| is_resource(route.id)).ok_or_else(Refusal::not_found)?;
+    route.admit(&method, &ids, &state.options)?;
+    let is_head = method == Method::HEAD;
+    let mut parts = parts.clone();
+    (parts.method, parts.uri) = (method, uri);
+    // A resource is none of this kind: it goes no deeper.
+    let call = Call::of_rest(route, &ids);
+    let response = Box::pin(super::dispatch(state, call, ids, &mut parts, payload)).await?;
+    Ok(if is_head { head_only(response) } else { response })
+}
+
+fn is_resource(route: RouteId) -> bool {
+    matches!(
+        route,
+        RouteId::Threads
+            | RouteId::Thread
+            | RouteId::ThreadArchive
+            | RouteId::ThreadMessages
+            | RouteId::ThreadEvents
+            | RouteId::ThreadState
+            | RouteId::ThreadsClear
+            | RouteId::ThreadsSubscribe
+            | RouteId::Memories
+            | RouteId::Annotate
+    )
+}
