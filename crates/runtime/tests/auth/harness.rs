@@ -31,7 +31,11 @@ impl Agent for Who {
             json!({ "type": "TEXT_MESSAGE_CONTENT", "messageId": id, "delta": "Hello" }),
             json!({ "type": "TEXT_MESSAGE_END", "messageId": id }),
         ];
-        let events = stream::iter(events.map(|event| Ok(Emitted::from_json(event.to_string().into()).unwrap())));
+        let (thread_id, run_id) = (&context.input.thread_id, &context.input.run_id);
+        let end = json!({ "type": "RUN_FINISHED", "threadId": thread_id, "runId": run_id });
+        let events = events.into_iter().chain(Some(end).filter(|_| self.ends));
+        let events = events.map(|event| Ok(Emitted::from_json(event.to_string().into()).unwrap()));
+        let events = stream::iter(events.collect::<Vec<_>>());
         if self.ends { events.boxed() } else { events.chain(stream::pending()).boxed() }
     }
 }
