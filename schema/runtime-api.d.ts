@@ -40,10 +40,14 @@ export type EnvelopeParams = {
 export type ErrorBody = {
   /** What is wrong, in a few words that stay the same. */
   error: string;
+  /** The agents that there are, where another one was asked for. */
+  agents?: string[];
   /** What is wrong, for a program. */
   code?: string;
   /** The member that is wrong, as a path, and why. */
   details?: string;
+  /** What is there instead, for a person. */
+  hint?: string;
   /** What is wrong and what to do about it, for a person. */
   message?: string;
   /** Whether another try may succeed; absent where the status says it. */

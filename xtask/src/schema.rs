@@ -11,6 +11,8 @@ mod definitions;
 #[cfg(any(test, feature = "schema"))]
 mod diff;
 #[cfg(feature = "schema")]
+mod errors;
+#[cfg(feature = "schema")]
 mod generate;
 #[cfg(any(test, feature = "schema"))]
 mod json;

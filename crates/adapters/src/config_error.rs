@@ -1,5 +1,7 @@
 //! Why a model cannot be set up.
 
+use copilotkit_runtime::Code;
+
 /// Why a model cannot be set up from its configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,13 +58,13 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// Stable, snake case.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::InvalidSpec { .. } => "model_spec",
-            Self::UnknownProvider { .. } => "model_provider",
-            Self::ForeignDialect { .. } => "model_dialect",
-            Self::MissingBaseUrl { .. } => "model_base_url",
-            Self::InvalidHeader { .. } => "model_header",
+            Self::InvalidSpec { .. } => Code::ModelSpec,
+            Self::UnknownProvider { .. } => Code::ModelProvider,
+            Self::ForeignDialect { .. } => Code::ModelDialect,
+            Self::MissingBaseUrl { .. } => Code::ModelBaseUrl,
+            Self::InvalidHeader { .. } => Code::ModelHeader,
             #[cfg(any(feature = "openai-chat", feature = "transcription"))]
             Self::Client(error) => error.code(),
         }

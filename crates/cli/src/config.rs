@@ -16,16 +16,20 @@ pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub(crate) use hints::ignored_variable;
 pub use parts::{
-    LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
+    DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
 };
 pub use sources::{Environment, Sources};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
+use copilotkit_runtime::limits::JSON_DEPTH;
 use error::Place;
 use serde::Deserialize;
 use std::path::PathBuf;
 use toml::{Table, Value};
+
+/// The largest frame that clients take.
+const CLIENT_FRAME: usize = 10 * 1024 * 1024;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +42,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[debug]`
+    pub debug: DebugConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
@@ -54,6 +60,7 @@ struct Sections {
     store: StoreConfig,
     auth: AuthConfig,
     limits: LimitsConfig,
+    debug: DebugConfig,
     transcription: Option<TranscriptionConfig>,
     agents: Table,
 }
@@ -71,6 +78,8 @@ struct File {
     auth: AuthConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
+    /// What developers may look at.
+    debug: DebugConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     transcription: TranscriptionConfig,
     /// The agents by id. Frontends use `default` when they name none.
@@ -101,6 +110,7 @@ impl Config {
             store: sections.store,
             auth: sections.auth,
             limits: sections.limits,
+            debug: sections.debug,
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -120,6 +130,20 @@ impl Config {
                 &["limits", "drain_delay"],
                 "the delay is longer than all that a stopping server may take",
                 "make it shorter, or `drain_timeout` longer",
+            ));
+        }
+        if limits.json_depth == 0 || limits.json_depth > JSON_DEPTH {
+            return Err(merged.error(
+                &["limits", "json_depth"],
+                format!("{} is not between 1 and {JSON_DEPTH}: readers of JSON take no more levels", limits.json_depth),
+                format!("write a number up to {JSON_DEPTH}"),
+            ));
+        }
+        if limits.event_max.0 > CLIENT_FRAME {
+            return Err(merged.error(
+                &["limits", "event_max"],
+                "clients take no event of more than 10 MiB",
+                "write \"10MiB\" or less",
             ));
         }
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");

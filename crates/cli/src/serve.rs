@@ -49,6 +49,8 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         header_timeout: limits.header_timeout.0,
         connections: limits.connections,
         drain_timeout: limits.drain_timeout.0,
+        write_stall: limits.write_stall.0,
+        counters: lifecycle.counters().clone(),
         ..ServeOptions::default()
     };
     // Before the address is said: from then on a signal is a wish to stop in good order.

@@ -4,16 +4,18 @@ mod overrides;
 
 use crate::args::ServeArgs;
 use crate::config::{
-    AgUiConfig, AgentConfig, BuiltInConfig, Config, Environment, ForwardHeaders, ModeName, ModelNames, OnBusyName,
-    OnDisconnectName, ToolConfig,
+    AgUiConfig, AgentConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, ModeName, ModelNames,
+    OnBusyName, OnDisconnectName, ToolConfig,
 };
 use anyhow::{Context as _, Result, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
+use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
 use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions, Transcription};
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
+use copilotkit_runtime::limits::CLIENT_EVENT;
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::store::MemoryStore;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
@@ -111,13 +113,23 @@ pub fn lifecycle(config: &Config, environment: &Environment) -> Result<Lifecycle
             OnDisconnectName::Cancel => OnDisconnect::Cancel,
         },
         runs: limits.runs,
+        runs_per_principal: limits.runs_per_principal,
         run_max: limits.run_max.0,
         agent_idle: limits.agent_idle.0,
         run_events: limits.run_events,
         run_bytes: limits.run_bytes.0,
+        event_max: limits.event_max.0.min(CLIENT_EVENT),
+        json_depth: limits.json_depth,
+        debug: debug(config.debug),
+        subscriber_backlog: limits.subscriber_backlog.0,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
+}
+
+fn debug(config: DebugConfig) -> DebugOptions {
+    let DebugConfig { feed, events, lifecycle, verbose } = config;
+    DebugOptions { feed, events, lifecycle, verbose }
 }
 
 fn at(id: &str) -> String {
@@ -148,6 +160,7 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         body_max: config.limits.body_max.0,
         body_timeout: config.limits.body_timeout.0,
         id_max: config.limits.id_max,
+        json_depth: config.limits.json_depth,
         keep_alive: server.keep_alive.0,
         ..SurfaceOptions::default()
     })
@@ -287,6 +300,7 @@ fn ag_ui(agent: &AgUiConfig, config: &Config) -> Result<HttpAgent> {
         .forward(forward)
         .connect_timeout(config.limits.agent_connect.0)
         .idle_timeout(config.limits.agent_idle.0)
+        .event_max(config.limits.event_max.0.min(CLIENT_EVENT))
         .raw_passthrough(agent.passthrough.is_some());
     for (name, value) in headers(&agent.headers)? {
         builder = builder.header(name, value);

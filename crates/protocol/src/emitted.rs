@@ -3,7 +3,8 @@
 mod scan;
 
 use crate::event::{Event, EventKind};
-use crate::wire::{Wire, WireError, from_slice};
+use crate::wire::depth::Measure;
+use crate::wire::{Wire, WireError, check_depth, from_slice};
 use bytes::Bytes;
 use memchr::memchr2;
 use serde::Deserialize;
@@ -123,6 +124,60 @@ impl Emitted {
             Body::Typed(event, None) => event.to_json().into(),
         }
     }
+
+    /// How this event is over a bound: on the bytes of its JSON, or on the levels of arrays and objects in it. `None` when
+    /// it is within both. Nothing is encoded for the answer.
+    pub fn exceeds(&self, max_bytes: usize, max_depth: usize) -> Option<Excess> {
+        let (bytes, is_deep) = match &self.body {
+            // A delta: there is nothing in it that nests.
+            Body::Raw(json) => (json.len(), max_depth == 0),
+            Body::Typed(_, Some(json)) => (json.len(), check_depth(json, max_depth).is_err()),
+            Body::Typed(event, None) => {
+                if max_depth > 0 && is_small_delta(event, max_bytes) {
+                    return None;
+                }
+                let mut measure = Measure::default();
+                // Counting cannot fail.
+                let _ = serde_json::to_writer(&mut measure, event);
+                (measure.bytes, measure.levels > max_depth)
+            }
+        };
+        match (bytes > max_bytes, is_deep) {
+            (true, _) => Some(Excess::Size),
+            (_, true) => Some(Excess::Depth),
+            _ => None,
+        }
+    }
+}
+
+/// Which bound an event is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// It is too large.
+    Size,
+    /// It is nested too deep.
+    Depth,
+}
+
+/// A delta without anything that nests, whose JSON cannot be larger than `max_bytes`: a byte becomes six at most. Deltas
+/// are most of a stream, and are not measured one by one.
+fn is_small_delta(event: &Event, max_bytes: usize) -> bool {
+    macro_rules! small {
+        ($event:expr, $id:ident) => {{
+            let event = $event;
+            let texts = event.delta.len() + event.$id.len() + event.subagent_run_id.as_ref().map_or(0, String::len);
+            event.raw_event.is_none()
+                && event.metadata.is_none()
+                && event.extra.is_empty()
+                && texts * 6 + 512 <= max_bytes
+        }};
+    }
+    match event {
+        Event::TextMessageContent(event) => small!(event, message_id),
+        Event::ReasoningMessageContent(event) => small!(event, message_id),
+        Event::ToolCallArgs(event) => small!(event, tool_call_id),
+        _ => false,
+    }
 }
 
 impl<E: Into<Event>> From<E> for Emitted {
@@ -159,4 +214,48 @@ fn decode_delta(head: &Head, json: &[u8]) -> Event {
     from_slice(json).unwrap_or_else(|_: WireError| {
         crate::event::Custom { name: format!("undecodable {}", head.kind), ..Default::default() }.into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{StateSnapshot, TextMessageContent};
+    use crate::wire::{Json, Object};
+
+    fn depth_of(event: Emitted) -> usize {
+        (0..200).find(|max| event.exceeds(usize::MAX, *max).is_none()).unwrap()
+    }
+
+    #[test]
+    fn every_form_of_an_event_is_measured_alike() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let snapshot = format!(r#"{{"type":"STATE_SNAPSHOT","snapshot":{}}}"#, nested(9));
+        let delta = r#"{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"\"[[["}"#.to_owned();
+        for (text, levels) in [(snapshot, 10), (delta, 1)] {
+            let read = Emitted::from_json(text.clone().into()).unwrap();
+            let typed = Emitted::from(read.event().into_owned());
+            assert!(typed.raw().is_none() && read.raw().is_some());
+            for event in [read, typed] {
+                assert_eq!(event.exceeds(text.len(), 128), None, "{text}");
+                assert_eq!(event.exceeds(text.len() - 1, 128), Some(Excess::Size), "{text}");
+                assert_eq!(depth_of(event), levels, "{text}");
+            }
+        }
+        let deep = Json::parse(nested(1_000_000)).unwrap();
+        let snapshot = Emitted::from(StateSnapshot { snapshot: deep, ..Default::default() });
+        assert_eq!(snapshot.exceeds(usize::MAX, 128), Some(Excess::Depth));
+    }
+
+    #[test]
+    fn what_a_delta_carries_beside_its_text_counts() {
+        let plain = || TextMessageContent { message_id: "m".into(), delta: "x".into(), ..Default::default() };
+        let metadata = Object::try_from(Json::parse(r#"{"a":[[]]}"#).unwrap()).ok();
+        let raw = Some(Json::of(&"y".repeat(5_000)));
+        assert_eq!(depth_of(Emitted::from(plain())), 1);
+        assert_eq!(depth_of(Emitted::from(TextMessageContent { metadata, ..plain() })), 4);
+        let large = Emitted::from(TextMessageContent { raw_event: raw, ..plain() });
+        assert_eq!(large.exceeds(5_000, 128), Some(Excess::Size));
+        let control = Emitted::from(TextMessageContent { delta: "\u{1}".repeat(900), ..plain() });
+        assert_eq!(control.exceeds(5_000, 128), Some(Excess::Size), "a control character is six bytes");
+    }
 }

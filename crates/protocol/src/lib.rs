@@ -18,6 +18,7 @@
 mod apply;
 pub mod build;
 mod capabilities;
+mod code;
 mod compact;
 mod emitted;
 pub mod enforce;
@@ -42,8 +43,9 @@ pub mod writer;
 
 pub use apply::{Applied, MAX_APPLY_WARNINGS};
 pub use capabilities::*;
+pub use code::{Code, Place, Retry};
 pub use compact::compact;
-pub use emitted::{Emitted, Head};
+pub use emitted::{Emitted, Excess, Head};
 pub use enforce::{Deviation, Enforce};
 pub use error::ProtocolError;
 pub use event::*;
@@ -53,7 +55,7 @@ pub use input::*;
 pub use message::*;
 pub use repair::{End, MAX_WARNINGS, Repair, RepairOptions};
 pub use verify::Verifier;
-pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, from_slice, from_str, to_vec};
+pub use wire::{Extra, Json, JsonPatch, Object, Timestamp, Wire, WireError, check_depth, from_slice, from_str, to_vec};
 pub use writer::EventWriter;
 
 /// The AG-UI version that this crate implements, as `protocolVersion` carries it.

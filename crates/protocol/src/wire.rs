@@ -9,6 +9,7 @@
 //!   are not passed on as they came.
 //! * An error names the path of what was wrong: `messages[3].toolCalls[0].function.name`.
 
+pub(crate) mod depth;
 mod error;
 mod json;
 pub(crate) mod macros;
@@ -16,6 +17,7 @@ pub(crate) mod macros;
 pub(crate) mod schema;
 mod shape;
 
+pub use depth::check_depth;
 pub use error::WireError;
 pub(crate) use error::at;
 pub use json::{Json, JsonPatch, Object};
@@ -64,7 +66,7 @@ pub trait Wire: Sized {
 /// # Errors
 /// Not JSON, or a member that is missing or of another type; the error names its path.
 pub fn from_slice<T: Wire>(text: &[u8]) -> Result<T, WireError> {
-    check_depth(text)?;
+    check_depth(text, MAX_DEPTH)?;
     if let Some(value) = std::str::from_utf8(text).ok().and_then(T::read_document) {
         return Ok(value);
     }
@@ -72,30 +74,6 @@ pub fn from_slice<T: Wire>(text: &[u8]) -> Result<T, WireError> {
     let value = T::read(&mut deserializer).map_err(WireError::from)?;
     deserializer.end().map_err(WireError::from)?;
     Ok(value)
-}
-
-/// Refuses text that is nested deeper than [`MAX_DEPTH`], without building anything.
-fn check_depth(text: &[u8]) -> Result<(), WireError> {
-    // Most texts hold too few brackets, those in strings included. The two opening ones differ in one bit.
-    let brackets: usize = text.iter().map(|byte| usize::from(byte | 0x20 == b'{')).sum();
-    if brackets <= MAX_DEPTH {
-        return Ok(());
-    }
-    let (mut depth, mut rest) = (0_usize, text);
-    while let Some(position) = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']')) {
-        let (byte, behind) = (rest.get(position), rest.get(position + 1..).unwrap_or_default());
-        rest = behind;
-        match byte {
-            Some(b'"') => rest = after_string(rest),
-            Some(b'{' | b'[') if depth == MAX_DEPTH => {
-                let message = format!("nested deeper than {MAX_DEPTH} levels");
-                return Err(WireError { path: String::new(), message, syntax: false });
-            }
-            Some(b'{' | b'[') => depth += 1,
-            _ => depth = depth.saturating_sub(1),
-        }
-    }
-    Ok(())
 }
 
 /// What follows the string whose opening quote was just read.
@@ -421,7 +399,7 @@ mod tests {
         };
         assert!(from_str::<Event>(&nested(MAX_DEPTH - 1)).is_ok());
         let error = from_str::<Event>(&nested(MAX_DEPTH)).unwrap_err();
-        assert_eq!(error.to_string(), "nested deeper than 128 levels");
+        assert_eq!(error.to_string(), "snapshot[0][0][0]…: nested deeper than 128 levels");
         let text = format!(r#"{{"type":"STATE_SNAPSHOT","snapshot":"{}\\\""}}"#, "[".repeat(500));
         assert!(from_str::<Event>(&text).is_ok());
     }

@@ -16,6 +16,7 @@ mod guard;
 pub use guard::{GuardedResolver, is_public};
 
 use crate::limits;
+use copilotkit_protocol::Code;
 use reqwest::redirect::Policy;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,12 +86,12 @@ pub enum ClientError {
 
 impl ClientError {
     /// Stable, snake case.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Build(_) => "client_build",
-            Self::NotAnAddress(_) => "client_not_an_address",
-            Self::Scheme(_) => "client_scheme",
-            Self::NotPublic(_) => "client_not_public",
+            Self::Build(_) => Code::ClientBuild,
+            Self::NotAnAddress(_) => Code::ClientNotAnAddress,
+            Self::Scheme(_) => Code::ClientScheme,
+            Self::NotPublic(_) => Code::ClientNotPublic,
         }
     }
 }

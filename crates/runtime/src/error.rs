@@ -1,6 +1,7 @@
 //! What a caller of the lifecycle may be told, with stable codes.
 
 use crate::store::StoreError;
+use copilotkit_protocol::Code;
 
 /// Why a run could not be started, followed or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,11 @@ pub enum RunError {
     /// As many runs are active as the server allows.
     #[error("As many runs are active as this server allows ({0}). Try again later.")]
     TooManyRuns(usize),
+    /// The principal has as many active runs as it may have; the server has room for others.
+    #[error(
+        "You have as many active runs as you may have ({0}). Let one end, or stop one, before you start another one."
+    )]
+    TooManyRunsPerPrincipal(usize),
     /// The server is about to end.
     #[error("The server is shutting down. Try again at once: another instance may answer.")]
     ShuttingDown,
@@ -25,12 +31,13 @@ pub enum RunError {
 
 impl RunError {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::UnknownAgent(_) => "agent_not_found",
-            Self::ThreadBusy => "thread_busy",
-            Self::TooManyRuns(_) => "too_many_runs",
-            Self::ShuttingDown => "shutting_down",
+            Self::UnknownAgent(_) => Code::AgentNotFound,
+            Self::ThreadBusy => Code::ThreadBusy,
+            Self::TooManyRuns(_) => Code::TooManyRuns,
+            Self::TooManyRunsPerPrincipal(_) => Code::TooManyRunsPerPrincipal,
+            Self::ShuttingDown => Code::ShuttingDown,
             Self::Store(error) => error.code(),
         }
     }
@@ -39,7 +46,7 @@ impl RunError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::UnknownAgent(_) => false,
-            Self::ThreadBusy | Self::TooManyRuns(_) | Self::ShuttingDown => true,
+            Self::ThreadBusy | Self::TooManyRuns(_) | Self::TooManyRunsPerPrincipal(_) | Self::ShuttingDown => true,
             Self::Store(error) => error.is_retryable(),
         }
     }

@@ -14,6 +14,7 @@ mod json;
 pub mod probes;
 #[cfg(feature = "protobuf")]
 mod protobuf;
+mod resume;
 mod router;
 pub mod server;
 mod sse;
@@ -73,6 +74,8 @@ pub struct SurfaceOptions {
     pub body_timeout: Duration,
     /// The longest thread, run or agent id, in bytes.
     pub id_max: usize,
+    /// How deep arrays and objects in a request's body may be nested; at most [`limits::JSON_DEPTH`] counts.
+    pub json_depth: usize,
     /// Silence after which a comment is sent; zero for never.
     pub keep_alive: Duration,
     /// What turns recordings into text; pages show no microphone without.
@@ -119,6 +122,7 @@ impl Default for SurfaceOptions {
             bodies_max: limits::BODIES_MAX,
             body_timeout: limits::BODY_TIMEOUT,
             id_max: limits::ID_MAX,
+            json_depth: limits::JSON_DEPTH,
             keep_alive: limits::KEEP_ALIVE,
             transcription: None,
             hooks: None,
@@ -207,6 +211,7 @@ impl Surface {
             Err(refusal) => {
                 // The browser hides this answer from the page's developer: here it can be found.
                 tracing::warn!(%method, path, reason = refusal.code(), ?origin, "a request was refused");
+                self.0.count(&refusal);
                 refusal.into_response()
             }
         };
@@ -217,10 +222,28 @@ impl Surface {
 }
 
 impl State {
+    /// Counts a request that is refused.
+    fn count(&self, refusal: &Refusal) {
+        if let Some(code) = refusal.uncounted() {
+            self.lifecycle.counters().count(code);
+        }
+    }
+
+    /// No route, in words that lead to one.
+    fn not_found(&self, parts: &http::request::Parts) -> Refusal {
+        let bases = &self.options.base_paths;
+        if router::below_base(bases, parts.uri.path()).is_none() {
+            let bases: Vec<String> = bases.iter().map(|base| format!("{base}/")).collect();
+            return Refusal::not_found(&format!("The routes of this server begin with {}.", bases.join(" or ")));
+        }
+        let routes: Vec<String> = ROUTES.iter().map(Route::shown).collect();
+        Refusal::not_found(&format!("Below the base path there are: {}.", routes.join(", ")))
+    }
+
     async fn dispatch(&self, parts: &mut http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let options = &self.options;
         if router::below_base(&options.base_paths, parts.uri.path()).is_none() {
-            return Err(Refusal::not_found());
+            return Err(self.not_found(parts));
         }
         // Before the route is looked for: below the base path there is nothing for those who are not known.
         // What a layer or a hook found out holds where nothing is configured.

@@ -10,6 +10,10 @@ pub mod agents;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "lifecycle")]
+pub mod counters;
+#[cfg(feature = "lifecycle")]
+pub mod debug;
+#[cfg(feature = "lifecycle")]
 pub mod error;
 pub mod headers;
 #[cfg(feature = "http")]
@@ -33,7 +37,7 @@ pub mod transcribe;
 
 pub use agent::{Agent, AgentError, EventStream, RunContext};
 pub use copilotkit_protocol as protocol;
-pub use copilotkit_protocol::{Emitted, Head};
+pub use copilotkit_protocol::{Code, Emitted, Head};
 #[cfg(feature = "lifecycle")]
 pub use error::RunError;
 #[cfg(feature = "lifecycle")]

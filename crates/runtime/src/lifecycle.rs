@@ -6,25 +6,28 @@
 mod drive;
 mod input;
 mod pipeline;
+mod places;
 mod policy;
 
 pub use policy::{OnBusy, OnDisconnect};
 
 use crate::agent::{Pulse, RunContext};
+use crate::counters::Counters;
+use crate::debug::{DebugOptions, Feed};
 use crate::error::RunError;
-use crate::hub::Subscription;
+use crate::hub::{Hub, Subscription};
 use crate::limits;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
-use crate::store::{BeginRun, MemoryStore, StopOutcome, StopRun, Store, ThreadKey};
+use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
 use crate::threads;
-use copilotkit_protocol::RunAgentInput;
+use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
 use http::HeaderMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +42,9 @@ pub struct LifecycleOptions {
     pub on_disconnect: OnDisconnect,
     /// The most runs at once.
     pub runs: usize,
+    /// The most runs of one principal at once, suggestions included. `None` is [`limits::RUNS_PER_PRINCIPAL`], and no bound
+    /// for the one principal of a server without authentication.
+    pub runs_per_principal: Option<usize>,
     /// The longest run.
     pub run_max: Duration,
     /// The longest silence of an agent whose pulse does not beat.
@@ -51,6 +57,14 @@ pub struct LifecycleOptions {
     pub run_events: u64,
     /// The most bytes of one run.
     pub run_bytes: usize,
+    /// The largest event of an agent, in bytes of its JSON.
+    pub event_max: usize,
+    /// How deep arrays and objects in an agent's event may be nested; at most [`limits::JSON_DEPTH`] counts.
+    pub json_depth: usize,
+    /// What is shown for debugging.
+    pub debug: DebugOptions,
+    /// The most bytes of what a live run sent last that stay in memory for its readers.
+    pub subscriber_backlog: usize,
     /// Told of every run that ends with RUN_ERROR, also when its page is gone. It is called on the run's own task: what
     /// takes long belongs into a bounded channel.
     pub on_run_error: Option<OnRunError>,
@@ -84,13 +98,18 @@ impl Default for LifecycleOptions {
             on_busy: OnBusy::default(),
             on_disconnect: OnDisconnect::default(),
             runs: limits::RUNS,
+            runs_per_principal: None,
             run_max: limits::RUN_MAX,
             agent_idle: limits::AGENT_IDLE,
             stop_grace: limits::STOP_GRACE,
             lease_ttl: limits::LEASE_TTL,
             run_events: limits::RUN_EVENTS,
             run_bytes: limits::RUN_BYTES,
+            event_max: limits::EVENT_MAX,
+            json_depth: limits::JSON_DEPTH,
+            debug: DebugOptions::default(),
             on_run_error: None,
+            subscriber_backlog: limits::SUBSCRIBER_BACKLOG,
         }
     }
 }
@@ -100,7 +119,10 @@ impl Default for LifecycleOptions {
 pub struct Lifecycle {
     agents: Arc<AgentRegistry>,
     options: Arc<LifecycleOptions>,
-    running: Arc<Semaphore>,
+    places: Arc<places::Places>,
+    counters: Arc<Counters>,
+    feed: Option<Arc<Feed>>,
+    hub: Arc<Hub>,
     queues: Arc<policy::Queues>,
     tracker: TaskTracker,
     /// Cancelled when runs must end because the server does.
@@ -132,12 +154,17 @@ pub struct StartRun {
 impl Lifecycle {
     /// A lifecycle over these agents.
     pub fn new(agents: Arc<AgentRegistry>, options: LifecycleOptions) -> Self {
-        let running = Arc::new(Semaphore::new(options.runs));
+        let places = Arc::new(places::Places::new(&options));
+        let feed = options.debug.feed.then(Arc::default);
+        let hub = Hub::new(options.subscriber_backlog);
         let options = Arc::new(options);
         Self {
             agents,
             options,
-            running,
+            places,
+            counters: Arc::default(),
+            feed,
+            hub,
             queues: Arc::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -161,9 +188,24 @@ impl Lifecycle {
         &self.options.store
     }
 
+    /// How often something was refused, and how often runs failed.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// The debug feed, if there is one.
+    pub fn debug_feed(&self) -> Option<&Arc<Feed>> {
+        self.feed.as_ref()
+    }
+
     /// How many runs are active.
     pub fn active(&self) -> usize {
-        self.options.runs.saturating_sub(self.running.available_permits())
+        self.options.runs.saturating_sub(self.places.free())
+    }
+
+    /// Bytes that are held in memory for the readers of live runs, beside the store.
+    pub fn backlog(&self) -> usize {
+        self.hub.held()
     }
 
     /// Starts a run and follows it. It goes on when the subscription, or this call, is dropped.
@@ -195,25 +237,42 @@ impl Lifecycle {
         options: Arc<LifecycleOptions>,
         kind: Kind,
     ) -> Result<Subscription, RunError> {
+        self.try_launch(start, options, kind).await.inspect_err(|error| self.counters.count(error.code()))
+    }
+
+    async fn try_launch(
+        &self,
+        start: StartRun,
+        options: Arc<LifecycleOptions>,
+        kind: Kind,
+    ) -> Result<Subscription, RunError> {
         let agent = self.agents.get(&start.agent_id).ok_or_else(|| RunError::UnknownAgent(start.agent_id.clone()))?;
         // Counted before the check: whoever drains after it waits for this run.
         let counted = self.tracker.token();
         if self.shutdown.is_cancelled() || self.tracker.is_closed() {
             return Err(RunError::ShuttingDown);
         }
-        let permit = self.running.clone().try_acquire_owned().map_err(|_| RunError::TooManyRuns(self.options.runs))?;
+        let place = self.places.take(&self.options, &start.principal)?;
         self.maintenance.call_once(|| self.maintain());
         let (begun, opened) = oneshot::channel();
         let lifecycle = self.clone();
         self.tracker.spawn(async move {
-            lifecycle.run(agent, start, options, kind, begun).await;
-            drop((permit, counted));
+            let store = options.store.clone();
+            let finished = lifecycle.run(agent, start, options, kind, begun).await;
+            drop(place);
+            // By now its readers know of the end, and the next run may begin.
+            if let Some(lease) = finished
+                && kind == Kind::Run
+            {
+                store.compact(&lease).await;
+            }
+            drop(counted);
         });
         // The task answers before it ends; if it could not, it panicked.
         opened.await.unwrap_or(Err(RunError::ShuttingDown))
     }
 
-    /// Opens a run, tells whoever waits for it, and drives it to its end.
+    /// Opens a run, tells whoever waits for it, and drives it to its end. The lease that it had, if there was a run.
     async fn run(
         &self,
         agent: Registered,
@@ -221,7 +280,7 @@ impl Lifecycle {
         options: Arc<LifecycleOptions>,
         kind: Kind,
         begun: oneshot::Sender<Result<Subscription, RunError>>,
-    ) {
+    ) -> Option<Lease> {
         let store = options.store.clone();
         let run = match self.open(&agent, start, options, kind).await {
             Ok((run, subscription)) => {
@@ -231,7 +290,7 @@ impl Lifecycle {
             }
             Err(error) => {
                 let _ = begun.send(Err(error));
-                return;
+                return None;
             }
         };
         let lease = run.lease.clone();
@@ -241,8 +300,10 @@ impl Lifecycle {
         };
         if AssertUnwindSafe(run.run(chain)).catch_unwind().await.is_err() {
             tracing::error!(thread_id = %lease.thread.thread_id, "a run ended with a panic outside of its agent");
+            self.counters.count(Code::InternalError);
             drive::close_abandoned(&*store, &lease).await;
         }
+        Some(lease)
     }
 
     async fn open(
@@ -283,18 +344,25 @@ impl Lifecycle {
             deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
         };
-        let mut subscription = Subscription::to_run(store, thread, lease.run, lease.first_seq, signal.clone());
+        // A suggestion's thread is one that nobody else may find.
+        let publisher = self.hub.publisher(&lease, kind == Kind::Run);
+        let mut subscription = Subscription::to_run(store, &lease, &publisher);
         let abandoned = CancellationToken::new();
         if options.on_disconnect == OnDisconnect::Cancel {
             subscription.cancels(abandoned.clone());
         }
         let shutdown = self.shutdown.clone();
-        Ok((drive::Drive { options, shutdown, abandoned, signal, lease, context, echo }, subscription))
+        let counters = self.counters.clone();
+        // What frontends ask for suggestions is not part of any conversation.
+        let tap = self.feed.as_ref().filter(|_| kind == Kind::Run).map(|feed| feed.tap(agent.id.clone()));
+        let drive =
+            drive::Drive { options, shutdown, abandoned, signal, publisher, lease, context, echo, counters, tap };
+        Ok((drive, subscription))
     }
 
     /// Closes runs whose lease lapsed, again and again until the server shuts down.
     fn maintain(&self) {
-        let (store, shutdown) = (self.options.store.clone(), self.shutdown.clone());
+        let (store, shutdown, counters) = (self.options.store.clone(), self.shutdown.clone(), self.counters.clone());
         let every = (self.options.lease_ttl / 2).max(Duration::from_millis(10));
         // Not counted among the runs: nobody waits for it, and it ends with the store or the server.
         let weak = Arc::downgrade(&store);
@@ -308,7 +376,10 @@ impl Lifecycle {
                 let Some(store) = weak.upgrade() else { return };
                 match store.recover().await {
                     Ok(0) => {}
-                    Ok(runs) => tracing::warn!(runs, "runs whose writer was gone were closed"),
+                    Ok(runs) => {
+                        (0..runs).for_each(|_| counters.count(Code::RunInterrupted));
+                        tracing::warn!(runs, "runs whose writer was gone were closed");
+                    }
                     Err(error) => tracing::warn!(%error, "runs whose writer is gone could not be closed"),
                 }
             }
@@ -327,7 +398,35 @@ impl Lifecycle {
     ) -> Result<Subscription, RunError> {
         self.known(agent_id)?;
         let thread = ThreadKey::new(principal, thread_id);
-        Ok(Subscription::to_thread(self.options.store.clone(), thread).await?)
+        let subscription = Subscription::to_thread(self.options.store.clone(), &self.hub, thread).await;
+        self.shown(agent_id, subscription)
+    }
+
+    /// As [`connect`](Self::connect), behind the frame with the number `seen`, which the reader has already. Where it
+    /// cannot go on from there the whole thread is replayed; [`Subscription::is_resumed`] tells which.
+    ///
+    /// # Errors
+    /// An unknown agent, a store that fails.
+    pub async fn resume(
+        &self,
+        agent_id: &str,
+        principal: &Principal,
+        thread_id: &str,
+        seen: u64,
+    ) -> Result<Subscription, RunError> {
+        self.known(agent_id)?;
+        let thread = ThreadKey::new(principal, thread_id);
+        let subscription = Subscription::resume(self.options.store.clone(), &self.hub, thread, seen).await;
+        self.shown(agent_id, subscription)
+    }
+
+    /// A replay is shown in the debug feed, too.
+    fn shown(&self, agent_id: &str, opened: Result<Subscription, StoreError>) -> Result<Subscription, RunError> {
+        let mut subscription = opened.map_err(|error| self.failed(error))?;
+        if let Some(feed) = &self.feed {
+            subscription.shows(feed.tap(agent_id));
+        }
+        Ok(subscription)
     }
 
     /// Asks the live run of a thread to stop; only the run `run_id`, if one is given. It ends within a second.
@@ -343,14 +442,23 @@ impl Lifecycle {
     ) -> Result<StopOutcome, RunError> {
         self.known(agent_id)?;
         let thread = ThreadKey::new(principal, thread_id);
-        Ok(self.options.store.stop(StopRun { thread, run_id }).await?)
+        self.options.store.stop(StopRun { thread, run_id }).await.map_err(|error| self.failed(error))
     }
 
-    fn known(&self, agent_id: &str) -> Result<(), RunError> {
+    pub(crate) fn known(&self, agent_id: &str) -> Result<(), RunError> {
         match self.agents.get(agent_id) {
             Some(_) => Ok(()),
-            None => Err(RunError::UnknownAgent(agent_id.to_owned())),
+            None => {
+                self.counters.count(Code::AgentNotFound);
+                Err(RunError::UnknownAgent(agent_id.to_owned()))
+            }
         }
+    }
+
+    fn failed(&self, error: StoreError) -> RunError {
+        let error = RunError::from(error);
+        self.counters.count(error.code());
+        error
     }
 
     /// Takes no more runs and waits until those that are active have ended, at most for `patience`; then ends them with
@@ -363,6 +471,9 @@ impl Lifecycle {
             if tokio::time::timeout(last, self.tracker.wait()).await.is_err() {
                 tracing::error!(runs = self.tracker.len(), "runs did not end in time and were left");
             }
+        }
+        if let Some(feed) = &self.feed {
+            feed.close();
         }
     }
 }

@@ -10,8 +10,13 @@ pub const AGENT_IDLE: Duration = Duration::from_secs(300);
 pub const AGENT_CONNECT: Duration = Duration::from_secs(10);
 /// How long a stopped agent may take to end by itself before its stream is dropped. Stop is promised within a second.
 pub const STOP_GRACE: Duration = Duration::from_millis(400);
-/// The largest event that an agent may send. Clients refuse frames over 10 MiB.
-pub const EVENT_MAX: usize = 10 * 1024 * 1024 - 64;
+/// The largest event that an agent may send. Every reader of the thread gets it, and each of them holds it in memory.
+pub const EVENT_MAX: usize = 1024 * 1024;
+/// The largest event that a configuration can allow: clients refuse frames over 10 MiB.
+pub const CLIENT_EVENT: usize = 10 * 1024 * 1024 - 64;
+/// How deep arrays and objects may be nested in a request's body and in an agent's event. Somebody will walk them with
+/// recursion, and it cannot be more: readers of JSON refuse what is deeper.
+pub const JSON_DEPTH: usize = 128;
 /// The largest RUN_STARTED.input that is echoed; above it is left out, since clients refuse frames over 10 MiB.
 pub const INPUT_ECHO_MAX: usize = 8 * 1024 * 1024;
 /// The most events that one run may log.
@@ -39,6 +44,9 @@ pub const LINGER: Duration = Duration::from_secs(1);
 pub const CONNECTIONS: usize = 10_000;
 /// The most runs at once.
 pub const RUNS: usize = 1_000;
+/// The most runs of one principal at once, suggestions included: one user must not take the places of all others. It
+/// does not hold for the one principal of a server without authentication, who is everybody.
+pub const RUNS_PER_PRINCIPAL: usize = 50;
 /// Runs that may wait for one thread, where busy threads are waited for.
 pub const QUEUE: usize = 8;
 /// How long a run may wait for its thread.
@@ -65,10 +73,13 @@ pub const THREAD_PAGE: usize = 1_000;
 pub const THREAD_NAME: usize = 200;
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
-/// How long a reader may take nothing before it is cut off.
+/// How long a reader may take nothing before it is cut off. What it has not read yet is kept for it, and it holds a
+/// connection.
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// How much is read from the log for one write to a subscriber.
 pub const READ_BATCH: usize = 256 * 1024;
+/// How much of what a live run sent last stays in memory for its readers. One that falls behind it reads the store.
+pub const SUBSCRIBER_BACKLOG: usize = 4 * 1024 * 1024;
 /// How long a server that was asked to stop goes on as before while it says that it is not ready. Balancers ask for that
 /// every few seconds and send requests until they know.
 pub const DRAIN_DELAY: Duration = Duration::from_secs(5);
@@ -97,8 +108,13 @@ pub const TOOL_LIST: Duration = Duration::from_secs(20);
 pub const TOOL_CONCURRENCY: usize = 16;
 /// How long an HTTP tool may take, unless it is configured.
 pub const HTTP_TOOL: Duration = Duration::from_secs(30);
-/// The largest answer of an HTTP tool. A model's context is far smaller.
-pub const HTTP_TOOL_BODY: usize = 1024 * 1024;
+/// The largest answer of an HTTP tool. A model's context is far smaller, and as a text in an event it may take twice the
+/// room, which must be within the largest event.
+pub const HTTP_TOOL_BODY: usize = 448 * 1024;
+/// The most readers of the debug feed. They are people.
+pub const DEBUG_READERS: usize = 16;
+/// The most bytes that wait for one reader of the debug feed. It then loses events: no run waits for it.
+pub const DEBUG_BACKLOG: usize = 4 * 1024 * 1024;
 /// How long a recording may take to become text, unless it is configured. The largest files that services take need
 /// about a minute.
 pub const TRANSCRIPTION: Duration = Duration::from_secs(120);

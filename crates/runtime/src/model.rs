@@ -4,7 +4,7 @@
 //! once, for every provider.
 
 use crate::agent::Pulse;
-use copilotkit_protocol::{Content, Json, TokenUsage};
+use copilotkit_protocol::{Code, Content, Json, TokenUsage};
 use futures::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -287,20 +287,20 @@ pub enum ModelErrorKind {
 
 impl ModelErrorKind {
     /// The stable code of RUN_ERROR.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Code {
         match self {
-            Self::Auth => "model_auth",
-            Self::RateLimit => "model_rate_limit",
-            Self::Quota => "model_quota",
-            Self::ContextLength => "model_context_length",
-            Self::ContentFilter => "model_content_filter",
-            Self::Overloaded => "model_overloaded",
-            Self::BadRequest => "model_bad_request",
-            Self::NotFound => "model_not_found",
-            Self::Network => "model_network",
-            Self::Timeout => "model_timeout",
-            Self::Protocol => "model_protocol",
-            Self::Provider => "model_error",
+            Self::Auth => Code::ModelAuth,
+            Self::RateLimit => Code::ModelRateLimit,
+            Self::Quota => Code::ModelQuota,
+            Self::ContextLength => Code::ModelContextLength,
+            Self::ContentFilter => Code::ModelContentFilter,
+            Self::Overloaded => Code::ModelOverloaded,
+            Self::BadRequest => Code::ModelBadRequest,
+            Self::NotFound => Code::ModelNotFound,
+            Self::Network => Code::ModelNetwork,
+            Self::Timeout => Code::ModelTimeout,
+            Self::Protocol => Code::ModelProtocol,
+            Self::Provider => Code::ModelError,
         }
     }
 

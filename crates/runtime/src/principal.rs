@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+const ANONYMOUS: &str = "anonymous";
+
 /// The identity behind a request. A thread belongs to a principal; for any other it does not exist.
 #[derive(Clone, Debug)]
 pub struct Principal {
@@ -15,7 +17,12 @@ pub struct Principal {
 impl Principal {
     /// The one principal of a server without authentication.
     pub fn anonymous() -> Self {
-        Self::new("anonymous")
+        Self::new(ANONYMOUS)
+    }
+
+    /// True for the one principal of a server without authentication.
+    pub fn is_anonymous(&self) -> bool {
+        *self.id == *ANONYMOUS
     }
 
     /// A principal without scopes and claims.

@@ -14,7 +14,7 @@ mod frame;
 #[cfg(feature = "lifecycle")]
 mod memory;
 
-pub use compaction::compact_run;
+pub use compaction::{CompactRun, compact_run};
 pub use cursor::ListCursor;
 pub use frame::{Frame, Variant};
 #[cfg(feature = "lifecycle")]
@@ -22,6 +22,7 @@ pub use memory::{MemoryLimits, MemoryStore};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use copilotkit_protocol::Code;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,21 @@ pub trait RunLog: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError>;
+
+    /// As [`read`](Self::read), for a store that keeps the compact form of finished runs ready to send: whole runs
+    /// come as blocks, what stands behind them as frames. Others have nothing to do.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn replay(&self, request: ReadLog) -> Result<ReplayPage, StoreError> {
+        Ok(ReplayPage { runs: Vec::new(), rest: self.read(request).await? })
+    }
+
+    /// Makes now what replays of a run that has just ended will need, so that no reader waits for it. Called once its
+    /// readers know of the end; a store that keeps no compact form has nothing to do.
+    async fn compact(&self, lease: &Lease) {
+        let _ = lease;
+    }
 }
 
 /// What runs and their readers tell each other.
@@ -231,6 +247,15 @@ pub struct LogPage {
     pub live: Option<LiveRun>,
 }
 
+/// A piece of the log, with finished runs as blocks.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayPage {
+    /// Whole finished runs in their compact form, in order.
+    pub runs: Vec<Arc<CompactRun>>,
+    /// What stands behind them.
+    pub rest: LogPage,
+}
+
 /// A run that goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRun {
@@ -350,14 +375,14 @@ pub enum StoreError {
 
 impl StoreError {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Busy => "thread_busy",
-            Self::Fenced => "lease_lost",
-            Self::NotFound => "thread_not_found",
-            Self::InvalidCursor => "invalid_cursor",
-            Self::Full(_) => "store_full",
-            Self::Unavailable(_) => "store_unavailable",
+            Self::Busy => Code::ThreadBusy,
+            Self::Fenced => Code::LeaseLost,
+            Self::NotFound => Code::ThreadNotFound,
+            Self::InvalidCursor => Code::InvalidCursor,
+            Self::Full(_) => Code::StoreFull,
+            Self::Unavailable(_) => Code::StoreUnavailable,
         }
     }
 

@@ -5,6 +5,7 @@
 use copilotkit_fixtures::{AgentServer, Script};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::headers::HeaderPolicy;
+use copilotkit_runtime::limits;
 use copilotkit_runtime::tool::{ToolInvocation, ToolMode, ToolScope};
 use copilotkit_runtime::tools::{HttpTool, HttpToolBuilder};
 use copilotkit_runtime::{Principal, Tool as _, ToolError};
@@ -89,8 +90,8 @@ async fn failures_are_told_in_words() {
     assert_eq!(failure(Script::new()).await.code, "tool_failed");
     assert_eq!(failure(reply(200, "application/json", "{oops")).await.code, "tool_failed");
     assert_eq!(failure(reply(200, "text/plain", &b"\xff\xfe"[..])).await.code, "tool_failed");
-    assert_eq!(failure(reply(200, "text/plain", "x".repeat(1024 * 1024 + 1))).await.code, "tool_too_large");
-    assert!(answer(reply(200, "text/plain", "x".repeat(1024 * 1024)), |tool| tool).await.0.is_ok());
+    assert_eq!(failure(reply(200, "text/plain", "x".repeat(limits::HTTP_TOOL_BODY + 1))).await.code, "tool_too_large");
+    assert!(answer(reply(200, "text/plain", "x".repeat(limits::HTTP_TOOL_BODY)), |tool| tool).await.0.is_ok());
 }
 
 #[test]

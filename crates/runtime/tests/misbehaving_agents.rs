@@ -76,7 +76,7 @@ fn cases() -> Vec<(&'static str, Script, &'static str)> {
         ("invalid UTF-8", stream(&[], b"data: {\"type\":\"\xff\xfe\"}\n\n".to_vec()), "agent_bad_event"),
         ("an event of 12 MiB", frames(&[STARTED, &big]), "agent_event_too_large"),
         ("a line that never ends", sse(&"x".repeat(11 * 1024 * 1024)), "agent_event_too_large"),
-        ("nested 5,000 deep", frames(&[STARTED, &deep]), "agent_bad_event"),
+        ("nested 5,000 deep", frames(&[STARTED, &deep]), "agent_event_too_deep"),
         ("only unknown events", frames(&[r#"{"type":"A"}"#, r#"{"type":"B"}"#]), "agent_incomplete"),
         (
             "resets in the middle of a frame",

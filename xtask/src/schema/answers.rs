@@ -4,6 +4,7 @@
 use super::openapi;
 use axum::body::{Body, Bytes, to_bytes};
 use copilotkit_runtime::agent::{EventStream, RunContext};
+use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::http::auth::{Auth, Denied};
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::{ROUTES, Surface, SurfaceOptions, Transcription};
@@ -129,6 +130,13 @@ impl Bench {
         let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
         let schema = &answer["content"][&kind]["schema"];
         assert!(schema.is_object(), "{method} {path}: {status} is {kind}, which is not described");
+        self.seen.insert((template.to_owned(), documented.to_owned(), status.as_str().to_owned()));
+        if kind.starts_with("text/plain") {
+            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            self.hold(schema, &Value::from(std::str::from_utf8(&body).unwrap()), path);
+        } else if kind == "application/json" {
+        }
+
         if kind == "application/json" {
             let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
             self.hold(schema, &serde_json::from_slice(&body).unwrap(), path);
@@ -240,6 +248,8 @@ async fn the_answers_are_those_that_are_described() {
     threads(&mut bench).await;
     envelope(&mut bench).await;
     guarded(&mut bench).await;
+    debug_feed(&mut bench).await;
+    too_many(&mut bench).await;
     // A run that goes on: its thread is busy, it can be stopped, and it holds one of the two places.
     bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("busy"))), 200).await;
     bench.ask(run, Asked("POST", "/agent/slow/run", JSON, json(input("busy"))), 409).await;
@@ -255,6 +265,35 @@ async fn the_answers_are_those_that_are_described() {
     bench.ask("/ready", Asked("GET", "/ready", None, Body::empty()), 503).await;
     surface.lifecycle().drain(Duration::ZERO).await;
     everything_was_seen(&bench);
+}
+
+/// The feed while it is off, while it is on, and with no place left.
+async fn debug_feed(bench: &mut Bench) {
+    let ask = || Asked("GET", "/cpk-debug-events", None, Body::empty());
+    let feed = "/cpk-debug-events";
+    bench.ask(feed, ask(), 404).await;
+    bench.ask(feed, Asked("POST", feed, None, Body::empty()), 405).await;
+    let debug = DebugOptions { feed: true, ..DebugOptions::default() };
+    let (mut on, surface) = Bench::new(LifecycleOptions { debug, ..LifecycleOptions::default() }, Readiness::default());
+    on.ask(feed, ask(), 200).await;
+    let shown = surface.lifecycle().debug_feed().unwrap();
+    let readers: Vec<_> = std::iter::from_fn(|| shown.subscribe().ok()).collect();
+    assert!(!readers.is_empty());
+    on.ask(feed, ask(), 503).await;
+    bench.seen.extend(on.seen);
+}
+
+/// A principal that has no place left.
+async fn too_many(bench: &mut Bench) {
+    let options = LifecycleOptions { runs_per_principal: Some(0), ..LifecycleOptions::default() };
+    let (mut full, _) = Bench::new(options, Readiness::default());
+    for (template, path) in
+        [("/agent/{agentId}/run", "/agent/quick/run"), ("/agent/{agentId}/suggest", "/agent/quick/suggest")]
+    {
+        full.ask(template, Asked("POST", path, JSON, json(input("t"))), 429).await;
+    }
+    full.ask("/", Asked("POST", "", JSON, call("agent/run", "quick", Some(input("t")))), 429).await;
+    bench.seen.extend(full.seen);
 }
 
 async fn transcribe(bench: &mut Bench) {

@@ -20,6 +20,10 @@ enum Body {
     Json(&'static str),
     /// `{"status": …}`
     Status(&'static str),
+    /// Plain text.
+    Text,
+    /// Server-sent events, each an event of some run with where it came from.
+    DebugEvents,
     /// Nothing.
     Empty,
 }
@@ -45,6 +49,11 @@ const NO_RUN: Answer = Answer(
     "As many runs are active as the server allows (`too_many_runs`), it shuts down (`shutting_down`), or the thread \
      store cannot be used (`store_unavailable`, `store_full`).",
 );
+const TOO_MANY: Answer = Answer(
+    429,
+    ERROR,
+    "The principal has as many active runs as it may have (`too_many_runs_per_principal`); the server has room for others.",
+);
 const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`thread_busy`).");
 const BAD_THREAD: Answer = Answer(400, ERROR, "The thread's id is too long (`invalid_parameter`).");
 const BAD_CHANGE: Answer = Answer(
@@ -55,8 +64,12 @@ const BAD_CHANGE: Answer = Answer(
 const NO_THREAD: Answer = Answer(404, ERROR, "There is no such thread, or none of the caller's (`thread_not_found`).");
 const LIVE_THREAD: Answer = Answer(409, ERROR, "A run is active on the thread (`thread_busy`): stop it first.");
 const NO_PLATFORM: Answer = Answer(422, ERROR, "Always: this is only there on a platform (`not_available`).");
-const BAD_INPUT: Answer =
-    Answer(400, ERROR, "The body is not a RunAgentInput; `details` names the member as a path and says why.");
+const BAD_INPUT: Answer = Answer(
+    400,
+    ERROR,
+    "The body is not a RunAgentInput: `details` names the member as a path and says why. Or the cursor is no id of an \
+     event (`invalid_parameter`).",
+);
 
 const UNKNOWN: &str = "Where authentication is on, it is not known who asks: there is no token (`unauthenticated`), or one \
      that does not hold (`invalid_token`).";
@@ -89,7 +102,8 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
         RouteId::Run => Operation {
             name: "run",
             summary: "Starts a run and streams it",
-            description: "The run goes on when the client hangs up; `connect` follows it again.",
+            description: "The run goes on when the client hangs up; `connect` follows it again. With a cursor no run is \
+                          started: the answer is that of `connect`.",
             request: Some(("RunAgentInput", true)),
             answers: vec![
                 Answer(200, Body::Events, "The events of the run, from RUN_STARTED to RUN_FINISHED or RUN_ERROR."),
@@ -98,6 +112,7 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
                 TOO_SLOW,
                 BUSY,
                 TOO_LARGE,
+                TOO_MANY,
                 NO_RUN,
             ],
         },
@@ -112,13 +127,15 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
                 NO_AGENT,
                 TOO_SLOW,
                 TOO_LARGE,
+                TOO_MANY,
                 NO_RUN,
             ],
         },
         RouteId::Connect => Operation {
             name: "connect",
             summary: "Replays a thread and follows its live run",
-            description: "An unknown thread is an empty stream.",
+            description: "An unknown thread is an empty stream. With a cursor only what stands behind it is sent, or \
+                          everything where that cannot be told; the header `X-Resume` says which: `cursor` or `full`.",
             request: Some(("RunAgentInput", true)),
             answers: vec![
                 Answer(200, Body::Events, "The thread's events, then those of its live run until it ends."),
@@ -141,6 +158,18 @@ fn operation(route: RouteId, method: &str) -> Option<Operation> {
                 TOO_SLOW,
                 TOO_LARGE,
                 NO_STORE,
+            ],
+        },
+        RouteId::DebugEvents => Operation {
+            name: "debugEvents",
+            summary: "Follows the events of every run and replay, of every user",
+            description: "For developers; off unless `debug.feed` of the configuration is set. A reader that is too slow \
+                loses events, and a comment says how many.",
+            request: None,
+            answers: vec![
+                Answer(200, Body::DebugEvents, "Each event with its time in milliseconds, agent, thread and run."),
+                Answer(404, Body::Text, "The feed is off."),
+                Answer(503, ERROR, "As many readers follow it as there may be (`too_many_debug_readers`)."),
             ],
         },
         RouteId::Transcribe => Operation {
@@ -251,6 +280,9 @@ fn described(operation: &Operation, route: &Route) -> Value {
         "security": security(route.scope),
         "responses": responses,
     });
+    if resumes(operation) {
+        object["parameters"] = cursors();
+    }
     if let Some((schema, required)) = operation.request {
         object["requestBody"] = json!({ "required": required, "content": json_content(&reference(schema)) });
         if operation.name == "transcribe" {
@@ -258,6 +290,22 @@ fn described(operation: &Operation, route: &Route) -> Value {
         }
     }
     object
+}
+
+/// Whether the route's stream can be taken up again.
+fn resumes(operation: &Operation) -> bool {
+    matches!(operation.name, "run" | "connect")
+}
+
+fn cursors() -> Value {
+    let schema = json!({ "type": "string", "pattern": "^[0-9]*$" });
+    let cursor =
+        "The `id` of the last event that was read: the stream goes on behind it. Empty: only number the events.";
+    let header = "As `cursor`, and counts before it.";
+    json!([
+        { "name": "cursor", "in": "query", "required": false, "description": cursor, "schema": schema },
+        { "name": "Last-Event-ID", "in": "header", "required": false, "description": header, "schema": schema },
+    ])
 }
 
 fn envelope() -> Value {
@@ -285,7 +333,7 @@ fn envelope() -> Value {
     let empty = Answer(204, Body::Empty, "The route that the method stands for has no body to answer with.");
     answers.extend([empty, NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_PLATFORM, NO_RUN]);
     let transcribe = operation(RouteId::Transcribe, "POST").map(|operation| operation.answers).unwrap_or_default();
-    answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 429 | 500 | 502 | 504)));
+    answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 500 | 502 | 504)));
     let mut responses = responses(&answers);
     guarded(&mut responses, None);
     responses.insert("405".to_owned(), not_allowed("those of the path in `params`"));
@@ -375,17 +423,34 @@ fn responses(answers: &[Answer]) -> Map<String, Value> {
             Body::Empty => return (status.to_string(), json!({ "description": when })),
             Body::Events => json!({ "text/event-stream": { "schema": reference("Event") } }),
             Body::Json(name) => json_content(&reference(name)),
+            Body::Text => json!({ "text/plain;charset=UTF-8": { "schema": { "const": "Not Found" } } }),
+            Body::DebugEvents => json!({ "text/event-stream": { "schema": debug_event() } }),
             Body::Status(word) => json_content(&json!({
                 "type": "object", "required": ["status"], "properties": { "status": { "const": word } },
             })),
         };
         let mut response = json!({ "description": when, "content": content });
-        if *status == 503 && matches!(body, Body::Json(_)) && !when.contains("service_not_configured") {
+        let retry =
+            matches!(status, 429 | 503) && !when.contains("service_not_configured") && !when.contains("rate_limited");
+        if retry && matches!(body, Body::Json(_)) {
             response["headers"] = header("Retry-After", "Seconds until another try makes sense.");
         }
         (status.to_string(), response)
     };
     answers.iter().map(response).collect()
+}
+
+fn debug_event() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["timestamp", "agentId", "threadId", "runId", "event"],
+        "additionalProperties": false,
+        "properties": {
+            "timestamp": { "type": "integer" }, "agentId": text, "threadId": text, "runId": text,
+            "event": reference("Event"),
+        },
+    })
 }
 
 /// A form with one file.

@@ -87,7 +87,7 @@ pub(super) fn stream(inner: Arc<Inner>, request: ModelRequest) -> ModelStream {
             tracing::debug!(
                 provider = %inner.options.profile.name,
                 model = %inner.options.model,
-                code = error.kind.code(),
+                code = %error.kind.code(),
                 attempt,
                 ?delay,
                 "a model call failed and is tried again"

@@ -144,10 +144,19 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// The most runs at once.
     pub runs: usize,
+    /// The most runs of one principal at once, suggestions included. Not set: 50, and no bound for the one principal of a
+    /// server without authentication. Beyond it: 429.
+    pub runs_per_principal: Option<usize>,
+    /// The largest event that an agent may send, at most 10 MiB, which is what clients take.
+    pub event_max: Size,
+    /// How deep arrays and objects may be nested in a request's body and in an agent's event, at most 128 levels.
+    pub json_depth: usize,
     /// The most events of one run.
     pub run_events: u64,
     /// The most bytes of events of one run.
     pub run_bytes: Size,
+    /// How much of what a live run sent last stays in memory for its readers. One that falls behind it reads the store.
+    pub subscriber_backlog: Size,
     /// How long connecting to a remote agent may take.
     pub agent_connect: Span,
     /// The longest silence of an agent.
@@ -156,6 +165,8 @@ pub struct LimitsConfig {
     pub run_max: Span,
     /// The longest thread or run id, in bytes.
     pub id_max: usize,
+    /// How long a reader may take nothing before it is cut off.
+    pub write_stall: Span,
     /// How long the server goes on as before, but says that it is not ready, after it was asked to stop. Not set: 5 s
     /// after SIGTERM, not at all after Ctrl-C.
     pub drain_delay: Option<Span>,
@@ -171,14 +182,35 @@ impl Default for LimitsConfig {
             body_max: Size(limits::BODY_MAX),
             connections: limits::CONNECTIONS,
             runs: limits::RUNS,
+            runs_per_principal: None,
+            event_max: Size(limits::EVENT_MAX),
+            json_depth: limits::JSON_DEPTH,
             run_events: limits::RUN_EVENTS,
             run_bytes: Size(limits::RUN_BYTES),
+            subscriber_backlog: Size(limits::SUBSCRIBER_BACKLOG),
             agent_connect: Span(limits::AGENT_CONNECT),
             agent_idle: Span(limits::AGENT_IDLE),
             run_max: Span(limits::RUN_MAX),
             id_max: limits::ID_MAX,
+            write_stall: Span(limits::WRITE_STALL),
             drain_delay: None,
             drain_timeout: Span(limits::DRAIN_TIMEOUT),
         }
     }
+}
+
+/// `[debug]`: what developers may look at. Switch it on only where whoever reaches the server, or reads its log, may see
+/// what users and agents say.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct DebugConfig {
+    /// Serves `GET {base}/cpk-debug-events`: every event of every run and replay, of every user.
+    pub feed: bool,
+    /// Logs the type and ids of each event.
+    pub events: bool,
+    /// Logs the beginning and the end of each run.
+    pub lifecycle: bool,
+    /// Adds the events themselves, and what runs were started with, to the lines of `events` and `lifecycle`.
+    pub verbose: bool,
 }

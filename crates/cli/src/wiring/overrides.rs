@@ -2,7 +2,7 @@
 
 use crate::config::{BuiltInConfig, Environment};
 use copilotkit_runtime::agents::ModelResolver;
-use copilotkit_runtime::{AgentError, Model};
+use copilotkit_runtime::{AgentError, Code, Model};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -57,7 +57,7 @@ fn is_of(name: &str, providers: &BTreeSet<String>) -> bool {
 fn refused(providers: &BTreeSet<String>) -> AgentError {
     let known: Vec<_> = providers.iter().map(|provider| format!("{provider}/…")).collect();
     let known = if known.is_empty() { "demo".to_owned() } else { known.join(", ") };
-    AgentError::new("model_not_found", format!("This agent cannot use that model. It takes models like {known}."))
+    AgentError::new(Code::ModelNotFound, format!("This agent cannot use that model. It takes models like {known}."))
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ struct Inner {
     description: String,
     idle_timeout: Duration,
     connect_timeout: Duration,
+    event_max: usize,
     raw: bool,
 }
 
@@ -53,6 +54,7 @@ pub struct HttpAgentBuilder {
     description: String,
     idle_timeout: Duration,
     connect_timeout: Duration,
+    event_max: usize,
     raw: bool,
 }
 
@@ -66,6 +68,7 @@ impl HttpAgent {
             description: String::new(),
             idle_timeout: limits::AGENT_IDLE,
             connect_timeout: limits::AGENT_CONNECT,
+            event_max: limits::EVENT_MAX,
             raw: false,
         }
     }
@@ -108,6 +111,13 @@ impl HttpAgentBuilder {
         self
     }
 
+    /// The largest event, in bytes; default [`limits::EVENT_MAX`].
+    #[must_use]
+    pub fn event_max(mut self, bytes: usize) -> Self {
+        self.event_max = bytes;
+        self
+    }
+
     /// Passes on members that AG-UI does not know, instead of taking them out of the events that carry them.
     #[must_use]
     pub fn raw_passthrough(mut self, raw: bool) -> Self {
@@ -130,6 +140,7 @@ impl HttpAgentBuilder {
             description: self.description,
             idle_timeout: self.idle_timeout,
             connect_timeout: self.connect_timeout,
+            event_max: self.event_max,
             raw: self.raw,
         };
         Ok(HttpAgent { inner: Arc::new(inner) })

@@ -3,6 +3,7 @@
 
 use super::answer::Refusal;
 use super::cors::CorsPolicy;
+use copilotkit_protocol::Code;
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -43,7 +44,7 @@ pub(super) fn check(hosts: &HostPolicy, cors: &CorsPolicy, parts: &Parts) -> Res
         let name = host.map_or("without a name", name);
         return Err(refusal(
             "Host not allowed",
-            "host_not_allowed",
+            Code::HostNotAllowed,
             &format!("This server does not answer to `{name}`. Add the name to allowed_hosts in [server] to allow it."),
         ));
     }
@@ -59,12 +60,12 @@ pub(super) fn check(hosts: &HostPolicy, cors: &CorsPolicy, parts: &Parts) -> Res
     let shown = String::from_utf8_lossy(origin.as_bytes());
     Err(refusal(
         "Origin not allowed",
-        "origin_not_allowed",
+        Code::OriginNotAllowed,
         &format!("Pages of `{shown}` may not use this server. Add the origin to cors_origins in [server] to allow it."),
     ))
 }
 
-fn refusal(error: &str, code: &str, message: &str) -> Refusal {
+fn refusal(error: &str, code: Code, message: &str) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, json!({ "error": error, "code": code, "message": message }))
 }
 

@@ -1,8 +1,10 @@
 //! Answers that are not streams, and the one place where errors become HTTP.
 
 use crate::error::RunError;
+use crate::lifecycle::Lifecycle;
 use crate::transcribe::TranscribeError;
 use axum::body::{Body, HttpBody as _};
+use copilotkit_protocol::Code;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -16,6 +18,8 @@ pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response
     response
 }
 
+/// How many agents are named to who asked for one that is not there.
+const AGENTS_SHOWN: usize = 100;
 /// An answer without a body.
 pub(super) fn empty_answer() -> Response<Body> {
     let mut response = Response::new(Body::empty());
@@ -38,13 +42,15 @@ pub(super) struct Refusal {
     status: StatusCode,
     body: Value,
     header: Option<(http::HeaderName, HeaderValue)>,
+    /// Whether it is in the counters already.
+    counted: bool,
     /// What failed on the server's side, for whoever looks after it: code and text, which are not sent.
     because: Option<Box<(String, String)>>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, body, header: None, because: None }
+        Self { status, body, header: None, counted: false, because: None }
     }
 
     /// A failure that the client is told nothing about.
@@ -79,14 +85,19 @@ impl Refusal {
         self.status
     }
 
-    pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, json!({ "error": "Not found" }))
+    /// No route; `hint` says where there are some.
+    pub(super) fn not_found(hint: &str) -> Self {
+        let body = json!({ "error": "Not found", "code": Code::NotFound, "hint": hint });
+        Self::new(StatusCode::NOT_FOUND, body)
     }
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         Self {
             header: Some((ALLOW, HeaderValue::from_static(allow))),
-            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, json!({ "error": "Method not allowed" }))
+            ..Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                json!({ "error": "Method not allowed", "code": Code::MethodNotAllowed }),
+            )
         }
     }
 
@@ -108,42 +119,81 @@ impl Refusal {
 
     /// A parameter that is not what the route takes; `message` names it and says why.
     pub(super) fn invalid_parameter(message: &str) -> Self {
-        let body = json!({ "error": "Invalid parameter", "code": "invalid_parameter", "message": message });
+        let body = json!({ "error": "Invalid parameter", "code": Code::InvalidParameter, "message": message });
         Self::new(StatusCode::BAD_REQUEST, body)
     }
 
     /// There is no such thread, or none of the caller's.
     pub(super) fn unknown_thread() -> Self {
         let message = "There is no thread with this id. The list of threads shows which there are.";
-        let body = json!({ "error": "Thread not found", "code": "thread_not_found", "message": message });
+        let body = json!({ "error": "Thread not found", "code": Code::ThreadNotFound, "message": message });
         Self::new(StatusCode::NOT_FOUND, body)
     }
 
     /// The thing is in a state in which it cannot be done.
-    pub(super) fn conflict(error: &str, code: &str, message: &str) -> Self {
+    pub(super) fn conflict(error: &str, code: Code, message: &str) -> Self {
         Self::new(StatusCode::CONFLICT, json!({ "error": error, "code": code, "message": message }))
     }
 
     /// What only a platform has; `message` says what is not there and what to use instead.
     pub(super) fn not_available(message: &str) -> Self {
-        let body = json!({ "error": "Not available", "code": "not_available", "message": message });
+        let body = json!({ "error": "Not available", "code": Code::NotAvailable, "message": message });
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, body)
     }
 
     /// A body that is not what the route takes; `details` says where and what.
     pub(super) fn invalid_body(details: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, json!({ "error": "Invalid request body", "details": details }))
+        let body = json!({ "error": "Invalid request body", "code": Code::InvalidBody, "details": details });
+        Self::new(StatusCode::BAD_REQUEST, body)
+    }
+
+    /// A body that is nested too deep; `details` says where.
+    pub(super) fn deep_body(details: &str) -> Self {
+        let body = json!({ "error": "Invalid request body", "code": Code::JsonTooDeep, "details": details });
+        Self::new(StatusCode::BAD_REQUEST, body)
     }
 
     /// An envelope that is not what the base path takes.
     pub(super) fn invalid_envelope(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, json!({ "error": "invalid_request", "message": message.into() }))
+        let body = json!({ "error": "invalid_request", "code": Code::InvalidEnvelope, "message": message.into() });
+        Self::new(StatusCode::BAD_REQUEST, body)
+    }
+
+    /// The caller asked for too much; the same request may be taken in a moment.
+    fn too_many(body: Value) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::busy(body) }
     }
 
     /// Its `code`, for logs.
     pub(super) fn code(&self) -> &str {
         let sent = || self.body["code"].as_str().unwrap_or_default();
         self.because.as_deref().map_or_else(sent, |(code, _)| code)
+    }
+
+    /// Of an error that the lifecycle does not know of.
+    pub(super) fn not_counted(self) -> Self {
+        Self { counted: false, ..self }
+    }
+
+    /// What is still to be counted.
+    pub(super) fn uncounted(&self) -> Option<Code> {
+        let named = || self.body["error"].as_str().and_then(Code::from_name);
+        if self.counted { None } else { Code::from_name(self.code()).or_else(named) }
+    }
+
+    /// Tells who asked for an agent that is not there which ones are.
+    pub(super) fn with_agents(mut self, lifecycle: &Lifecycle) -> Self {
+        if self.code() == Code::AgentNotFound.as_str() {
+            let agents = lifecycle.agents().all();
+            let ids: Vec<&str> = agents.iter().map(|agent| &*agent.id).take(AGENTS_SHOWN).collect();
+            let hint = match ids.as_slice() {
+                [] => "This server has no agents: add [agents.ID] to its configuration.".to_owned(),
+                ids => format!("This server has {}. GET /info says more.", ids.join(", ")),
+            };
+            self.body["hint"] = hint.into();
+            self.body["agents"] = ids.into();
+        }
+        self
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
@@ -191,13 +241,11 @@ impl From<TranscribeError> for Refusal {
 impl From<RunError> for Refusal {
     fn from(error: RunError) -> Self {
         let (status, title) = match &error {
-            RunError::UnknownAgent(_) => {
-                // Exactly what the reference runtime answers.
-                let body = json!({ "error": "Agent not found", "message": error.to_string() });
-                return Self::new(StatusCode::NOT_FOUND, body);
-            }
+            RunError::UnknownAgent(_) => (StatusCode::NOT_FOUND, "Agent not found"),
             RunError::ThreadBusy => (StatusCode::CONFLICT, "Thread already running"),
             RunError::TooManyRuns(_) => (StatusCode::SERVICE_UNAVAILABLE, "Too many runs"),
+            // Not 503: the server is well and serves others, so that no balancer should take it out or ask another one.
+            RunError::TooManyRunsPerPrincipal(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many runs of yours"),
             RunError::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
             RunError::Store(_) => {
                 tracing::error!(error = ?error, "the thread store failed");
@@ -205,6 +253,12 @@ impl From<RunError> for Refusal {
             }
         };
         let body = json!({ "error": title, "code": error.code(), "message": error.to_string() });
-        if status == StatusCode::SERVICE_UNAVAILABLE { Self::busy(body) } else { Self::new(status, body) }
+        let refusal = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Self::busy(body),
+            StatusCode::TOO_MANY_REQUESTS => Self::too_many(body),
+            status => Self::new(status, body),
+        };
+        // The lifecycle counts its own errors, for those who use it without HTTP.
+        Self { counted: true, ..refusal }
     }
 }

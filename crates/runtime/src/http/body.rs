@@ -5,6 +5,7 @@ use super::answer::Refusal;
 use crate::limits;
 use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
+use copilotkit_protocol::Code;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use serde_json::json;
@@ -91,7 +92,7 @@ async fn read_up_to(state: &State, body: Body, max: usize) -> Result<Received, R
     let timeout = state.options.body_timeout;
     tokio::time::timeout(timeout, collect(&state.room, body, max)).await.unwrap_or_else(|_| {
         let message = format!("The body did not arrive within {} s.", timeout.as_secs());
-        let body = json!({ "error": "Request timeout", "code": "body_timeout", "message": message });
+        let body = json!({ "error": "Request timeout", "code": Code::BodyTimeout, "message": message });
         Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, body))
     })
 }
@@ -123,13 +124,13 @@ async fn collect(room: &Room, mut body: Body, max: usize) -> Result<Received, Re
 fn too_large(max: usize) -> Refusal {
     let message =
         format!("The body is larger than {max} bytes. Send less, or raise body_max in [limits] of the server.");
-    let body = json!({ "error": "Request body too large", "code": "body_too_large", "message": message });
+    let body = json!({ "error": "Request body too large", "code": Code::BodyTooLarge, "message": message });
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, body)
 }
 
 fn no_room() -> Refusal {
     let message = "The server is reading as many request bodies as its memory allows. Try again in a moment.";
-    Refusal::busy(json!({ "error": "Too many request bodies", "code": "too_many_bodies", "message": message }))
+    Refusal::busy(json!({ "error": "Too many request bodies", "code": Code::TooManyBodies, "message": message }))
 }
 
 #[cfg(test)]

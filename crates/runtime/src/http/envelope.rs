@@ -6,8 +6,8 @@ use super::{Call, State, body};
 use crate::http::RouteId;
 use axum::body::Body;
 use bytes::Bytes;
-use copilotkit_protocol::Json;
 use copilotkit_protocol::runtime_api::Envelope;
+use copilotkit_protocol::{Code, Json};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -48,7 +48,8 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
         return Err(Refusal::method_not_allowed("POST"));
     }
     if !is_json(parts) {
-        let body = json!({ "error": "invalid_request", "message": "Single-route endpoint expects JSON payloads" });
+        let message = "Single-route endpoint expects JSON payloads";
+        let body = json!({ "error": "invalid_request", "code": Code::UnsupportedMediaType, "message": message });
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, body));
     }
     let text = body::read(state, request).await?;
@@ -100,20 +101,20 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
 /// An unmatched request: when it is an envelope that met a REST-only server, the answer says so.
 pub(super) async fn mismatch(state: &State, parts: &Parts, request: Body) -> Result<Response<Body>, Refusal> {
     if parts.method != Method::POST || !is_json(parts) {
-        return Err(Refusal::not_found());
+        return Err(state.not_found(parts));
     }
-    let Ok(text) = body::read_stray(state, request).await else { return Err(Refusal::not_found()) };
+    let Ok(text) = body::read_stray(state, request).await else { return Err(state.not_found(parts)) };
     let method = serde_json::from_slice::<Envelope>(&text).ok().and_then(|envelope| envelope.method);
     let known = method.as_ref().and_then(Value::as_str).is_some_and(is_method);
     if !known {
-        return Err(Refusal::not_found());
+        return Err(state.not_found(parts));
     }
     let message = "This request is a single-route envelope, and this path serves no envelope. Send it to the base path \
                    of a server that serves both forms, or let the frontend find out the transport by itself (remove \
                    useSingleEndpoint).";
     let body = json!({
         "error": "Not found",
-        "code": "single_route_envelope_against_multi_route_runtime",
+        "code": Code::EnvelopeHere,
         "message": message,
     });
     Err(Refusal::new(StatusCode::NOT_FOUND, body))

@@ -1,5 +1,6 @@
 //! One function for each route: parse, ask the lifecycle, answer.
 
+mod debug;
 mod info;
 mod platform;
 mod resource;
@@ -70,6 +71,7 @@ pub(super) async fn dispatch(
         RouteId::InspectorMetadata => Ok(platform::inspector_metadata()),
         RouteId::InspectorLearning => Ok(platform::inspector_learning()),
         RouteId::Resource => resource::request(state, id(), &id(), parts, payload).await,
+        RouteId::DebugEvents => debug::events(state),
     }
 }
 

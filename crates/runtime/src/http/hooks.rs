@@ -235,14 +235,18 @@ pub(super) async fn answer(state: &State, parts: &mut Parts, body: Body) -> Resp
     let answered = answered.await;
     let mut response = match answered {
         Ok(response) => response,
-        Err(refusal) => match failed(hooks, parts, &refusal).await {
-            Some(answer) => return answer,
-            None => refusal.into_response(),
-        },
+        Err(refusal) => {
+            state.count(&refusal);
+            match failed(hooks, parts, &refusal).await {
+                Some(answer) => return answer,
+                None => refusal.into_response(),
+            }
+        }
     };
     if let Some(hooks) = hooks
         && let Err(refusal) = fence(after(hooks, parts.extensions.get(), &mut response)).await
     {
+        state.count(&refusal);
         return failed(Some(hooks), parts, &refusal).await.unwrap_or_else(|| refusal.into_response());
     }
     response

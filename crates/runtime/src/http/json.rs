@@ -2,10 +2,12 @@
 
 use super::SurfaceOptions;
 use super::answer::Refusal;
-use copilotkit_protocol::{Json, RunAgentInput, Wire as _, from_slice};
+use copilotkit_protocol::wire::MAX_DEPTH;
+use copilotkit_protocol::{Json, RunAgentInput, Wire as _, check_depth, from_slice};
 
 /// The body of a run or connect request.
 pub(super) fn run_input(options: &SurfaceOptions, body: &[u8]) -> Result<RunAgentInput, Refusal> {
+    check_depth(body, options.json_depth.min(MAX_DEPTH)).map_err(|error| Refusal::deep_body(&error.to_string()))?;
     let mut input: RunAgentInput = match body.iter().all(u8::is_ascii_whitespace) {
         true => return Err(Refusal::invalid_body("the body is empty, expected a RunAgentInput object")),
         false => from_slice(body).map_err(|error| Refusal::invalid_body(&error.to_string()))?,

@@ -1,7 +1,8 @@
 //! The protobuf binding of AG-UI, for clients that ask for it by name. A wildcard does not: curl and most HTTP clients
 //! send one without meaning anything by it.
 
-use crate::store::Frame;
+use super::sse::Form;
+use crate::hub::Batch;
 use bytes::Bytes;
 use copilotkit_protocol::Event;
 use copilotkit_protocol::proto::{self, MEDIA_TYPE};
@@ -25,9 +26,9 @@ fn accepts(parameter: &str) -> bool {
 }
 
 /// The frames as length-prefixed messages. An event that has no form there is left out.
-pub(super) fn encode(frames: &[Frame], legacy: bool) -> Bytes {
+pub(super) fn encode(batch: &Batch, form: Form) -> Vec<Bytes> {
     let mut out = Vec::new();
-    for json in frames.iter().filter_map(|frame| frame.for_client(legacy)) {
+    for json in batch.frames().filter_map(|frame| frame.for_client(form.legacy)) {
         let message = match Event::from_json(json) {
             Ok(event) => proto::encode(&event),
             Err(error) => {
@@ -43,7 +44,7 @@ pub(super) fn encode(frames: &[Frame], legacy: bool) -> Bytes {
             tracing::warn!(%error, "an event is larger than clients read: it was left out");
         }
     }
-    out.into()
+    if out.is_empty() { Vec::new() } else { vec![out.into()] }
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub enum RouteId {
     Connect,
     /// Stops the live run of a thread.
     Stop,
+    /// Every event of every run, for developers.
+    DebugEvents,
     /// Turns a recording into text.
     Transcribe,
     /// What a platform tells the inspector about a deployment; nothing here.
@@ -85,12 +87,18 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Memories, suffix: &["memories", ":memoryId"], allow: "PATCH, DELETE", scope: None },
     Route { id: RouteId::Memories, suffix: &["memories"], allow: "GET, POST", scope: None },
     Route { id: RouteId::Annotate, suffix: &["annotate"], allow: "POST", scope: None },
+    Route { id: RouteId::DebugEvents, suffix: &["cpk-debug-events"], allow: "GET", scope: Some("debug") },
 ];
 
 impl Route {
     /// The route with this id.
     pub(super) fn of(id: RouteId) -> Option<&'static Self> {
         ROUTES.iter().find(|route| route.id == id)
+    }
+
+    /// Method and path, for people.
+    pub(super) fn shown(&self) -> String {
+        format!("{} /{}", self.allow, self.suffix.join("/"))
     }
 
     /// HEAD asks for the head of what GET answers.
@@ -102,7 +110,7 @@ impl Route {
     /// Refuses a request that the route does not take: its method, or an id that is too long.
     pub(super) fn admit(&self, method: &Method, ids: &[String], options: &SurfaceOptions) -> Result<(), Refusal> {
         if self.id == RouteId::Memories && !options.memory_routes {
-            return Err(Refusal::not_found());
+            return Err(Refusal::not_found("The routes below /memories are switched off."));
         }
         if !self.allows(method) {
             return Err(Refusal::method_not_allowed(self.allow));

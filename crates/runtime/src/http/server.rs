@@ -2,6 +2,7 @@
 
 mod socket;
 
+use crate::counters::Counters;
 use crate::limits;
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// Bounds of a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// How long a request's head may take: from its first byte, or from the start of the connection.
     pub header_timeout: Duration,
@@ -42,6 +43,8 @@ pub struct ServeOptions {
     pub connections: usize,
     /// How long runs and open streams may go on after the server was asked to stop.
     pub drain_timeout: Duration,
+    /// Where connections that are cut off are counted: those of the lifecycle behind the service, if there is one.
+    pub counters: Arc<Counters>,
 }
 
 impl Default for ServeOptions {
@@ -53,6 +56,7 @@ impl Default for ServeOptions {
             linger: limits::LINGER,
             connections: limits::CONNECTIONS,
             drain_timeout: limits::DRAIN_TIMEOUT,
+            counters: Arc::default(),
         }
     }
 }
@@ -114,7 +118,7 @@ pub async fn serve<S, F>(
                 }
             },
         };
-        let connection = graceful.watch(connection(socket, service.clone(), options, draining.clone()));
+        let connection = graceful.watch(connection(socket, service.clone(), options.clone(), draining.clone()));
         connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended with an error");

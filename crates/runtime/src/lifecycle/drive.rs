@@ -3,9 +3,12 @@
 use super::pipeline::Pipeline;
 use super::{LifecycleOptions, RunFailure};
 use crate::agent::{AgentError, EventStream, RunContext};
+use crate::counters::Counters;
+use crate::debug::Tap;
+use crate::hub::Publisher;
 use crate::middleware::Next;
 use crate::store::{Append, Frame, Lease, ReadLog, Signal, Store, StoreError};
-use copilotkit_protocol::{Emitted, End, Event, EventKind, RunAgentInput, RunError};
+use copilotkit_protocol::{Code, Emitted, End, Event, EventKind, RunAgentInput, RunError, to_vec};
 use futures::stream::{ReadyChunks, StreamExt as _};
 use futures::{FutureExt as _, Stream};
 use std::any::Any;
@@ -20,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 /// The most events that are processed before they are written and others get their turn.
 const BATCH: usize = 256;
 
+/// The target of lines that were asked for in `[debug]`.
+const TARGET: &str = "copilotkit::debug";
+
 /// The first pause before a store that failed is asked again.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -30,9 +36,13 @@ pub(super) struct Drive {
     /// Cancelled when the reader that started the run has gone and the run is to go with it.
     pub(super) abandoned: CancellationToken,
     pub(super) signal: watch::Receiver<Signal>,
+    pub(super) publisher: Publisher,
     pub(super) lease: Lease,
     pub(super) context: RunContext,
     pub(super) echo: Option<Box<RunAgentInput>>,
+    pub(super) counters: Arc<Counters>,
+    /// Where the events are shown to developers.
+    pub(super) tap: Option<Tap>,
 }
 
 type Item = Result<Result<Emitted, AgentError>, Box<dyn Any + Send>>;
@@ -105,6 +115,7 @@ impl Drive {
     /// Runs to the end. The agent's panics are fenced, and the thread is not left locked.
     pub(super) async fn run(mut self, chain: Next) {
         let echo = self.echo.take();
+        self.log_begin();
         let mut pipeline = Pipeline::new(&self.options, &self.lease, &self.context.input, echo);
         let mut last = Append::default();
         let end = self.agent(chain, &mut pipeline, &mut last).await;
@@ -125,6 +136,9 @@ impl Drive {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+        // The thread is free before anyone hears of the end.
+        self.show(&last.frames);
+        self.publisher.publish(&mut last.frames);
     }
 
     /// A run that failed is in the log of the server too: stock pages show little of it.
@@ -132,6 +146,7 @@ impl Drive {
         let failed = last.frames.last().filter(|frame| frame.kind == EventKind::RunError);
         if let Some(Ok(Event::RunError(error))) = failed.map(|frame| Event::from_json(&frame.json)) {
             let code = error.code.as_deref().unwrap_or("(none)");
+            self.counters.count(Code::from_name(code).unwrap_or(Code::AgentError));
             let (agent, thread_id) = (&self.context.agent_id, &self.lease.thread.thread_id);
             tracing::warn!(%agent, %thread_id, code, message = error.message, "a run failed");
             let Some(told) = &self.options.on_run_error else { return };
@@ -147,6 +162,42 @@ impl Drive {
             if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| told(&failure))) {
                 tracing::error!(panic = panic_text(&*panic), "the hook for failed runs panicked");
             }
+        }
+    }
+
+    /// Shows events that are in the log to developers who want to see them.
+    fn show(&mut self, frames: &[Frame]) {
+        if let Some(tap) = &mut self.tap {
+            tap.publish(frames.iter());
+        }
+        if self.options.debug.events {
+            frames.iter().for_each(|frame| self.log_event(frame));
+        }
+        if self.options.debug.lifecycle
+            && let Some(last) = frames.last().filter(|frame| frame.kind.is_terminal())
+        {
+            let (agent, input) = (&self.context.agent_id, &self.context.input);
+            let (thread_id, run_id) = (&input.thread_id, &input.run_id);
+            tracing::info!(target: TARGET, %agent, thread_id, run_id, end = %last.kind, "a run ended");
+        }
+    }
+
+    fn log_event(&self, frame: &Frame) {
+        let (agent, input) = (&self.context.agent_id, &self.context.input);
+        let head = Emitted::from_json(frame.json.clone()).map(|event| event.head().clone()).ok();
+        let (id, subagent) = head.map_or((None, None), |head| (head.id, head.subagent));
+        let event = self.options.debug.verbose.then(|| String::from_utf8_lossy(&frame.json));
+        let (thread_id, run_id, kind) = (&input.thread_id, &input.run_id, frame.kind);
+        tracing::info!(target: TARGET, %agent, thread_id, run_id, %kind, id, subagent, event = event.as_deref(), "an event");
+    }
+
+    fn log_begin(&self) {
+        let debug = self.options.debug;
+        if debug.lifecycle {
+            let (agent, input) = (&self.context.agent_id, &self.context.input);
+            let (thread_id, run_id) = (&input.thread_id, &input.run_id);
+            let shown = debug.verbose.then(|| String::from_utf8_lossy(&to_vec(&**input)).into_owned());
+            tracing::info!(target: TARGET, %agent, thread_id, run_id, input = shown, "a run began");
         }
     }
 
@@ -184,12 +235,12 @@ impl Drive {
                 Wake::Shutdown => {
                     self.context.cancel.cancel();
                     timer.end_within(self.options.stop_grace);
-                    stopping = Some(failure("server_shutdown", "The server was shut down before the run ended."));
+                    stopping = Some(failure(Code::ServerShutdown, "The server was shut down before the run ended."));
                 }
                 Wake::Time(Due::End) => {
                     self.context.cancel.cancel();
                     let message = || format!("The run was ended after {} s.", self.options.run_max.as_secs());
-                    return Some(stopping.unwrap_or_else(|| failure("run_timeout", message())));
+                    return Some(stopping.unwrap_or_else(|| failure(Code::RunTimeout, message())));
                 }
                 Wake::Time(Due::Idle) => {
                     let beats = self.context.pulse.count();
@@ -197,7 +248,7 @@ impl Drive {
                         self.context.cancel.cancel();
                         let silence = self.options.agent_idle.as_secs();
                         let message = format!("The agent was silent for {silence} s and was ended.");
-                        return Some(failure("agent_timeout", message));
+                        return Some(failure(Code::AgentTimeout, message));
                     }
                     pulse = beats;
                     timer.idle_at = Instant::now() + self.options.agent_idle;
@@ -241,8 +292,9 @@ impl Drive {
         }
     }
 
-    /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice.
-    async fn append(&self, append: &mut Append, lapses_at: Instant) -> Result<(), StoreError> {
+    /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice. What the store
+    /// has is shown to the readers.
+    async fn append(&mut self, append: &mut Append, lapses_at: Instant) -> Result<(), StoreError> {
         if append.frames.is_empty() {
             return Ok(());
         }
@@ -250,7 +302,8 @@ impl Drive {
         loop {
             match self.options.store.append(&self.lease, append).await {
                 Ok(()) => {
-                    append.frames.clear();
+                    self.show(&append.frames);
+                    self.publisher.publish(&mut append.frames);
                     append.message_ids.clear();
                     return Ok(());
                 }
@@ -287,7 +340,7 @@ fn take(items: Vec<Item>, pipeline: &mut Pipeline, out: &mut Append) -> Option<E
             Ok(Err(error)) => return Some(failure(error.code, error.message)),
             Err(panic) => {
                 tracing::error!(panic = panic_text(&*panic), "an agent panicked");
-                return Some(failure("agent_panic", "The agent failed with an internal error."));
+                return Some(failure(Code::AgentPanic, "The agent failed with an internal error."));
             }
         }
         if pipeline.is_finished() {
@@ -329,7 +382,7 @@ pub(super) async fn close_abandoned(store: &dyn Store, lease: &Lease) {
         let head = store.read(probe).await?.head;
         let event = RunError {
             message: "The run ended with an internal error of the server.".to_owned(),
-            code: Some("internal_error".to_owned()),
+            code: Some(Code::InternalError.into()),
             ..Default::default()
         };
         let frames = vec![Frame::new(head, lease.run, Emitted::from(event))];

@@ -4,8 +4,8 @@ use crate::lifecycle::LifecycleOptions;
 use crate::limits;
 use crate::store::{Append, Frame, Lease};
 use copilotkit_protocol::{
-    Emitted, End, Event, EventKind, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput, RunError,
-    Verifier,
+    Code, Emitted, End, Event, EventKind, Excess, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput,
+    RunError, Verifier, check_depth,
 };
 
 /// The state of one run's stream of events.
@@ -20,6 +20,8 @@ pub(super) struct Pipeline {
     max_events: u64,
     bytes: usize,
     max_bytes: usize,
+    event_max: usize,
+    json_depth: usize,
     finished: bool,
     expanded: Vec<Emitted>,
     repaired: Vec<Emitted>,
@@ -27,7 +29,7 @@ pub(super) struct Pipeline {
 
 /// Why a run must end now.
 pub(super) struct Overrun {
-    pub(super) code: &'static str,
+    pub(super) code: Code,
     pub(super) message: String,
 }
 
@@ -54,6 +56,8 @@ impl Pipeline {
             max_events: options.run_events,
             bytes: 0,
             max_bytes: options.run_bytes,
+            event_max: options.event_max,
+            json_depth: options.json_depth.min(limits::JSON_DEPTH),
             finished: false,
             expanded: Vec::new(),
             repaired: Vec::new(),
@@ -74,22 +78,33 @@ impl Pipeline {
         self.events += 1;
         if self.events > self.max_events {
             let message = format!("The run was ended: it has more than {} events.", self.max_events);
-            return Err(Overrun { code: "run_too_many_events", message });
+            return Err(Overrun { code: Code::RunTooManyEvents, message });
         }
         if self.bytes > self.max_bytes {
             let message = format!("The run was ended: its events are larger than {} bytes.", self.max_bytes);
-            return Err(Overrun { code: "run_too_large", message });
+            return Err(Overrun { code: Code::RunTooLarge, message });
+        }
+        if let Some(excess) = emitted.exceeds(self.event_max, self.json_depth) {
+            return Err(self.too_much(excess, emitted.kind()));
         }
         let expanded = self.expander.push(emitted, &mut self.expanded);
         for item in self.expanded.drain(..) {
             self.repair.push(item, &mut self.repaired);
         }
         let verified = self.frame(out);
-        expanded.map_err(|error| Overrun { code: "agent_bad_event", message: error.to_string() })?;
+        expanded.map_err(|error| Overrun { code: Code::AgentBadEvent, message: error.to_string() })?;
         if verified {
             return Ok(());
         }
-        Err(Overrun { code: "internal_error", message: "The server could not order the agent's events.".to_owned() })
+        Err(Overrun { code: Code::InternalError, message: "The server could not order the agent's events.".to_owned() })
+    }
+
+    fn too_much(&self, excess: Excess, kind: EventKind) -> Overrun {
+        let (code, how, bound, unit) = match excess {
+            Excess::Size => (Code::AgentEventTooLarge, "larger", self.event_max, "bytes"),
+            Excess::Depth => (Code::AgentEventTooDeep, "nested deeper", self.json_depth, "levels"),
+        };
+        Overrun { code, message: format!("The run was ended: its {kind} is {how} than {bound} {unit}.") }
     }
 
     /// Ends the run: closes what is open and makes the terminal event if there was none.
@@ -101,7 +116,7 @@ impl Pipeline {
         self.frame(out);
         if !self.finished {
             let message = "The server could not order the agent's events.".to_owned();
-            let code = Some("internal_error".to_owned());
+            let code = Some(Code::InternalError.into());
             self.log(RunError { message, code, ..Default::default() }.into(), out);
         }
     }
@@ -143,8 +158,8 @@ impl Pipeline {
         out.frames.push(frame);
     }
 
-    /// RUN_STARTED shows what the run was started with, unless the agent says it itself or it is larger than clients
-    /// take, and declares our version.
+    /// RUN_STARTED shows what the run was started with, unless the agent says it itself or it is larger or deeper than
+    /// clients take, and declares our version.
     fn started(&mut self, mut event: Event, out: &mut Append) -> Frame {
         let mut ours = false;
         if let Event::RunStarted(started) = &mut event {
@@ -156,7 +171,9 @@ impl Pipeline {
         }
         let frame = Frame::new(self.next_seq, self.run, Emitted::from(event.clone()));
         let Event::RunStarted(mut started) = event else { return frame };
-        if ours && frame.json.len() > limits::INPUT_ECHO_MAX {
+        // The input lies a level deeper in the event than it was sent: nobody could read the log any more.
+        let is_deep = || check_depth(&frame.json, limits::JSON_DEPTH).is_err();
+        if ours && (frame.json.len() > limits::INPUT_ECHO_MAX || is_deep()) {
             started.input = None;
             return Frame::new(self.next_seq, self.run, Emitted::from(started));
         }

@@ -29,6 +29,7 @@ pub async fn suite<F: Future<Output = Arc<dyn Store>>>(make: impl Fn() -> F) -> 
     frames_come_back_as_they_were_appended(make().await).await?;
     a_reader_can_stop_anywhere(make().await).await?;
     a_finished_run_is_read_compact_and_raw(make().await).await?;
+    a_replay_is_what_a_compact_read_is(make().await).await?;
     only_one_run_at_a_time(make().await).await?;
     racing_starters_have_one_winner(make().await).await?;
     an_append_can_be_repeated(make().await).await?;
@@ -152,6 +153,43 @@ async fn a_finished_run_is_read_compact_and_raw(store: Arc<dyn Store>) -> Checke
     // A reader that was in the middle of a run when it ended goes on raw.
     let rest = store.read(from(&thread, 10, lease.first_seq)).await?;
     assert_eq!(numbers(&rest.frames), (10..24).collect::<Vec<_>>());
+    Ok(())
+}
+
+async fn a_replay_is_what_a_compact_read_is(store: Arc<dyn Store>) -> Checked {
+    let thread = thread("t");
+    for (name, deltas) in [("r1", 20), ("r2", 0), ("r3", 3)] {
+        let lease = run(&*store, &thread, name, deltas).await?;
+        if name != "r2" {
+            store.compact(&lease).await;
+        }
+    }
+    let live = store.begin(begin_of(&thread, "r4", TTL)).await?.lease;
+    store.append(&live, &append_of(vec![started(&live), text(&live, 1, "a")])).await?;
+    store.compact(&live).await;
+    for begin in 0..live.first_seq + 2 {
+        for max_bytes in [1, 1_000, usize::MAX] {
+            let request = |at| ReadLog { max_bytes, ..from(&thread, at, live.first_seq) };
+            let (mut read, mut replayed) = (Vec::new(), Vec::new());
+            let mut at = begin;
+            while at < live.first_seq + 2 {
+                let page = store.read(request(at)).await?;
+                at = page.next;
+                read.extend(page.frames);
+            }
+            at = begin;
+            while at < live.first_seq + 2 {
+                let page = store.replay(request(at)).await?;
+                assert!(page.rest.next > at && page.rest.head == live.first_seq + 2, "every replay makes progress");
+                at = page.rest.next;
+                replayed.extend(page.runs.iter().flat_map(|run| run.frames().to_vec()));
+                replayed.extend(page.rest.frames);
+            }
+            let shown =
+                |frames: &[Frame]| frames.iter().map(|frame| (frame.seq, frame.json.clone())).collect::<Vec<_>>();
+            assert_eq!(shown(&replayed), shown(&read), "from {begin}, {max_bytes} bytes at a time");
+        }
+    }
     Ok(())
 }
 

@@ -145,7 +145,7 @@ impl MemoryStore {
     }
 
     /// Makes the compact forms that a read wants.
-    async fn compact(&self, slot: &Arc<Slot>, request: &ReadLog) {
+    async fn make_compact(&self, slot: &Slot, request: &ReadLog) {
         if lock(&slot.thread).to_compact(request).is_empty() {
             return;
         }
@@ -154,10 +154,10 @@ impl MemoryStore {
         let pending = lock(&slot.thread).to_compact(request);
         for run in pending {
             let compacted = if run.size < COMPACT_INLINE {
-                compact_run(&run.frames)
+                CompactRun::new(&run.frames)
             } else {
                 let frames = run.frames.clone();
-                match tokio::task::spawn_blocking(move || compact_run(&frames)).await {
+                match tokio::task::spawn_blocking(move || CompactRun::new(&frames)).await {
                     Ok(compacted) => compacted,
                     // The runtime is shutting down, or compaction failed: the run is read as it is.
                     Err(_) => return,
@@ -199,9 +199,23 @@ impl RunLog for MemoryStore {
 
     async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError> {
         let Some(slot) = self.slot(&request.thread) else { return Ok(LogPage::default()) };
-        self.compact(&slot, &request).await;
+        self.make_compact(&slot, &request).await;
         let page = lock(&slot.thread).read(&request);
         Ok(page)
+    }
+
+    async fn replay(&self, request: ReadLog) -> Result<ReplayPage, StoreError> {
+        let Some(slot) = self.slot(&request.thread) else { return Ok(ReplayPage::default()) };
+        self.make_compact(&slot, &request).await;
+        let page = lock(&slot.thread).replay(request);
+        Ok(page)
+    }
+
+    async fn compact(&self, lease: &Lease) {
+        let Some(slot) = self.slot(&lease.thread) else { return };
+        let request =
+            ReadLog { thread: lease.thread.clone(), from: lease.first_seq, compact_until: u64::MAX, max_bytes: 1 };
+        self.make_compact(&slot, &request).await;
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) async fn send(surface: &Surface, request: Request<Body>) -> Answer {
     let response = surface.handle(request).await;
     let (parts, body) = response.into_parts();
     let (mut body, mut bytes) = (body.into_data_stream(), Vec::new());
-    while let Ok(Some(piece)) = tokio::time::timeout(Duration::from_millis(400), body.next()).await {
+    while let Ok(Some(piece)) = tokio::time::timeout(Duration::from_millis(700), body.next()).await {
         bytes.extend_from_slice(&piece.unwrap());
     }
     Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes).unwrap() }

@@ -255,7 +255,7 @@ impl Plans {
 
 fn agent_error(error: ModelError) -> AgentError {
     let retryable = error.kind.is_retryable();
-    AgentError { code: error.kind.code().to_owned(), message: error.message, retryable }
+    AgentError { code: error.kind.code().into(), message: error.message, retryable }
 }
 
 /// The result of a call that failed, in the form that a call gets which was never finished.

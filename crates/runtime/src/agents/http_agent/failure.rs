@@ -3,8 +3,7 @@
 
 use super::Inner;
 use crate::agent::AgentError;
-use crate::limits;
-use copilotkit_protocol::WireError;
+use copilotkit_protocol::{Code, WireError};
 use reqwest::StatusCode;
 use std::error::Error as _;
 use url::Url;
@@ -20,7 +19,7 @@ pub(super) fn address(url: &Url) -> String {
 }
 
 impl Inner {
-    fn error(&self, code: &str, message: impl std::fmt::Display) -> AgentError {
+    fn error(&self, code: Code, message: impl std::fmt::Display) -> AgentError {
         AgentError::new(code, format!("The agent at {} {message}", address(&self.url)))
     }
 
@@ -29,14 +28,14 @@ impl Inner {
         if error.is_connect() && error.is_timeout() {
             let limit = self.connect_timeout;
             let message = format!("accepted no connection within {limit:?}. Check the address and the network.");
-            return self.error("agent_connect", message).retryable();
+            return self.error(Code::AgentConnect, message).retryable();
         }
         if error.is_connect() {
             let message =
                 format!("cannot be reached: {}. Check that it runs and that the address is right.", root(error));
-            return self.error("agent_connect", message).retryable();
+            return self.error(Code::AgentConnect, message).retryable();
         }
-        self.error("agent_disconnected", format!("closed the connection before it answered: {}.", root(error)))
+        self.error(Code::AgentDisconnected, format!("closed the connection before it answered: {}.", root(error)))
             .retryable()
     }
 
@@ -45,16 +44,16 @@ impl Inner {
             "sent nothing for {:?} and was given up. Let it send comments while it works, or raise its idle timeout.",
             self.idle_timeout
         );
-        self.error("agent_timeout", message).retryable()
+        self.error(Code::AgentTimeout, message).retryable()
     }
 
     pub(super) fn disconnected(&self, error: &reqwest::Error) -> AgentError {
-        self.error("agent_disconnected", format!("broke the connection before the run was over: {}.", root(error)))
+        self.error(Code::AgentDisconnected, format!("broke the connection before the run was over: {}.", root(error)))
             .retryable()
     }
 
     pub(super) fn cut(&self) -> AgentError {
-        self.error("agent_disconnected", "closed the connection in the middle of an event.").retryable()
+        self.error(Code::AgentDisconnected, "closed the connection in the middle of an event.").retryable()
     }
 
     /// Another status than success, with the beginning of the body.
@@ -66,7 +65,7 @@ impl Inner {
             _ => "",
         };
         let said = if body.is_empty() { String::new() } else { format!(" It said: {body}") };
-        let error = self.error("agent_http_status", format!("answered with status {}.{hint}{said}", status.as_u16()));
+        let error = self.error(Code::AgentHttpStatus, format!("answered with status {}.{hint}{said}", status.as_u16()));
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS { error.retryable() } else { error }
     }
 
@@ -75,23 +74,30 @@ impl Inner {
             "answered {} with `{content_type}` instead of `text/event-stream`. Check that the address is the agent's run endpoint.",
             status.as_u16()
         );
-        self.error("agent_not_sse", message)
+        self.error(Code::AgentNotSse, message)
     }
 
     pub(super) fn encoded(&self, encoding: &str) -> AgentError {
         let message = format!(
             "says that its answer is encoded as `{encoding}`, which was not asked for. Switch compression off for event streams."
         );
-        self.error("agent_content_encoding", message)
+        self.error(Code::AgentContentEncoding, message)
     }
 
     pub(super) fn bad_event(&self, error: &WireError) -> AgentError {
-        self.error("agent_bad_event", format!("sent an event that AG-UI does not allow: {error}"))
+        self.error(Code::AgentBadEvent, format!("sent an event that AG-UI does not allow: {error}"))
+    }
+
+    pub(super) fn too_deep(&self, error: &WireError) -> AgentError {
+        self.error(Code::AgentEventTooDeep, format!("sent an event that is too deep: {error}."))
     }
 
     pub(super) fn too_large(&self) -> AgentError {
-        let message = format!("sent an event of more than {} bytes, which no client accepts.", limits::EVENT_MAX);
-        self.error("agent_event_too_large", message)
+        let message = format!(
+            "sent an event of more than {} bytes. Raise event_max in [limits] if it must be so.",
+            self.event_max
+        );
+        self.error(Code::AgentEventTooLarge, message)
     }
 }
 

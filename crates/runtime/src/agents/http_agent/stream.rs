@@ -2,10 +2,10 @@
 
 use super::Inner;
 use crate::agent::{AgentError, RunContext};
-use crate::limits;
 use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
-use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, WireError, to_vec};
+use copilotkit_protocol::wire::MAX_DEPTH;
+use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, WireError, check_depth, to_vec};
 use futures::stream::Stream;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// What stands around an event's JSON in its frame.
+const FIELD: usize = "data: ".len();
 /// How much of the body of a failed request is shown.
 const SHOWN: usize = 500;
 /// How long that body is waited for.
@@ -38,7 +40,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                 return;
             }
         };
-        let mut decoder = Decoder::new(limits::EVENT_MAX);
+        let mut decoder = Decoder::new(agent.event_max + FIELD);
         let mut over = false;
         loop {
             // Everything that has come is handed out before the next wait.
@@ -79,10 +81,12 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
         }
         // The last event counts without the empty line that should end it.
         if let Some(item) = decoder.finish() {
-            match item.map(|event| agent.parse(event.data)) {
+            let data = item.map(|event| event.data);
+            match data.clone().map(|data| agent.parse(data)) {
                 Ok(Ok(event)) => yield Ok(event),
                 Ok(Err(_)) if over => {}
-                Ok(Err(error)) => yield Err(if error.syntax { agent.cut() } else { agent.bad_event(&error) }),
+                Ok(Err(error)) if error.syntax => yield Err(agent.cut()),
+                Ok(Err(error)) => yield Err(agent.refuse(&data.unwrap_or_default(), &error)),
                 Err(_) => yield Err(agent.too_large()),
             }
         }
@@ -91,7 +95,14 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
 
 impl Inner {
     fn read(&self, data: Bytes) -> Result<Emitted, AgentError> {
-        self.parse(data).map_err(|error| self.bad_event(&error))
+        self.parse(data.clone()).map_err(|error| self.refuse(&data, &error))
+    }
+
+    fn refuse(&self, data: &[u8], error: &WireError) -> AgentError {
+        match check_depth(data, MAX_DEPTH) {
+            Ok(()) => self.bad_event(error),
+            Err(deep) => self.too_deep(&deep),
+        }
     }
 
     fn parse(&self, data: Bytes) -> Result<Emitted, WireError> {

@@ -106,7 +106,7 @@ impl JwtError {
             Self::EmptySecret => "jwt_empty_secret",
             Self::NoClaim => "jwt_no_claim",
             Self::Keys(_) => "jwt_keys",
-            Self::Client(error) => error.code(),
+            Self::Client(error) => error.code().as_str(),
             Self::NoRuntime => "jwt_no_runtime",
         }
     }

@@ -7,6 +7,9 @@ use axum::body::Body;
 use http::request::Parts;
 use http::{Method, Response, Uri};
 
+/// What may be asked for in this way.
+const HINT: &str = "The paths of resources are those of /threads, /memories and /annotate.";
+
 pub(super) async fn request(
     state: &State,
     path: String,
@@ -22,7 +25,7 @@ pub(super) async fn request(
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
         .map_err(|_| Refusal::invalid_envelope("Missing or invalid parameter 'httpMethod'"))?;
     let (route, ids) =
-        router::find(uri.path()).filter(|(route, _)| is_resource(route.id)).ok_or_else(Refusal::not_found)?;
+        router::find(uri.path()).filter(|(route, _)| is_resource(route.id)).ok_or_else(|| Refusal::not_found(HINT))?;
     route.admit(&method, &ids, &state.options)?;
     let is_head = method == Method::HEAD;
     let mut parts = parts.clone();

@@ -1,9 +1,9 @@
 //! `POST /agent/:agentId/run`, `/suggest` and `/connect`: a run, or a replay, as a stream.
 
 use super::super::answer::Refusal;
+use super::super::resume::Resume;
 use super::super::{State, json, sse};
 use super::{Payload, principal};
-use crate::error::RunError;
 use crate::lifecycle::{Lifecycle, StartRun};
 use axum::body::Body;
 use copilotkit_protocol::RunAgentInput;
@@ -46,16 +46,25 @@ async fn stream(
     is_suggestion: fn(&RunAgentInput) -> bool,
 ) -> Result<Response<Body>, Refusal> {
     let lifecycle = known(state, parts, &agent_id).await?;
+    let mut resume = Resume::of(parts)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
-    let peer = Peer::of(input.protocol_version.as_deref());
     let suggestion = is_suggestion(&input);
+    if suggestion {
+        // Nothing of it is kept that could be read again.
+        resume = Resume::default();
+    }
+    // Whoever has read events of a run wants the rest of it, not another run.
+    if resume.cursor.is_some() {
+        return replay(state, &lifecycle, &agent_id, parts, &input, resume).await;
+    }
+    let peer = Peer::of(input.protocol_version.as_deref());
     let headers = Arc::new(parts.headers.clone());
     let start = StartRun { agent_id, principal: principal(parts), headers, input };
     let subscription = match suggestion {
         true => lifecycle.suggest(start).await?,
         false => lifecycle.start(start).await?,
     };
-    Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
+    Ok(sse::response(subscription, peer, resume, &parts.headers, state.options.keep_alive))
 }
 
 pub(super) async fn connect(
@@ -65,18 +74,34 @@ pub(super) async fn connect(
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
     let lifecycle = known(state, parts, &agent_id).await?;
+    let resume = Resume::of(parts)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
+    replay(state, &lifecycle, &agent_id, parts, &input, resume).await
+}
+
+/// A thread from its beginning or from the cursor, up to the end of its live run.
+async fn replay(
+    state: &State,
+    lifecycle: &Lifecycle,
+    agent_id: &str,
+    parts: &Parts,
+    input: &RunAgentInput,
+    resume: Resume,
+) -> Result<Response<Body>, Refusal> {
     let peer = Peer::of(input.protocol_version.as_deref());
     let principal = principal(parts);
-    let subscription = lifecycle.connect(&agent_id, &principal, &input.thread_id).await?;
-    Ok(sse::response(subscription, peer, &parts.headers, state.options.keep_alive))
+    let subscription = match resume.cursor {
+        Some(seen) => lifecycle.resume(agent_id, &principal, &input.thread_id, seen).await?,
+        None => lifecycle.connect(agent_id, &principal, &input.thread_id).await?,
+    };
+    Ok(sse::response(subscription, peer, resume, &parts.headers, state.options.keep_alive))
 }
 
 /// The agent is looked up before the body is read, as the reference runtime does.
 async fn known(state: &State, parts: &Parts, agent_id: &str) -> Result<Lifecycle, Refusal> {
     let lifecycle = state.lifecycle(parts, "Failed to run agent").await?;
-    match lifecycle.agents().get(agent_id) {
-        Some(_) => Ok(lifecycle),
-        None => Err(RunError::UnknownAgent(agent_id.to_owned()).into()),
+    match lifecycle.known(agent_id) {
+        Ok(()) => Ok(lifecycle),
+        Err(error) => Err(Refusal::from(error).with_agents(&lifecycle)),
     }
 }

@@ -5,6 +5,7 @@ use super::super::answer::{Refusal, json_answer};
 use super::{Payload, principal};
 use crate::store::StopOutcome;
 use axum::body::Body;
+use copilotkit_protocol::Code;
 use copilotkit_protocol::runtime_api::StopAnswer;
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -23,7 +24,8 @@ pub(super) async fn stop(
     }
     let principal = principal(parts);
     let lifecycle = state.lifecycle(parts, "Failed to stop agent").await?;
-    let outcome = lifecycle.stop(&agent_id, &principal, &thread_id, run_id.clone()).await?;
+    let outcome = lifecycle.stop(&agent_id, &principal, &thread_id, run_id.clone()).await;
+    let outcome = outcome.map_err(|error| Refusal::from(error).with_agents(&lifecycle))?;
     let message = match (outcome, run_id) {
         (StopOutcome::Requested, _) => {
             return Ok(json_answer(StatusCode::OK, &StopAnswer::stopped()));
@@ -36,7 +38,8 @@ pub(super) async fn stop(
 
 /// The run that a stop request names: nothing, `{}` or `{"runId": "…"}`.
 fn wanted_run(body: &[u8]) -> Result<Option<String>, Refusal> {
-    let refuse = |error: &str| Refusal::new(StatusCode::BAD_REQUEST, json!({ "error": error }));
+    let refuse =
+        |error: &str| Refusal::new(StatusCode::BAD_REQUEST, json!({ "error": error, "code": Code::InvalidBody }));
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }

@@ -10,6 +10,7 @@ use crate::store::{ListThreads, StoreError, ThreadKey, ThreadRecord, ThreadUpdat
 use crate::threads::{self, History};
 use axum::body::Body;
 use bytes::Bytes;
+use copilotkit_protocol::Code;
 use copilotkit_protocol::runtime_api::{
     Thread, ThreadArchived, ThreadDeleted, ThreadList, ThreadMessages, ThreadScope, ThreadState,
     ThreadUpdate as UpdateRequest, Timestamp,
@@ -171,8 +172,9 @@ fn refusal(error: StoreError) -> Refusal {
         }
         StoreError::Busy => {
             let message = "A run is active on this thread. Stop it, or wait until it ends, and try again.";
-            Refusal::conflict("Thread already running", "thread_busy", message)
+            Refusal::conflict("Thread already running", Code::ThreadBusy, message)
         }
-        other => RunError::from(other).into(),
+        // The store was asked here, not by the lifecycle.
+        other => Refusal::from(RunError::from(other)).not_counted(),
     }
 }

@@ -2,6 +2,7 @@
 //! head, for a reader that takes nothing, and for a writer that does not notice the end.
 
 use super::ServeOptions;
+use copilotkit_protocol::Code;
 use futures::task::AtomicWaker;
 use std::future::Future as _;
 use std::io;
@@ -63,12 +64,14 @@ pub(super) struct Socket<T> {
     writing: Deadline,
     /// Set once this side is shut down.
     closed: bool,
+    /// Set once a bound was passed that ends the connection.
+    cut: bool,
 }
 
 impl<T> Socket<T> {
     pub(super) fn new(inner: T, exchanges: Arc<Exchanges>, options: ServeOptions) -> Self {
         let (reading, writing) = (Deadline::default(), Deadline::default());
-        Self { inner, exchanges, seen: 0, options, waiting: Waiting::Head, reading, writing, closed: false }
+        Self { inner, exchanges, seen: 0, options, waiting: Waiting::Head, reading, writing, closed: false, cut: false }
     }
 
     /// Notices where the connection is, before a read.
@@ -84,12 +87,20 @@ impl<T> Socket<T> {
         self.reading.disarm();
     }
 
+    /// Counts why the connection ends, once.
+    fn cut_off(&mut self, code: Code) {
+        if !std::mem::replace(&mut self.cut, true) {
+            self.options.counters.count(code);
+        }
+    }
+
     fn bound_write<R>(&mut self, written: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         if written.is_ready() {
             self.writing.disarm();
             return written;
         }
         ready!(self.writing.poll(self.options.write_stall, cx));
+        self.cut_off(Code::WriteStall);
         tracing::debug!("a reader took nothing for too long and was cut off");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -115,6 +126,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Socket<T> {
             }
         };
         ready!(this.reading.poll(bound, cx));
+        if this.waiting == Waiting::Head {
+            this.cut_off(Code::HeaderTimeout);
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -1,8 +1,8 @@
 //! One thread in memory.
 
 use crate::store::{
-    Append, BeginRun, Begun, Frame, Lease, LiveRun, LogPage, ReadLog, Signal, StopOutcome, StoreError, ThreadKey,
-    ThreadRecord, ThreadUpdate,
+    Append, BeginRun, Begun, CompactRun, Frame, Lease, LiveRun, LogPage, ReadLog, ReplayPage, Signal, StopOutcome,
+    StoreError, ThreadKey, ThreadRecord, ThreadUpdate,
 };
 use bytes::Bytes;
 use copilotkit_protocol::{Emitted, RunError};
@@ -59,17 +59,20 @@ struct Live {
     stop: bool,
 }
 
-/// A finished run; its compact form is made when it is first asked for.
+/// A finished run; its compact form is made after its end, or when it is first asked for.
 #[derive(Clone, Debug)]
 pub(super) struct FinishedRun {
     pub(super) run: u64,
     pub(super) frames: Arc<Vec<Frame>>,
     pub(super) size: usize,
-    compact: Option<Arc<Vec<Frame>>>,
-    compact_size: usize,
+    compact: Option<Arc<CompactRun>>,
 }
 
 impl FinishedRun {
+    fn first(&self) -> u64 {
+        self.frames.first().map_or(0, |frame| frame.seq)
+    }
+
     /// The number behind the run's last frame.
     fn end(&self) -> u64 {
         self.frames.last().map_or(0, |frame| frame.seq + 1)
@@ -179,7 +182,6 @@ impl Thread {
                 frames: Arc::new(live.frames),
                 size: live.size,
                 compact: None,
-                compact_size: 0,
             });
         }
         while self.runs.len() > max_runs.max(1) {
@@ -191,7 +193,7 @@ impl Thread {
     /// Lets the oldest finished run go, with what only it knew. False when there is none.
     pub(super) fn drop_oldest_run(&mut self) -> bool {
         let Some(oldest) = self.runs.pop_front() else { return false };
-        let mut freed = oldest.size + oldest.compact_size;
+        let mut freed = oldest.size + oldest.compact.map_or(0, |compact| compact.size());
         self.known.retain(|id, run| {
             let keep = *run != oldest.run;
             freed += if keep { 0 } else { id.len() + ENTRY_OVERHEAD };
@@ -207,7 +209,7 @@ impl Thread {
         let lease = Lease { thread: self.key.clone(), run: live.run, first_seq: live.first_seq };
         let event = RunError {
             message: "The run was interrupted: the server that ran it stopped or lost its connection.".to_owned(),
-            code: Some("run_interrupted".to_owned()),
+            code: Some(copilotkit_protocol::Code::RunInterrupted.into()),
             ..Default::default()
         };
         let frame = Frame::new(self.next_seq, live.run, Emitted::from(event));
@@ -241,12 +243,27 @@ impl Thread {
     }
 
     /// Keeps the compact form of a run that is still there.
-    pub(super) fn install_compact(&mut self, run: u64, frames: Vec<Frame>) {
+    pub(super) fn install_compact(&mut self, run: u64, compact: CompactRun) {
         if let Some(run) = self.runs.iter_mut().find(|finished| finished.run == run && finished.compact.is_none()) {
-            run.compact_size = size_of(&frames);
-            self.size += run.compact_size;
-            run.compact = Some(Arc::new(frames));
+            self.size += compact.size();
+            run.compact = Some(Arc::new(compact));
         }
+    }
+
+    /// As [`read`](Self::read), but whole runs that were compacted come as they are kept.
+    pub(super) fn replay(&self, mut request: ReadLog) -> ReplayPage {
+        let (mut runs, from) = (Vec::new(), request.from);
+        for run in self.runs.iter().skip_while(|run| run.end() <= from) {
+            let whole = run.first() >= request.from && run.end() <= request.compact_until;
+            let Some(compact) = run.compact.as_ref().filter(|_| whole && request.max_bytes > 0) else { break };
+            runs.push(compact.clone());
+            request.from = run.end();
+            request.max_bytes = request.max_bytes.saturating_sub(compact.size());
+            if request.max_bytes == 0 {
+                break;
+            }
+        }
+        ReplayPage { runs, rest: self.read(&request) }
     }
 
     pub(super) fn read(&self, request: &ReadLog) -> LogPage {
@@ -262,7 +279,7 @@ impl Thread {
         };
         let finished = self.runs.iter().map(|run| {
             let compact = run.compact.as_ref().filter(|_| run.end() <= request.compact_until);
-            compact.unwrap_or(&run.frames).as_slice()
+            compact.map_or(run.frames.as_slice(), |compact| compact.frames())
         });
         let mut bytes = 0;
         for frames in finished.chain(self.live.as_ref().map(|live| live.frames.as_slice())) {
