@@ -135,9 +135,6 @@ impl Bench {
             let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
             self.hold(schema, &Value::from(std::str::from_utf8(&body).unwrap()), path);
         } else if kind == "application/json" {
-        }
-
-        if kind == "application/json" {
             let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
             self.hold(schema, &serde_json::from_slice(&body).unwrap(), path);
         } else {
