@@ -1,6 +1,6 @@
 //! What the server says when it is ready.
 
-use crate::config::{AgentConfig, BuiltInConfig, Config, Environment};
+use crate::config::{AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment};
 use copilotkit_adapters::openai_chat::Profile;
 use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
@@ -17,6 +17,10 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
     let agent_id = match config.agents.first() {
         Some((id, _)) if !config.agents.iter().any(|(id, _)| id == "default") => format!(" agentId=\"{id}\""),
         _ => String::new(),
+    };
+    let headers = match config.auth.kind {
+        AuthKind::None => "",
+        _ => " headers={{ Authorization: `Bearer ${token}` }}",
     };
     let base = config.server.base_path.items().first().map_or("", String::as_str);
     let mut out = String::new();
@@ -36,15 +40,28 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
     let origins = &config.server.cors_origins;
     let origins = if origins.is_empty() { "pages of this machine".to_owned() } else { origins.join(", ") };
     line("origins", origins);
+    line("auth", who(&config.auth));
     let file = config.file.as_ref().map_or("none, the defaults".to_owned(), |file| file.display().to_string());
     line("config", file);
     format!(
         "copilotkit {version}\n{out}listening on {url}\n\nA React page connects to it by:\n  \
          import {{ CopilotKitProvider, CopilotChat }} from \"@copilotkit/react-core/v2\";\n  \
          import \"@copilotkit/react-core/v2/styles.css\";\n  \
-         <CopilotKitProvider runtimeUrl=\"{page}{base}\"><CopilotChat{agent_id} /></CopilotKitProvider>\n",
+         <CopilotKitProvider runtimeUrl=\"{page}{base}\"{headers}><CopilotChat{agent_id} /></CopilotKitProvider>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
+}
+
+/// Who may use it.
+fn who(auth: &AuthConfig) -> String {
+    match auth.kind {
+        AuthKind::None => "none: whoever reaches the address may use it".to_owned(),
+        AuthKind::Bearer => format!("bearer tokens: {}", auth.tokens.len()),
+        AuthKind::Jwt => {
+            let issuer = if auth.issuer.is_empty() { "any issuer" } else { &auth.issuer };
+            format!("JSON Web Tokens of {issuer}")
+        }
+    }
 }
 
 fn describe(agent: &AgentConfig, environment: &Environment) -> String {

@@ -3,6 +3,7 @@
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
 mod agents;
+mod auth;
 mod error;
 mod hints;
 mod parts;
@@ -11,6 +12,7 @@ mod transcription;
 mod units;
 
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub(crate) use hints::ignored_variable;
 pub use parts::{
@@ -39,6 +41,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[threads]`
     pub threads: ThreadsConfig,
+    /// `[auth]`
+    pub auth: AuthConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
     /// `[debug]`
@@ -58,6 +62,7 @@ struct Sections {
     server: ServerConfig,
     store: StoreConfig,
     threads: ThreadsConfig,
+    auth: AuthConfig,
     limits: LimitsConfig,
     debug: DebugConfig,
     transcription: Option<TranscriptionConfig>,
@@ -75,6 +80,8 @@ struct File {
     store: StoreConfig,
     /// How long threads are kept. A thread with an active run always stays.
     threads: ThreadsConfig,
+    /// Who may use the server.
+    auth: AuthConfig,
     /// Every bound that can be set.
     limits: LimitsConfig,
     /// What developers may look at.
@@ -108,6 +115,7 @@ impl Config {
             server: sections.server,
             store: sections.store,
             threads: sections.threads,
+            auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
             transcription: sections.transcription,
@@ -119,6 +127,7 @@ impl Config {
     }
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        self.auth.check(merged)?;
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;

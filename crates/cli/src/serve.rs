@@ -35,9 +35,12 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let address = listener.local_addr().context("the listening address cannot be found out")?;
     let options = SurfaceOptions {
         transcription: wiring::transcription(&config, &lookup)?,
-        ..wiring::surface_options(&config, address.ip())?
+        ..wiring::surface_options(&config, address.ip(), &lookup)?
     };
     let surface = Surface::new(lifecycle.clone(), options);
+    for warning in config.auth.warnings(address.ip(), &lookup) {
+        eprintln!("copilotkit: warning: {warning}");
+    }
     let readiness = Readiness::default();
     let app = with_probes(surface, readiness.clone());
     let limits = &config.limits;

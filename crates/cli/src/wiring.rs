@@ -141,8 +141,8 @@ fn at(id: &str) -> String {
 /// The options of the HTTP surface of a server that listens on `address`.
 ///
 /// # Errors
-/// Every origin together with credentials.
-pub fn surface_options(config: &Config, address: IpAddr) -> Result<SurfaceOptions> {
+/// Every origin together with credentials; tokens, keys or secrets that cannot be used.
+pub fn surface_options(config: &Config, address: IpAddr, environment: &Environment) -> Result<SurfaceOptions> {
     let server = &config.server;
     let origins = match server.cors_origins.as_slice() {
         [] => Origins::Loopback,
@@ -157,6 +157,7 @@ pub fn surface_options(config: &Config, address: IpAddr) -> Result<SurfaceOption
             ModeName::Single => Mode::Single,
         },
         cors: CorsPolicy::new(origins, server.allow_credentials)?,
+        auth: config.auth.auth(environment).context("[auth]")?,
         hosts: hosts(&server.allowed_hosts, address),
         body_max: config.limits.body_max.0,
         body_timeout: config.limits.body_timeout.0,

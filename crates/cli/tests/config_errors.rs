@@ -66,6 +66,47 @@ const CASES: &[(&str, &str)] = &[
     ),
     ("a variable that is not set", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = { k = \"${NOPE}\" }"),
     ("a variable that is not closed", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://${SET\""),
+    ("tokens without their kind", "[auth]\ntokens = [{ env = \"SET\", principal = \"a\" }]"),
+    ("keys without their kind", "[auth]\nkind = \"bearer\"\njwks_url = \"https://id.example/jwks\""),
+    (
+        "tokens of another kind",
+        "[auth]\nkind = \"jwt\"\nsecret_env = \"SET\"\ntokens = [{ env = \"SET\", principal = \"a\" }]",
+    ),
+    ("an unknown kind of authentication", "[auth]\nkind = \"basic\""),
+    ("no tokens", "[auth]\nkind = \"bearer\""),
+    ("a token that is not set", "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"NOPE\", principal = \"a\" }]"),
+    ("a token that is empty", "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"EMPTY\", principal = \"a\" }]"),
+    ("a token without a variable", "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"\", principal = \"a\" }]"),
+    ("a token with a line end", "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"LINES\", principal = \"a\" }]"),
+    (
+        "one token twice",
+        "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"SET\", principal = \"a\" }, { env = \"SAME\", principal = \"b\" }]",
+    ),
+    ("a token of nobody", "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"SET\", principal = \" \" }]"),
+    ("a token without its principal", "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"SET\" }]"),
+    ("a token in the file", "[auth]\nkind = \"bearer\"\ntokens = [{ token = \"t\", principal = \"a\" }]"),
+    (
+        "scopes in one text",
+        "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"SET\", principal = \"a\", scopes = [\"debug threads:admin\"] }]",
+    ),
+    ("no keys", "[auth]\nkind = \"jwt\""),
+    ("keys and a secret", "[auth]\nkind = \"jwt\"\njwks_url = \"https://id.example/jwks\"\nsecret_env = \"SET\""),
+    ("an address of keys that is none", "[auth]\nkind = \"jwt\"\njwks_url = \"id.example/jwks\""),
+    ("a file of keys that is not there", "[auth]\nkind = \"jwt\"\njwks_file = \"/nowhere/jwks.json\""),
+    ("a file of keys that is none", "[auth]\nkind = \"jwt\"\njwks_file = \"Cargo.toml\""),
+    ("a secret that is not set", "[auth]\nkind = \"jwt\"\nsecret_env = \"NOPE\""),
+    (
+        "a secret for public keys",
+        "[auth]\nkind = \"jwt\"\njwks_url = \"https://id.example/\"\nalgorithms = [\"RS256\", \"HS256\"]",
+    ),
+    ("public keys for a secret", "[auth]\nkind = \"jwt\"\nsecret_env = \"SET\"\nalgorithms = [\"RS256\"]"),
+    (
+        "tokens that nobody signed",
+        "[auth]\nkind = \"jwt\"\njwks_url = \"https://id.example/\"\nalgorithms = [\"none\"]",
+    ),
+    ("an unknown algorithm", "[auth]\nkind = \"jwt\"\njwks_url = \"https://id.example/\"\nalgorithms = [\"RSA\"]"),
+    ("no claim", "[auth]\nkind = \"jwt\"\nsecret_env = \"SET\"\nprincipal_claim = \"\""),
+    ("too much leeway", "[auth]\nkind = \"jwt\"\nsecret_env = \"SET\"\nleeway = \"1h\""),
     ("a recording for OpenAI without a key", "[transcription]"),
     ("a recording for nobody", "[transcription]\nbase_url = \"localhost:9000/v1\""),
     ("two keys of a service", "[transcription]\napi_key = \"k\"\napi_key_env = \"SET\""),
@@ -76,7 +117,12 @@ const CASES: &[(&str, &str)] = &[
 ];
 
 fn load(file: Option<&str>, overrides: &[(&str, &str)]) -> Result<Config, String> {
-    let environment = Arc::new(|name: &str| (name == "SET").then(|| "value".to_owned()));
+    let environment = Arc::new(|name: &str| match name {
+        "SET" | "SAME" => Some("value".to_owned()),
+        "EMPTY" => Some(" ".to_owned()),
+        "LINES" => Some("value\n".to_owned()),
+        _ => None,
+    });
     let file = file.map(|text| ("copilotkit.toml".into(), text.to_owned()));
     let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Config::load(Sources { file, overrides, flags: Vec::new(), environment }).map_err(|error| error.to_string())

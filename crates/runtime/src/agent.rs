@@ -50,7 +50,8 @@ pub struct RunContext {
     pub input: Arc<RunAgentInput>,
     /// Who started it.
     pub principal: Principal,
-    /// The headers of the request, all of them: an agent passes on only what its header policy allows.
+    /// The headers of the request, all of them: an agent passes on only what its header policy allows. Those that proved
+    /// to the server who asks are marked sensitive.
     pub headers: Arc<HeaderMap>,
     /// Cancelled when the run is to stop.
     pub cancel: CancellationToken,

@@ -5,7 +5,8 @@ use http::header::{HeaderMap, HeaderName, InvalidHeaderName};
 /// Which headers of a request are passed on to a server that is called for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HeaderPolicy {
-    /// `authorization` and every `x-*`, without those that proxies and platforms add.
+    /// `authorization` and every `x-*`, without those that proxies and platforms add, and without those that proved to
+    /// this server who asks.
     #[default]
     Default,
     /// These and no others, whatever they are.
@@ -77,10 +78,13 @@ impl HeaderPolicy {
     }
 
     /// The headers of a request to another server: those that are passed on, and the configured ones, which win.
+    ///
+    /// A value that is marked sensitive proved to this server who asks: only a list that names it passes it on.
     pub fn outgoing(&self, request: &HeaderMap, configured: &HeaderMap) -> HeaderMap {
         let mut out = configured.clone();
+        let named = matches!(self, Self::Only(_));
         for (name, value) in request {
-            if self.allows(name) && !configured.contains_key(name) {
+            if self.allows(name) && (named || !value.is_sensitive()) && !configured.contains_key(name) {
                 out.append(name.clone(), value.clone());
             }
         }
@@ -133,6 +137,20 @@ mod tests {
         let merged = HeaderPolicy::Default.outgoing(&recorded(), &configured);
         assert_eq!(names(&merged), ["authorization", "x-custom-value", "x-server", "x-tenant"]);
         assert_eq!(merged["authorization"], HeaderValue::from_static("Bearer server-side"));
+    }
+
+    #[test]
+    fn credentials_of_this_server_go_on_by_name_alone() {
+        let mut request = recorded();
+        for name in ["authorization", "x-tenant", "cookie"] {
+            request.get_mut(name).unwrap().set_sensitive(true);
+        }
+        let none = HeaderMap::new();
+        assert_eq!(names(&HeaderPolicy::Default.outgoing(&request, &none)), ["x-custom-value"]);
+        let policy = HeaderPolicy::only(["authorization"]).unwrap();
+        assert_eq!(policy.outgoing(&request, &none)["authorization"], "Bearer user");
+        let configured = headers(&[("Authorization", "Bearer server-side")]);
+        assert_eq!(HeaderPolicy::Default.outgoing(&request, &configured)["authorization"], "Bearer server-side");
     }
 
     #[test]

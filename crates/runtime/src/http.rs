@@ -3,6 +3,7 @@
 
 mod access;
 mod answer;
+pub mod auth;
 mod body;
 mod cors;
 mod envelope;
@@ -60,6 +61,9 @@ pub struct SurfaceOptions {
     pub mode: Mode,
     /// Which origins' pages may use the server. Requests from others are refused.
     pub cors: CorsPolicy,
+    /// How it is found out who asks; `None` lets everybody in, as the [`Principal`](crate::Principal) that a layer or a
+    /// hook put into the request's extensions, or else as the one of an open server.
+    pub auth: Option<auth::Auth>,
     /// Which names the server answers to.
     pub hosts: HostPolicy,
     /// The largest request body, in bytes.
@@ -112,6 +116,7 @@ impl Default for SurfaceOptions {
             base_paths: vec!["/copilotkit".to_owned(), "/api/copilotkit".to_owned()],
             mode: Mode::Both,
             cors: CorsPolicy::default(),
+            auth: None,
             hosts: HostPolicy::default(),
             body_max: limits::BODY_MAX,
             bodies_max: limits::BODIES_MAX,
@@ -237,9 +242,16 @@ impl State {
 
     async fn dispatch(&self, parts: &mut http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let options = &self.options;
-        let Some(rest) = router::below_base(&options.base_paths, parts.uri.path()) else {
+        if router::below_base(&options.base_paths, parts.uri.path()).is_none() {
             return Err(self.not_found(parts));
-        };
+        }
+        // Before the route is looked for: below the base path there is nothing for those who are not known.
+        // What a layer or a hook found out holds where nothing is configured.
+        if let Some(auth) = &options.auth {
+            let principal = auth.admit(parts).await?;
+            parts.extensions.insert(principal);
+        }
+        let rest = router::below_base(&options.base_paths, parts.uri.path()).unwrap_or_default();
         let enveloped = match options.mode {
             Mode::Single => true,
             Mode::Multi => false,

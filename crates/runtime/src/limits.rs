@@ -51,6 +51,22 @@ pub const RUNS_PER_PRINCIPAL: usize = 50;
 pub const QUEUE: usize = 8;
 /// How long a run may wait for its thread.
 pub const QUEUE_WAIT: Duration = Duration::from_secs(60);
+/// How long it may take to find out who asks.
+pub const AUTH: Duration = Duration::from_secs(10);
+/// The longest token, in bytes. Those of identity providers have a few thousand.
+pub const TOKEN_MAX: usize = 16 * 1024;
+/// By how much the clock of who signs tokens may differ from ours.
+pub const JWT_LEEWAY: Duration = Duration::from_secs(60);
+/// How old the keys of tokens may become. One that was taken back holds for so long.
+pub const JWKS_REFRESH: Duration = Duration::from_secs(10 * 60);
+/// The shortest time between two requests for the keys of tokens: made-up key ids must not become requests to others.
+pub const JWKS_SPACING: Duration = Duration::from_secs(10);
+/// How long fetching the keys of tokens may take.
+pub const JWKS_FETCH: Duration = Duration::from_secs(5);
+/// The largest set of keys of tokens.
+pub const JWKS_BYTES: usize = 512 * 1024;
+/// The most keys of tokens.
+pub const JWKS_KEYS: usize = 100;
 /// The most threads on one page of their list, and how many there are where a client does not say.
 pub const THREAD_PAGE: usize = 1_000;
 /// The longest name that a thread can be given, in characters.

@@ -41,6 +41,13 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
     for (section, _) in sections(schema)? {
         heading(&mut out, &format!("`[{section}]`"), root.get(section));
         rows(&mut out, schema, resolve(schema, &root[section]))?;
+        for (key, field) in fields(resolve(schema, &root[section]))? {
+            let item = resolve(schema, &field["items"]);
+            if item.get("properties").is_some() {
+                heading(&mut out, &format!("`[[{section}.{key}]]`"), Some(item));
+                rows(&mut out, schema, item)?;
+            }
+        }
     }
     let agents = resolve(schema, &root["agents"]["additionalProperties"]);
     for agent in agents["oneOf"].as_array().context("agents are no union")? {
@@ -190,7 +197,8 @@ mod tests {
 
     fn examples() -> Vec<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let text = std::fs::read_to_string(root.join(PAGE)).unwrap();
+        let read = |page| std::fs::read_to_string(root.join(page)).unwrap();
+        let text = read(PAGE) + &read("docs/auth.md");
         let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned());
         blocks.collect()
     }
@@ -201,8 +209,8 @@ mod tests {
             overrides: Vec::new(),
             flags: Vec::new(),
             environment: Arc::new(|name| {
-                let is_secret = name.ends_with("_KEY") || name.ends_with("_TOKEN");
-                is_secret.then(|| "value".to_owned())
+                let is_secret = ["_KEY", "_TOKEN", "_SECRET"].iter().any(|end| name.ends_with(end));
+                is_secret.then(|| format!("value-of-{name}"))
             }),
         };
         Config::load(sources).map_err(|error| error.to_string())
@@ -238,6 +246,7 @@ mod tests {
         let (written, default) = (load(&text).unwrap(), load("").unwrap());
         assert_eq!(format!("{:?}", written.server), format!("{:?}", default.server));
         assert_eq!(format!("{:?}", written.limits), format!("{:?}", default.limits));
+        assert_eq!(format!("{:?}", written.auth), format!("{:?}", default.auth));
         assert_eq!(format!("{:?}", written.store), format!("{:?}", default.store));
         let transcription = Some(TranscriptionConfig::default());
         assert_eq!(format!("{:?}", written.transcription), format!("{transcription:?}"));
@@ -259,6 +268,8 @@ mod tests {
             "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\nurl = \"http://h/\"\n",
             "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://h/\"\nforward_headers = \"all\"\n",
             "[[agents.a.tools]]\nurl = \"http://h/\"\n",
+            "[auth]\nkind = \"basic\"\n",
+            "[auth]\nkind = \"bearer\"\ntokens = [{ env = \"A_TOKEN\" }]\n",
             "unknown = 1\n",
         ] {
             assert!(load(text).is_err(), "the program takes {text}");

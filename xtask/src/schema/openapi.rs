@@ -71,6 +71,13 @@ const BAD_INPUT: Answer = Answer(
      event (`invalid_parameter`).",
 );
 
+const UNKNOWN: &str = "Where authentication is on, it is not known who asks: there is no token (`unauthenticated`), or one \
+     that does not hold (`invalid_token`).";
+const FOREIGN: &str = "The request came by a name that the server does not answer to (`host_not_allowed`), or from a page \
+     of an origin that may not use it (`origin_not_allowed`); or the caller is known, and this server is not for them \
+     (`forbidden`).";
+const NO_AUTH: &str = "It cannot be found out now who asks (`auth_unavailable`).";
+
 /// Every route must be described here: a new one without is an error of `cargo xtask schema`.
 fn operation(route: RouteId, method: &str) -> Option<Operation> {
     Some(match route {
@@ -221,7 +228,10 @@ pub(crate) fn document() -> anyhow::Result<Value> {
         },
         "servers": bases.collect::<Vec<_>>(),
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": { "schemas": schemas, "securitySchemes": { "bearer": {
+            "type": "http", "scheme": "bearer",
+            "description": "Where `auth.kind` of the configuration is `bearer` or `jwt`.",
+        } } },
     }))
 }
 
@@ -247,7 +257,7 @@ fn rest(route: &Route) -> anyhow::Result<(String, Value)> {
     for (index, method) in route.allow.split(", ").enumerate() {
         let operation = operation(route.id, method)
             .with_context(|| format!("describe {method} of {:?} in xtask/src/schema/openapi.rs", route.id))?;
-        let mut described = described(&operation);
+        let mut described = described(&operation, route);
         if index == 0 {
             // The other methods of the path.
             described["responses"]["405"] = not_allowed(route.allow);
@@ -260,12 +270,14 @@ fn rest(route: &Route) -> anyhow::Result<(String, Value)> {
     Ok((path, item.into()))
 }
 
-fn described(operation: &Operation) -> Value {
-    let responses = responses(&operation.answers);
+fn described(operation: &Operation, route: &Route) -> Value {
+    let mut responses = responses(&operation.answers);
+    guarded(&mut responses, route.scope);
     let mut object = json!({
         "operationId": operation.name,
         "summary": operation.summary,
         "description": operation.description,
+        "security": security(route.scope),
         "responses": responses,
     });
     if resumes(operation) {
@@ -323,6 +335,7 @@ fn envelope() -> Value {
     let transcribe = operation(RouteId::Transcribe, "POST").map(|operation| operation.answers).unwrap_or_default();
     answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 500 | 502 | 504)));
     let mut responses = responses(&answers);
+    guarded(&mut responses, None);
     responses.insert("405".to_owned(), not_allowed("those of the path in `params`"));
     let all = [&["RuntimeInfo", "StopAnswer", "Transcript"], threads::BODIES].concat();
     let all = json!({ "anyOf": all.into_iter().map(reference).collect::<Vec<_>>() });
@@ -337,9 +350,48 @@ fn envelope() -> Value {
         "operationId": "envelope",
         "summary": "The single endpoint: every route by way of one path",
         "description": "`method` says which route is meant, `params` holds the ids of its path, `body` its body.",
+        "security": security(None),
         "requestBody": { "required": true, "content": json_content(&schema) },
         "responses": responses,
     })
+}
+
+/// A token, or none where authentication is off.
+fn security(scope: Option<&str>) -> Value {
+    json!([{ "bearer": Vec::from_iter(scope) }, {}])
+}
+
+/// Adds what those get who may not, or whose identity cannot be found out.
+fn guarded(responses: &mut Map<String, Value>, scope: Option<&str>) {
+    let challenge = || header("WWW-Authenticate", "How to prove who asks, and what was wrong, as RFC 6750 has it.");
+    let error =
+        |description: &str| json!({ "description": description, "content": json_content(&reference("ErrorBody")) });
+    match responses.get_mut("401") {
+        // It has another meaning too, without the header.
+        Some(other) => {
+            other["description"] = format!("{} {UNKNOWN}", other["description"].as_str().unwrap_or_default()).into()
+        }
+        None => {
+            let mut unknown = error(UNKNOWN);
+            unknown["headers"] = challenge();
+            responses.insert("401".to_owned(), unknown);
+        }
+    }
+    let foreign = match scope {
+        Some(scope) => format!("{FOREIGN} Or the token lacks the scope `{scope}` (`insufficient_scope`)."),
+        None => FOREIGN.to_owned(),
+    };
+    responses.insert("403".to_owned(), error(&foreign));
+    match responses.get_mut("503") {
+        Some(busy) => {
+            busy["description"] = format!("{} {NO_AUTH}", busy["description"].as_str().unwrap_or_default()).into()
+        }
+        None => {
+            let mut busy = error(NO_AUTH);
+            busy["headers"] = header("Retry-After", "Seconds until another try makes sense.");
+            responses.insert("503".to_owned(), busy);
+        }
+    }
 }
 
 fn probes(origin: &str) -> [(&'static str, Value); 2] {

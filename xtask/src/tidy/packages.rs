@@ -64,8 +64,13 @@ pub(crate) fn banned(packages: &[Package]) -> Vec<Finding> {
 
 /// Crates that may be compiled in several versions, and why.
 const DUPLICATES: &[(&str, &str)] = &[
+    ("base64", "jsonwebtoken has not moved to the version of reqwest"),
     ("getrandom", "ahash, by way of jsonschema, has not moved to the version of uuid and tempfile"),
     ("syn", "proc macros, at build time alone: several have not moved to version 3"),
+    (
+        "untrusted",
+        "aws-lc-rs, with the features that jsonwebtoken asks for, has not moved to the version of rustls-webpki",
+    ),
 ];
 
 /// Checks for crates in several versions.

@@ -72,6 +72,21 @@ codes! {
     /// An envelope whose content type is not `application/json`.
     UnsupportedMediaType "unsupported_media_type" [Http(415)] Useless
         "Send it with `content-type: application/json`.";
+    /// Nothing in the request says who asks.
+    Unauthenticated "unauthenticated" [Http(401)] Useless
+        "Send `Authorization: Bearer TOKEN`.";
+    /// The token does not hold: it is unknown, expired, not for this server, or no token.
+    InvalidToken "invalid_token" [Http(401)] Useless
+        "Get a new token; the server's log says what was wrong with this one.";
+    /// The token lacks the scope that the route needs.
+    InsufficientScope "insufficient_scope" [Http(403)] Useless
+        "Use a token with the scope that the message names.";
+    /// It is known who asks, and the server is not for them.
+    Forbidden "forbidden" [Http(403)] Useless
+        "Ask whoever runs the server.";
+    /// It cannot be found out now who asks: the keys of tokens have not come yet.
+    AuthUnavailable "auth_unavailable" [Http(503)] Safe
+        "Wait for the time in `Retry-After`. If it lasts, see whether the server reaches `jwks_url`.";
     /// The request came by a name that the server does not answer to.
     HostNotAllowed "host_not_allowed" [Http(403)] Useless
         "Use an address of the server, or add the name to `allowed_hosts` in `[server]`.";
@@ -334,4 +349,43 @@ codes! {
     /// A header that HTTP does not allow.
     ModelHeader "model_header" [Library] Useless
         "Look for line breaks and other control characters in its name and value.";
+    /// A list of tokens is empty.
+    BearerNoTokens "bearer_no_tokens" [Library] Useless
+        "Add a token.";
+    /// A token is empty.
+    BearerEmptyToken "bearer_empty_token" [Library] Useless
+        "Make one by `openssl rand -hex 32`.";
+    /// A token is too long.
+    BearerLongToken "bearer_long_token" [Library] Useless
+        "Make one by `openssl rand -hex 32`.";
+    /// A token has characters that none may have.
+    BearerTokenCharacters "bearer_token_characters" [Library] Useless
+        "Make one by `openssl rand -hex 32`.";
+    /// Two principals have the same token.
+    BearerSameToken "bearer_same_token" [Library] Useless
+        "Give each its own.";
+    /// An algorithm of tokens is not known.
+    JwtUnknownAlgorithm "jwt_unknown_algorithm" [Library] Useless
+        "Use one that the message of the start names.";
+    /// Tokens that nobody signed would be taken.
+    JwtUnsigned "jwt_unsigned" [Library] Useless
+        "Remove `none` from `algorithms`.";
+    /// An algorithm for a secret stands beside public keys.
+    JwtNeedsSecret "jwt_needs_secret" [Library] Useless
+        "Use `RS256`, `ES256` or `EdDSA`.";
+    /// An algorithm for public keys stands beside a secret.
+    JwtNeedsKeys "jwt_needs_keys" [Library] Useless
+        "Use `HS256`.";
+    /// The secret of tokens is empty.
+    JwtEmptySecret "jwt_empty_secret" [Library] Useless
+        "Make one by `openssl rand -hex 32`.";
+    /// The claim that names the principal has no name.
+    JwtNoClaim "jwt_no_claim" [Library] Useless
+        "Use `sub`.";
+    /// A set of keys of tokens cannot be used.
+    JwtKeys "jwt_keys" [Library] Useless
+        "Use the public JSON Web Key Set of the identity provider.";
+    /// Keys of tokens are to be fetched outside of a tokio runtime.
+    JwtNoRuntime "jwt_no_runtime" [Library] Useless
+        "Call it within one.";
 }

@@ -10,8 +10,9 @@ mod threads;
 mod transcribe;
 
 use super::answer::Refusal;
+use super::auth;
 use super::body::{self, Received};
-use super::{Call, RouteId, State, hooks};
+use super::{Call, Route, RouteId, State, hooks};
 use crate::principal::Principal;
 use axum::body::Body;
 use bytes::Bytes;
@@ -42,6 +43,9 @@ pub(super) async fn dispatch(
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
     let route = call.route;
+    if let Some(route) = Route::of(route).filter(|_| state.options.auth.is_some()) {
+        auth::authorise(route, &principal(parts))?;
+    }
     if let Some(answer) = hooks::before_handler(state, call, parts).await? {
         return Ok(answer);
     }
@@ -71,7 +75,8 @@ pub(super) async fn dispatch(
     }
 }
 
-/// Who asks: whoever a layer or a hook in front of the routes found out; the one principal of an open server otherwise.
+/// Who asks: whoever the authenticator, or a layer or a hook in front of the routes, found out; the one principal of an
+/// open server otherwise.
 pub(super) fn principal(parts: &Parts) -> Principal {
     parts.extensions.get().cloned().unwrap_or_else(Principal::anonymous)
 }

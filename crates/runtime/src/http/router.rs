@@ -14,6 +14,8 @@ pub struct Route {
     pub suffix: &'static [&'static str],
     /// The methods, as the `Allow` header lists them.
     pub allow: &'static str,
+    /// The scope that a principal must have, where authentication is on. Without one, being known is enough.
+    pub scope: Option<&'static str>,
 }
 
 /// What a route is.
@@ -64,31 +66,36 @@ pub enum RouteId {
 
 /// Every route, in the order in which they are tried.
 pub const ROUTES: &[Route] = &[
-    Route { id: RouteId::Info, suffix: &["info"], allow: "GET" },
-    Route { id: RouteId::Transcribe, suffix: &["transcribe"], allow: "POST" },
-    Route { id: RouteId::InspectorMetadata, suffix: &["inspector-metadata"], allow: "GET" },
-    Route { id: RouteId::InspectorLearning, suffix: &["inspector-learning"], allow: "GET" },
-    Route { id: RouteId::Run, suffix: &["agent", ":agentId", "run"], allow: "POST" },
-    Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST" },
-    Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST" },
-    Route { id: RouteId::Stop, suffix: &["agent", ":agentId", "stop", ":threadId"], allow: "POST" },
-    Route { id: RouteId::ThreadsSubscribe, suffix: &["threads", "subscribe"], allow: "POST" },
-    Route { id: RouteId::ThreadMessages, suffix: &["threads", ":threadId", "messages"], allow: "GET" },
-    Route { id: RouteId::ThreadEvents, suffix: &["threads", ":threadId", "events"], allow: "GET" },
-    Route { id: RouteId::ThreadState, suffix: &["threads", ":threadId", "state"], allow: "GET" },
-    Route { id: RouteId::ThreadArchive, suffix: &["threads", ":threadId", "archive"], allow: "POST" },
-    Route { id: RouteId::ThreadsClear, suffix: &["threads", "clear"], allow: "POST" },
-    Route { id: RouteId::Thread, suffix: &["threads", ":threadId"], allow: "GET, PATCH, DELETE" },
-    Route { id: RouteId::Threads, suffix: &["threads"], allow: "GET" },
-    Route { id: RouteId::Memories, suffix: &["memories", "recall"], allow: "POST" },
-    Route { id: RouteId::Memories, suffix: &["memories", "subscribe"], allow: "POST" },
-    Route { id: RouteId::Memories, suffix: &["memories", ":memoryId"], allow: "PATCH, DELETE" },
-    Route { id: RouteId::Memories, suffix: &["memories"], allow: "GET, POST" },
-    Route { id: RouteId::Annotate, suffix: &["annotate"], allow: "POST" },
-    Route { id: RouteId::DebugEvents, suffix: &["cpk-debug-events"], allow: "GET" },
+    Route { id: RouteId::Info, suffix: &["info"], allow: "GET", scope: None },
+    Route { id: RouteId::Transcribe, suffix: &["transcribe"], allow: "POST", scope: None },
+    Route { id: RouteId::InspectorMetadata, suffix: &["inspector-metadata"], allow: "GET", scope: None },
+    Route { id: RouteId::InspectorLearning, suffix: &["inspector-learning"], allow: "GET", scope: None },
+    Route { id: RouteId::Run, suffix: &["agent", ":agentId", "run"], allow: "POST", scope: None },
+    Route { id: RouteId::Suggest, suffix: &["agent", ":agentId", "suggest"], allow: "POST", scope: None },
+    Route { id: RouteId::Connect, suffix: &["agent", ":agentId", "connect"], allow: "POST", scope: None },
+    Route { id: RouteId::Stop, suffix: &["agent", ":agentId", "stop", ":threadId"], allow: "POST", scope: None },
+    Route { id: RouteId::ThreadsSubscribe, suffix: &["threads", "subscribe"], allow: "POST", scope: None },
+    Route { id: RouteId::ThreadMessages, suffix: &["threads", ":threadId", "messages"], allow: "GET", scope: None },
+    Route { id: RouteId::ThreadEvents, suffix: &["threads", ":threadId", "events"], allow: "GET", scope: None },
+    Route { id: RouteId::ThreadState, suffix: &["threads", ":threadId", "state"], allow: "GET", scope: None },
+    Route { id: RouteId::ThreadArchive, suffix: &["threads", ":threadId", "archive"], allow: "POST", scope: None },
+    Route { id: RouteId::ThreadsClear, suffix: &["threads", "clear"], allow: "POST", scope: None },
+    Route { id: RouteId::Thread, suffix: &["threads", ":threadId"], allow: "GET, PATCH, DELETE", scope: None },
+    Route { id: RouteId::Threads, suffix: &["threads"], allow: "GET", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories", "recall"], allow: "POST", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories", "subscribe"], allow: "POST", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories", ":memoryId"], allow: "PATCH, DELETE", scope: None },
+    Route { id: RouteId::Memories, suffix: &["memories"], allow: "GET, POST", scope: None },
+    Route { id: RouteId::Annotate, suffix: &["annotate"], allow: "POST", scope: None },
+    Route { id: RouteId::DebugEvents, suffix: &["cpk-debug-events"], allow: "GET", scope: Some("debug") },
 ];
 
 impl Route {
+    /// The route with this id.
+    pub(super) fn of(id: RouteId) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| route.id == id)
+    }
+
     /// Method and path, for people.
     pub(super) fn shown(&self) -> String {
         format!("{} /{}", self.allow, self.suffix.join("/"))
