@@ -216,15 +216,18 @@ impl Maintenance {
     /// [`MaintenanceError::Exists`] when that one has a thread of this id; when the file cannot be written.
     pub fn adopt(&mut self, thread: &ThreadKey, principal: &str) -> Result<bool, MaintenanceError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if reads::row_of(&transaction, thread)?.is_none() {
+            return Ok(false);
+        }
         let there = ThreadKey { principal: principal.into(), thread_id: thread.thread_id.clone() };
         if there != *thread && reads::row_of(&transaction, &there)?.is_some() {
             let thread_id = thread.thread_id.to_string();
             return Err(MaintenanceError::Exists { principal: principal.to_owned(), thread_id });
         }
         let sql = "UPDATE threads SET principal = ?3 WHERE principal = ?1 AND id = ?2";
-        let changed = transaction.execute(sql, params![&*thread.principal, &*thread.thread_id, principal])?;
+        transaction.execute(sql, params![&*thread.principal, &*thread.thread_id, principal])?;
         transaction.commit()?;
-        Ok(changed > 0)
+        Ok(true)
     }
 
     /// The threads that a policy does not keep, those that were not used for longest first. None with a live run.
