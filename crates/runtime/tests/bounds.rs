@@ -183,7 +183,7 @@ async fn an_answer_of_404_says_what_is_there_instead() {
     }
     for (path, expected) in [
         ("/", "The routes of this server begin with /api/copilotkit/ or /copilotkit/."),
-        ("/copilotkit/agents", "GET /info, POST /agent/:agentId/run, "),
+        ("/copilotkit/agents", "POST /agent/:agentId/run, POST /agent/:agentId/suggest, "),
         ("/copilotkit/agent//run", "POST /agent/:agentId/stop/:threadId"),
     ] {
         let answer = server.ask("GET", path, "", "").await;

@@ -180,7 +180,10 @@ async fn a_hook_cannot_break_the_framing_of_a_stream() {
         let header = |name: &str| answer.headers.get(name).and_then(serde_json::Value::as_str);
         assert_eq!(header("x-extra"), Some("stream"));
         assert_eq!(header("content-type"), Some("text/event-stream"));
-        assert_eq!((header("cache-control"), header("x-accel-buffering")), (Some("no-cache"), Some("no")));
+        assert_eq!(
+            (header("cache-control"), header("x-accel-buffering")),
+            (Some("no-cache, no-transform"), Some("no"))
+        );
         assert_eq!((header("content-encoding"), header("trailer"), header("content-length")), (None, None, None));
         let events = events(&answer);
         assert_eq!(events.last().unwrap()["type"], "RUN_FINISHED");

@@ -331,7 +331,8 @@ fn envelope() -> Value {
         vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
     let empty = Answer(204, Body::Empty, "The route that the method stands for has no body to answer with.");
-    answers.extend([empty, NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_PLATFORM, NO_RUN]);
+    let too_many = Answer(429, ERROR, "As for a run, or as for a transcription (`rate_limited`).");
+    answers.extend([empty, NO_AGENT, TOO_SLOW, BUSY, TOO_LARGE, unsupported, NO_PLATFORM, too_many, NO_RUN]);
     let transcribe = operation(RouteId::Transcribe, "POST").map(|operation| operation.answers).unwrap_or_default();
     answers.extend(transcribe.into_iter().filter(|Answer(status, ..)| matches!(status, 401 | 500 | 502 | 504)));
     let mut responses = responses(&answers);

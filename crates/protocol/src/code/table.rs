@@ -130,6 +130,21 @@ codes! {
     /// The thread does not exist for this principal.
     ThreadNotFound "thread_not_found" [Http(404), Run] Useless
         "Check the id, and whose thread it is.";
+    /// Another process has the file of the thread store.
+    StoreInUse "store_in_use" [Library] Useless
+        "Stop that process, or name another file in `[store] path`.";
+    /// The file of the thread store or its folder cannot be made, read or written.
+    StoreUnusable "store_unusable" [Library] Useless
+        "Make both writable for the user of the server, or name another file; `--store memory` keeps threads in memory.";
+    /// The file is something else than a store of threads. It was left as it is.
+    StoreForeign "store_foreign" [Library] Useless
+        "Name another file in `[store] path`.";
+    /// A later version of this software wrote the file. It was left as it is.
+    StoreNewer "store_newer" [Library] Useless
+        "Use that version, or name another file.";
+    /// The content of the file is damaged. It was left as it is.
+    StoreDamaged "store_damaged" [Library] Useless
+        "Put a backup in its place, or move it away to begin anew.";
     /// A cursor that no page of the list had.
     InvalidCursor "invalid_cursor" [Library] Useless
         "Begin at the first page again.";

@@ -92,7 +92,9 @@ async fn what_only_a_platform_has_is_refused_as_recorded_in_our_words() {
         }
         for path in ["/memories", "/memories/recall", "/memories/subscribe", "/memories/m1"] {
             for method in ["GET", "POST", "PATCH", "DELETE", "PUT"] {
-                assert_eq!(server.ask(form, method, path, None).await, (404, json!({ "error": "Not found" })));
+                let (status, answer) = server.ask(form, method, path, None).await;
+                assert_eq!((status, &answer["error"]), (404, &json!("Not found")), "{method} {path}");
+                assert!(answer["hint"].as_str().unwrap().contains("/memories"), "{answer}");
             }
         }
     }

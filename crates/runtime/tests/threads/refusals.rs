@@ -90,7 +90,9 @@ async fn a_resource_is_a_thread_route_and_nothing_else() {
         (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
     };
     for path in ["/info", "/agent/default/run", "/inspector-metadata", "/", "/zzz", "/memories", "/thread"] {
-        assert_eq!(ask(path, "GET").await, (404, json!({ "error": "Not found" })), "{path}");
+        let (status, answer) = ask(path, "GET").await;
+        assert_eq!((status, &answer["error"]), (404, &json!("Not found")), "{path}");
+        assert!(answer["hint"].is_string(), "{answer}");
     }
     for path in ["threads", "//evil.example/threads", "http://evil.example/threads", "/thr eads"] {
         assert_eq!(ask(path, "GET").await.0, 400, "{path}");

@@ -1,5 +1,6 @@
 //! Why a file cannot be opened as a store, and what to do about it.
 
+use copilotkit_protocol::Code;
 use std::path::PathBuf;
 
 /// Why a file cannot be opened as a store. Nothing in it was changed.
@@ -65,16 +66,16 @@ pub enum OpenError {
 
 impl OpenError {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::InUse { .. } => "store_in_use",
-            Self::Unusable { .. } => "store_unusable",
-            Self::Foreign { .. } => "store_foreign",
-            Self::Newer { .. } => "store_newer",
-            Self::Damaged { .. } => "store_damaged",
+            Self::InUse { .. } => Code::StoreInUse,
+            Self::Unusable { .. } => Code::StoreUnusable,
+            Self::Foreign { .. } => Code::StoreForeign,
+            Self::Newer { .. } => Code::StoreNewer,
+            Self::Damaged { .. } => Code::StoreDamaged,
             Self::Database { cause, .. } => match cause.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => "store_full",
-                _ => "store_unavailable",
+                Some(rusqlite::ErrorCode::DiskFull) => Code::StoreFull,
+                _ => Code::StoreUnavailable,
             },
         }
     }
