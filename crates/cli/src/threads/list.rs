@@ -1,7 +1,7 @@
 //! `threads list`.
 
 use super::desk::{Desk, work};
-use super::terminal::{cell, count, table, time};
+use super::terminal::{cell, count, line, table, time};
 use crate::args::{Format, ListArgs};
 use anyhow::{Result, bail};
 use bytesize::ByteSize;
@@ -78,7 +78,7 @@ pub(super) fn text(threads: &[ListedThread]) -> String {
             let marks = [(record.archived, " (archived)"), (thread.live, " (running)")];
             let marks: String = marks.into_iter().filter_map(|(set, mark)| set.then_some(mark)).collect();
             [
-                super::terminal::clean(&record.id),
+                line(&record.id),
                 cell(record.name.as_deref().unwrap_or("")) + &marks,
                 cell(&record.agent_id),
                 cell(&thread.principal),

@@ -13,6 +13,11 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().map(|char| if char.is_control() && char != '\n' && char != '\t' { '\u{fffd}' } else { char }).collect()
 }
 
+/// The same on one line.
+pub(super) fn line(text: &str) -> String {
+    clean(text).replace(['\n', '\t'], "\u{fffd}")
+}
+
 /// One line for a cell of a table.
 pub(super) fn cell(text: &str) -> String {
     let line: String = clean(text).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -111,6 +116,7 @@ mod tests {
     #[test]
     fn nothing_that_is_shown_steers_a_terminal() {
         assert_eq!(clean("a\x1b[2Jb\u{9b}c\r\n\td"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}\n\td");
+        assert_eq!(line("a\nb\tc"), "a\u{fffd}b\u{fffd}c");
         assert_eq!(cell("one\ntwo\x07"), "one two\u{fffd}");
         let long = cell(&"ä".repeat(50));
         assert_eq!((long.chars().count(), long.ends_with('…')), (NAME, true));

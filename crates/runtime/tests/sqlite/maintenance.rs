@@ -233,7 +233,10 @@ async fn lines_that_make_no_sense_are_told_by_their_number() {
         assert!(*found == line && what.contains(part), "{text}: {error}");
         assert_eq!(store.size().unwrap(), (0, 0), "{text}");
     }
-    assert_eq!(import(&mut store, good.as_bytes(), &ImportOptions::default()).unwrap().frames, 2);
+    // One export behind another, with empty lines between them, is one.
+    let two = [&good, "\n", head, &thread.replace("\"t\"", "\"t2\""), &end(0)].concat();
+    let done = import(&mut store, two.as_bytes(), &ImportOptions::default()).unwrap();
+    assert_eq!((done.threads, done.frames), (2, 2));
 }
 
 #[tokio::test]

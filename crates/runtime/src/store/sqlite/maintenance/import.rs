@@ -90,7 +90,10 @@ impl Maintenance {
         let done = intake.done;
         drop(intake);
         transaction.commit()?;
-        close_interrupted(&mut self.connection)?;
+        // What was taken in stays: the next opening closes them otherwise.
+        if let Err(error) = close_interrupted(&mut self.connection) {
+            tracing::warn!(%error, "runs that had not ended could not be closed");
+        }
         Ok(done)
     }
 }
