@@ -1,5 +1,9 @@
 //! The command line.
 
+mod threads;
+
+pub use threads::*;
+
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use toml::Value;
@@ -30,28 +34,12 @@ Every key of the file can be set by a variable too: COPILOTKIT_SERVER__PORT=9000
 A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows more.")]
     Serve(ServeArgs),
     /// Work on the stored threads.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "list, show, export, backup and prune --dry-run work while a server uses the store; the others need it alone.
+Exit status: 0 done, 1 it failed or was refused, 2 the command line is wrong."
+    )]
     Threads(ThreadsCommand),
-}
-
-/// What to do with the stored threads.
-#[derive(Debug, Subcommand)]
-pub enum ThreadsCommand {
-    /// Write a copy of all threads to a file, also while the server runs.
-    Backup(BackupArgs),
-}
-
-/// Options of `threads backup`.
-#[derive(Clone, Debug, Parser)]
-pub struct BackupArgs {
-    /// The copy; it must not be there yet.
-    pub to: PathBuf,
-    /// The configuration file (TOML) that names the store.
-    #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The store: `sqlite:PATH` [default: sqlite:.copilotkit/threads.db].
-    #[arg(long, value_name = "STORE")]
-    pub store: Option<String>,
 }
 
 /// Options of `serve`.

@@ -1,7 +1,7 @@
 //! The `copilotkit` binary.
 
 use clap::Parser as _;
-use copilotkit_cli::args::{Args, Command, ThreadsCommand};
+use copilotkit_cli::args::{Args, Command};
 use copilotkit_cli::{serve, threads};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -18,13 +18,13 @@ async fn main() -> ExitCode {
         .init();
     let result = match args.command {
         Command::Serve(serve) => serve::run(serve).await,
-        Command::Threads(ThreadsCommand::Backup(backup)) => threads::backup(backup).await,
+        Command::Threads(command) => threads::run(command).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("copilotkit: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<threads::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -3,7 +3,7 @@
 mod overrides;
 mod store;
 
-pub use store::{OpenedStore, open_store};
+pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
 use crate::config::{

@@ -8,6 +8,8 @@ mod kit;
 mod contract;
 #[path = "sqlite/disk.rs"]
 mod disk;
+#[path = "sqlite/maintenance.rs"]
+mod maintenance;
 #[path = "sqlite/opening.rs"]
 mod opening;
 #[path = "sqlite/reopening.rs"]

@@ -26,7 +26,7 @@ pub struct OpenedStore {
 /// # Errors
 /// A file that cannot be used, with what to do about it.
 pub async fn open_store(config: &Config) -> Result<OpenedStore> {
-    let policy = policy(config);
+    let policy = retention_policy(config);
     match config.store.kind {
         StoreKind::Memory => {
             let store = Arc::new(MemoryStore::default());
@@ -48,7 +48,8 @@ pub async fn open_store(config: &Config) -> Result<OpenedStore> {
     }
 }
 
-fn policy(config: &Config) -> RetentionPolicy {
+/// How long the threads of a configuration are kept.
+pub fn retention_policy(config: &Config) -> RetentionPolicy {
     let threads = &config.threads;
     RetentionPolicy {
         max_age: threads.max_age.map(|age| age.0),
@@ -85,9 +86,9 @@ mod tests {
 
     #[test]
     fn what_is_not_set_is_kept() {
-        assert!(policy(&config("")).keeps_all());
-        assert!(policy(&config("[threads]\nmax_age = \"\"\nmax_threads = 0\nmax_bytes = \"\"")).keeps_all());
-        let set = policy(&config("[threads]\nmax_age = \"30days\"\nmax_threads = 9\nmax_bytes = \"1GiB\""));
+        assert!(retention_policy(&config("")).keeps_all());
+        assert!(retention_policy(&config("[threads]\nmax_age = \"\"\nmax_threads = 0\nmax_bytes = \"\"")).keeps_all());
+        let set = retention_policy(&config("[threads]\nmax_age = \"30days\"\nmax_threads = 9\nmax_bytes = \"1GiB\""));
         let expected = RetentionPolicy {
             max_age: Some(Duration::from_secs(30 * 24 * 60 * 60)),
             max_threads: Some(9),

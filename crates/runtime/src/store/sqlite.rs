@@ -19,6 +19,7 @@ mod index;
 mod jobs;
 mod live;
 mod log;
+mod maintenance;
 mod open_error;
 mod place;
 mod prune;
@@ -30,6 +31,10 @@ mod upkeep;
 mod writer;
 
 pub use backup::copy;
+pub use maintenance::{
+    EXPORT_VERSION, ExportedThread, ImportOptions, Imported, ListedThread, Maintenance, MaintenanceError, ThreadFilter,
+    Watch,
+};
 pub use open_error::OpenError;
 
 use super::StoreError;

@@ -130,7 +130,7 @@ fn end(connection: &Connection, row: i64, run: u64, next: u64, bytes: u64) -> Re
 }
 
 /// Writes frames of a run and says how many bytes they are.
-pub(super) fn put_chunks<'a>(
+pub(in crate::store::sqlite) fn put_chunks<'a>(
     connection: &Connection,
     run: u64,
     compact: bool,

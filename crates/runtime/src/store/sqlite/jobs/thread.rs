@@ -55,6 +55,20 @@ impl Job for Update {
     }
 }
 
+/// Takes the rows of a thread out of every table.
+pub(in crate::store::sqlite) fn delete_rows(connection: &Connection, row: i64) -> Result<(), Fault> {
+    for sql in [
+        "DELETE FROM chunks WHERE run IN (SELECT run FROM runs WHERE thread = ?1)",
+        "DELETE FROM runs WHERE thread = ?1",
+        "DELETE FROM messages WHERE thread = ?1",
+        "DELETE FROM blobs WHERE thread = ?1",
+        "DELETE FROM threads WHERE thread = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([row])?;
+    }
+    Ok(())
+}
+
 /// Deletes a thread with all that belongs to it.
 pub(in crate::store::sqlite) struct Delete {
     slot: Arc<Slot>,
@@ -90,15 +104,7 @@ impl Job for Delete {
         if self.unused_since.is_some_and(|since| used > since) {
             return Ok(());
         }
-        for sql in [
-            "DELETE FROM chunks WHERE run IN (SELECT run FROM runs WHERE thread = ?1)",
-            "DELETE FROM runs WHERE thread = ?1",
-            "DELETE FROM messages WHERE thread = ?1",
-            "DELETE FROM blobs WHERE thread = ?1",
-            "DELETE FROM threads WHERE thread = ?1",
-        ] {
-            connection.prepare_cached(sql)?.execute([row])?;
-        }
+        delete_rows(connection, row)?;
         self.found = Some(Ok(true));
         Ok(())
     }
