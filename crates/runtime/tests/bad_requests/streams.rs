@@ -3,17 +3,17 @@
 use super::harness::{RUN, Server, input, read_until, send, serve_surface};
 use async_trait::async_trait;
 use bytes::Bytes;
+use copilotkit_fixtures::store::{Asked, Before, Behind};
 use copilotkit_runtime::agent::{EventStream, RunContext};
 use copilotkit_runtime::http::server::ServeOptions;
 use copilotkit_runtime::http::{Surface, SurfaceOptions};
-use copilotkit_runtime::store::*;
+use copilotkit_runtime::store::{MemoryStore, StoreError};
 use copilotkit_runtime::{Agent, AgentRegistry, Emitted, Lifecycle, LifecycleOptions, Registered, Store};
 use futures::StreamExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 const STARTED: &str = r#"{"type":"RUN_STARTED","threadId":"t","runId":"r"}"#;
 
@@ -31,76 +31,22 @@ impl Agent for Unseen {
     }
 }
 
-/// A store whose log cannot be read any more once it is broken.
+/// The log cannot be read any more once it is broken.
 #[derive(Default)]
 struct Breaking {
-    inner: MemoryStore,
     broken: AtomicBool,
 }
 
 #[async_trait]
-impl RunLog for Breaking {
-    async fn begin(&self, request: BeginRun) -> Result<Begun, StoreError> {
-        self.inner.begin(request).await
-    }
-    async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
-        self.inner.append(lease, append).await
-    }
-    async fn finish(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
-        self.inner.finish(lease, append).await
-    }
-    async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError> {
-        // The probe in front of a replay still works.
-        if self.broken.load(Ordering::Relaxed) && request.max_bytes > 0 {
-            return Err(StoreError::NotFound);
+impl Before for Breaking {
+    async fn before(&self, asked: Asked<'_>) -> Result<(), StoreError> {
+        match asked {
+            // The probe in front of a replay still works.
+            Asked::Read(request) if self.broken.load(Ordering::Relaxed) && request.max_bytes > 0 => {
+                Err(StoreError::NotFound)
+            }
+            _ => Ok(()),
         }
-        self.inner.read(request).await
-    }
-}
-
-#[async_trait]
-impl RunSignals for Breaking {
-    async fn follow(&self, thread: &ThreadKey) -> Result<watch::Receiver<Signal>, StoreError> {
-        self.inner.follow(thread).await
-    }
-    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
-        self.inner.renew(lease, ttl).await
-    }
-    async fn stop(&self, request: StopRun) -> Result<StopOutcome, StoreError> {
-        self.inner.stop(request).await
-    }
-}
-
-#[async_trait]
-impl ThreadIndex for Breaking {
-    async fn list(&self, request: ListThreads) -> Result<ThreadPage, StoreError> {
-        self.inner.list(request).await
-    }
-    async fn get(&self, thread: &ThreadKey) -> Result<Option<ThreadRecord>, StoreError> {
-        self.inner.get(thread).await
-    }
-    async fn update(&self, thread: &ThreadKey, update: ThreadUpdate) -> Result<Option<ThreadRecord>, StoreError> {
-        self.inner.update(thread, update).await
-    }
-    async fn delete(&self, thread: &ThreadKey) -> Result<bool, StoreError> {
-        self.inner.delete(thread).await
-    }
-}
-
-#[async_trait]
-impl Recovery for Breaking {
-    async fn recover(&self) -> Result<usize, StoreError> {
-        self.inner.recover().await
-    }
-}
-
-#[async_trait]
-impl ThreadBlobs for Breaking {
-    async fn blob(&self, thread: &ThreadKey, key: &str) -> Result<Option<Bytes>, StoreError> {
-        self.inner.blob(thread, key).await
-    }
-    async fn set_blob(&self, thread: &ThreadKey, key: &str, value: Option<Bytes>) -> Result<(), StoreError> {
-        self.inner.set_blob(thread, key, value).await
     }
 }
 
@@ -123,7 +69,7 @@ async fn events_that_are_not_shown_do_not_stand_in_for_a_sign_of_life() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_says_so() {
-    let store = Arc::new(Breaking::default());
+    let store = Arc::new(Behind::<Breaking>::default());
     let server = unseen(store.clone()).await;
     finished_run(&server).await;
     let mut run = TcpStream::connect(server.address).await.unwrap();
@@ -151,7 +97,7 @@ async fn finished_run(server: &Server) {
 
 #[tokio::test]
 async fn a_replay_that_ended_where_it_should_says_nothing_more() {
-    let server = unseen(Arc::new(Breaking::default())).await;
+    let server = unseen(Arc::new(Behind::<Breaking>::default())).await;
     finished_run(&server).await;
     for thread in ["t", "unknown"] {
         let mut replay = TcpStream::connect(server.address).await.unwrap();

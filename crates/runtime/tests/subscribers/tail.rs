@@ -1,7 +1,7 @@
 //! Where subscribers read: the tail of a live run on this node, the store else.
 
 use super::agents::{all, connect, lifecycle, message, numbers, over, paced, start};
-use super::counting::Counting;
+use super::counting::{Counting, head};
 use copilotkit_protocol::EventKind;
 use copilotkit_runtime::store::{Frame, ThreadKey};
 use copilotkit_runtime::{Lifecycle, LifecycleOptions, Principal};
@@ -90,7 +90,7 @@ async fn nothing_is_seen_before_the_log_has_it_and_no_end_before_the_thread_is_f
         loop {
             let frames = own.next().await.unwrap();
             let Some(last) = frames.last() else { break };
-            assert!(store.head(&thread).await > last.seq, "{}", last.seq);
+            assert!(head(&store, &thread).await > last.seq, "{}", last.seq);
         }
     }
 }

@@ -2,104 +2,35 @@
 
 use super::harness::{FORMS, Form, Server, input};
 use async_trait::async_trait;
-use bytes::Bytes;
+use copilotkit_fixtures::store::{Asked, Before, Behind};
 use copilotkit_runtime::http::SurfaceOptions;
-use copilotkit_runtime::store::*;
+use copilotkit_runtime::store::StoreError;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
-use tokio::sync::watch;
 
 /// A store that can be made to fail: at once, or after some reads.
 struct Failing {
-    inner: MemoryStore,
     down: AtomicBool,
     reads: AtomicI64,
 }
 
-impl Failing {
-    fn check(&self) -> Result<(), StoreError> {
-        match self.down.load(Ordering::Relaxed) {
-            true => Err(StoreError::Unavailable("disk /secret/path is gone".into())),
-            false => Ok(()),
-        }
-    }
-}
-
 #[async_trait]
-impl RunLog for Failing {
-    async fn begin(&self, request: BeginRun) -> Result<Begun, StoreError> {
-        self.inner.begin(request).await
-    }
-    async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
-        self.inner.append(lease, append).await
-    }
-    async fn finish(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
-        self.inner.finish(lease, append).await
-    }
-    async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError> {
-        self.check()?;
-        if self.reads.fetch_sub(1, Ordering::Relaxed) <= 0 {
+impl Before for Failing {
+    async fn before(&self, asked: Asked<'_>) -> Result<(), StoreError> {
+        if matches!(asked, Asked::Threads | Asked::Read(_)) && self.down.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("disk /secret/path is gone".into()));
+        }
+        if matches!(asked, Asked::Read(_)) && self.reads.fetch_sub(1, Ordering::Relaxed) <= 0 {
             return Err(StoreError::Unavailable("the log is torn".into()));
         }
-        self.inner.read(request).await
+        Ok(())
     }
 }
 
-#[async_trait]
-impl RunSignals for Failing {
-    async fn follow(&self, thread: &ThreadKey) -> Result<watch::Receiver<Signal>, StoreError> {
-        self.inner.follow(thread).await
-    }
-    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
-        self.inner.renew(lease, ttl).await
-    }
-    async fn stop(&self, request: StopRun) -> Result<StopOutcome, StoreError> {
-        self.inner.stop(request).await
-    }
-}
-
-#[async_trait]
-impl ThreadIndex for Failing {
-    async fn list(&self, request: ListThreads) -> Result<ThreadPage, StoreError> {
-        self.check()?;
-        self.inner.list(request).await
-    }
-    async fn get(&self, thread: &ThreadKey) -> Result<Option<ThreadRecord>, StoreError> {
-        self.check()?;
-        self.inner.get(thread).await
-    }
-    async fn update(&self, thread: &ThreadKey, update: ThreadUpdate) -> Result<Option<ThreadRecord>, StoreError> {
-        self.check()?;
-        self.inner.update(thread, update).await
-    }
-    async fn delete(&self, thread: &ThreadKey) -> Result<bool, StoreError> {
-        self.check()?;
-        self.inner.delete(thread).await
-    }
-}
-
-#[async_trait]
-impl Recovery for Failing {
-    async fn recover(&self) -> Result<usize, StoreError> {
-        self.inner.recover().await
-    }
-}
-
-#[async_trait]
-impl ThreadBlobs for Failing {
-    async fn blob(&self, thread: &ThreadKey, key: &str) -> Result<Option<Bytes>, StoreError> {
-        self.inner.blob(thread, key).await
-    }
-    async fn set_blob(&self, thread: &ThreadKey, key: &str, value: Option<Bytes>) -> Result<(), StoreError> {
-        self.inner.set_blob(thread, key, value).await
-    }
-}
-
-async fn start() -> (Arc<Failing>, Server) {
+async fn start() -> (Arc<Behind<Failing>>, Server) {
     let (down, reads) = (AtomicBool::new(false), AtomicI64::new(i64::MAX));
-    let store = Arc::new(Failing { inner: MemoryStore::default(), down, reads });
+    let store = Arc::new(Behind::new(Failing { down, reads }));
     (store.clone(), Server::over(store, SurfaceOptions::default()).await)
 }
 
