@@ -55,25 +55,12 @@ pub struct Config {
     pub file: Option<PathBuf>,
 }
 
-/// The sections that are read as they stand; agents are read one by one, by their type.
+/// The configuration file of `copilotkit serve`.
+// Agents are read one by one, by their type.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(title = "copilotkit.toml"))]
 struct Sections {
-    server: ServerConfig,
-    store: StoreConfig,
-    threads: ThreadsConfig,
-    auth: AuthConfig,
-    limits: LimitsConfig,
-    debug: DebugConfig,
-    transcription: Option<TranscriptionConfig>,
-    agents: Table,
-}
-
-/// The configuration file of `copilotkit serve`.
-#[cfg(feature = "schema")]
-#[derive(Default, schemars::JsonSchema)]
-#[schemars(default, deny_unknown_fields, title = "copilotkit.toml")]
-struct File {
     /// Where and how the server listens.
     server: ServerConfig,
     /// Where threads live.
@@ -87,15 +74,20 @@ struct File {
     /// What developers may look at.
     debug: DebugConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
-    transcription: TranscriptionConfig,
+    #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
+    transcription: Option<TranscriptionConfig>,
     /// The agents by id. Frontends use `default` when they name none.
-    agents: std::collections::BTreeMap<String, AgentConfig>,
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, AgentConfig>", skip_serializing_if = "Table::is_empty")
+    )]
+    agents: Table,
 }
 
 /// The JSON Schema of the file, for editors and for the documentation.
 #[cfg(feature = "schema")]
 pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(File)
+    schemars::schema_for!(Sections)
 }
 
 impl Config {
