@@ -1,7 +1,8 @@
 //! `resource/request` of the envelope: a thread route, named by its path and method as REST would have them.
 
 use super::super::answer::{Refusal, head_only};
-use super::super::{Call, RouteId, State, router};
+use super::super::router::{self, Route};
+use super::super::{Call, State};
 use super::Payload;
 use axum::body::Body;
 use http::request::Parts;
@@ -25,7 +26,7 @@ pub(super) async fn request(
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
         .map_err(|_| Refusal::invalid_envelope("Missing or invalid parameter 'httpMethod'"))?;
     let (route, ids) =
-        router::find(uri.path()).filter(|(route, _)| is_resource(route.id)).ok_or_else(|| Refusal::not_found(HINT))?;
+        router::find(uri.path()).filter(|(route, _)| is_resource(route)).ok_or_else(|| Refusal::not_found(HINT))?;
     route.admit(&method, &ids, &state.options)?;
     let is_head = method == Method::HEAD;
     let mut parts = parts.clone();
@@ -36,18 +37,6 @@ pub(super) async fn request(
     Ok(if is_head { head_only(response) } else { response })
 }
 
-fn is_resource(route: RouteId) -> bool {
-    matches!(
-        route,
-        RouteId::Threads
-            | RouteId::Thread
-            | RouteId::ThreadArchive
-            | RouteId::ThreadMessages
-            | RouteId::ThreadEvents
-            | RouteId::ThreadState
-            | RouteId::ThreadsClear
-            | RouteId::ThreadsSubscribe
-            | RouteId::Memories
-            | RouteId::Annotate
-    )
+fn is_resource(route: &Route) -> bool {
+    matches!(route.suffix.first(), Some(&("threads" | "memories" | "annotate")))
 }
