@@ -17,6 +17,8 @@ mod config_error;
 pub mod demo;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
+#[cfg(any(feature = "openai-chat", feature = "transcription"))]
+mod service;
 pub mod spec;
 #[cfg(feature = "transcription")]
 pub mod transcription;

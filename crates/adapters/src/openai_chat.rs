@@ -19,11 +19,11 @@ pub use profile::{Profile, Quirks, ReasoningHistory, ToolChoiceStyle};
 pub use request::body;
 pub use transport::RETRIES;
 
-use crate::ConfigError;
-use copilotkit_runtime::client::{self, ClientOptions, StreamClient, Target, Trust};
+use crate::{ConfigError, service};
+use copilotkit_runtime::client::{ClientOptions, StreamClient, Target};
 use copilotkit_runtime::{Model, ModelRequest, ModelStream, limits};
 use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::sync::Arc;
@@ -166,40 +166,22 @@ impl Model for OpenAiChat {
     }
 }
 
-/// `{base}/chat/completions`, with the base's query kept: gateways carry an API version there.
+/// `{base}/chat/completions`, at the profile's address unless another one is given.
 fn endpoint(options: &OpenAiChatOptions) -> Result<Url, ConfigError> {
     let profile = &options.profile;
     let base = options.base_url.as_deref().unwrap_or(&profile.base_url);
     if base.is_empty() {
         return Err(ConfigError::MissingBaseUrl { provider: profile.name.to_string() });
     }
-    let mut url = client::check_url(base, Trust::Configured)?;
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/chat/completions").unwrap_or(path);
-    url.set_path(&format!("{path}/chat/completions"));
-    Ok(url)
+    service::endpoint(base, "/chat/completions")
 }
 
 fn headers(options: &OpenAiChatOptions) -> Result<HeaderMap, ConfigError> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     headers.insert("accept", HeaderValue::from_static("text/event-stream"));
-    if let Some(key) = &options.api_key {
-        let value = secret_value(&format!("Bearer {}", key.expose_secret().trim()), "authorization")?;
-        headers.insert("authorization", value);
-    }
-    for (name, value) in &options.headers {
-        let invalid = |_| ConfigError::InvalidHeader { name: name.clone() };
-        let key = HeaderName::try_from(name).map_err(invalid)?;
-        headers.insert(key, secret_value(value.expose_secret(), name)?);
-    }
+    service::add_secrets(&mut headers, options.api_key.as_ref(), &options.headers)?;
     Ok(headers)
-}
-
-fn secret_value(text: &str, name: &str) -> Result<HeaderValue, ConfigError> {
-    let mut value = HeaderValue::try_from(text).map_err(|_| ConfigError::InvalidHeader { name: name.to_owned() })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 #[cfg(test)]

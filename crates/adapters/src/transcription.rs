@@ -13,11 +13,11 @@
 mod answer;
 mod file;
 
-use crate::ConfigError;
+use crate::{ConfigError, service};
 use async_trait::async_trait;
-use copilotkit_runtime::client::{self, ClientOptions, Trust};
+use copilotkit_runtime::client::{self, ClientOptions};
 use copilotkit_runtime::{TranscribeError, TranscribeRequest, Transcriber, limits};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 use reqwest::multipart::Form;
 use reqwest::{Response, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -90,8 +90,9 @@ impl OpenAiTranscriber {
     /// An address or header that cannot be used, or a TLS stack that cannot be set up.
     pub fn new(options: OpenAiTranscriberOptions) -> Result<Self, ConfigError> {
         let client = ClientOptions { connect_timeout: options.connect_timeout, ..ClientOptions::default() };
-        let (http, url) = (client::build(&client)?, endpoint(&options.base_url)?);
-        let headers = headers(&options)?;
+        let (http, url) = (client::build(&client)?, service::endpoint(&options.base_url, "/audio/transcriptions")?);
+        let mut headers = HeaderMap::new();
+        service::add_secrets(&mut headers, options.api_key.as_ref(), &options.headers)?;
         Ok(Self { http, options, url, headers })
     }
 
@@ -178,31 +179,4 @@ impl Transcriber for OpenAiTranscriber {
             result = self.call(request) => result,
         }
     }
-}
-
-/// `{base}/audio/transcriptions`, with the base's query kept: gateways carry an API version there.
-fn endpoint(base_url: &str) -> Result<Url, ConfigError> {
-    let mut url = client::check_url(base_url, Trust::Configured)?;
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/audio/transcriptions").unwrap_or(path);
-    url.set_path(&format!("{path}/audio/transcriptions"));
-    Ok(url)
-}
-
-fn headers(options: &OpenAiTranscriberOptions) -> Result<HeaderMap, ConfigError> {
-    let secret = |text: &str, name: &str| {
-        let mut value =
-            HeaderValue::try_from(text).map_err(|_| ConfigError::InvalidHeader { name: name.to_owned() })?;
-        value.set_sensitive(true);
-        Ok::<_, ConfigError>(value)
-    };
-    let mut headers = HeaderMap::new();
-    if let Some(key) = &options.api_key {
-        headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", key.expose_secret().trim()), "authorization")?);
-    }
-    for (name, value) in &options.headers {
-        let key = HeaderName::try_from(name.as_str()).map_err(|_| ConfigError::InvalidHeader { name: name.clone() })?;
-        headers.insert(key, secret(value.expose_secret(), name)?);
-    }
-    Ok(headers)
 }
