@@ -22,8 +22,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Something to write. Jobs of one transaction are each of another thread of the store.
 pub(super) trait Job: Send {
-    /// The thread that it changes.
-    fn slot(&self) -> Option<&Arc<Slot>>;
+    /// The thread that it changes, if it is one that is held in memory.
+    fn slot(&self) -> Option<&Arc<Slot>> {
+        None
+    }
 
     /// Takes from memory what it is to write, before each try: what comes later is another job's.
     fn prepare(&mut self) {}

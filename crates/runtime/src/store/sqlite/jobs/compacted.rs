@@ -2,11 +2,9 @@
 
 use super::{Reply, answer, save};
 use crate::store::sqlite::fault::Fault;
-use crate::store::sqlite::slots::Slot;
 use crate::store::sqlite::writer::{Inbox, Job};
 use crate::store::{Frame, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Keeps the compact form of a run, and lets its raw frames go when nobody needs them any more.
@@ -33,10 +31,6 @@ impl Compacted {
 }
 
 impl Job for Compacted {
-    fn slot(&self) -> Option<&Arc<Slot>> {
-        None
-    }
-
     fn is_durable(&self) -> bool {
         false
     }
@@ -96,10 +90,6 @@ impl Shrink {
 }
 
 impl Job for Shrink {
-    fn slot(&self) -> Option<&Arc<Slot>> {
-        None
-    }
-
     fn is_durable(&self) -> bool {
         false
     }

@@ -29,10 +29,6 @@ impl Update {
 }
 
 impl Job for Update {
-    fn slot(&self) -> Option<&Arc<Slot>> {
-        None
-    }
-
     fn is_durable(&self) -> bool {
         true
     }
@@ -133,10 +129,6 @@ impl SetBlob {
 }
 
 impl Job for SetBlob {
-    fn slot(&self) -> Option<&Arc<Slot>> {
-        None
-    }
-
     fn is_durable(&self) -> bool {
         true
     }
