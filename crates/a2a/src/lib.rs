@@ -1,0 +1,1 @@
+//! A2A agents: remote ones, and ours for others.
