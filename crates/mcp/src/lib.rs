@@ -30,8 +30,11 @@ pub mod elicit;
 mod error;
 pub mod limits;
 mod listing;
+mod names;
 pub mod oauth;
 mod pool;
+pub mod result;
+mod tools;
 mod transport;
 
 pub use config::ServerConfig;
@@ -40,3 +43,4 @@ pub use listing::{ToolDef, ToolList};
 pub use pool::{CallTerms, Lease, McpPool, PoolOptions, PoolStats, ServerInfo};
 /// The result of a tool, as MCP defines it.
 pub use rmcp::model::CallToolResult;
+pub use tools::{McpTools, PageServers};

@@ -37,8 +37,9 @@ pub const SCHEMA_DEPTH: usize = 64;
 pub const MESSAGE: usize = 16 * 1024 * 1024;
 /// How much of a body that says why a request failed is read.
 pub const ERROR_BODY: usize = 4 * 1024;
-/// The largest result that a page is told, in bytes: it must fit into one event.
-pub const RESULT: usize = 768 * 1024;
+/// The largest result that a page is told, in bytes. As a text in an event it may take twice the room, which must be
+/// within the largest event.
+pub const RESULT: usize = 448 * 1024;
 /// The largest result that the model is told, in bytes; what is longer is cut, with a note that says so.
 pub const RESULT_MODEL: usize = 256 * 1024;
 /// The most calls of one server at once.
@@ -79,3 +80,5 @@ pub const SSE_QUEUE: usize = 64;
 pub const QUESTION: Duration = Duration::from_secs(15 * 60);
 /// The most questions of servers that wait for a person at once.
 pub const QUESTIONS: usize = 256;
+/// The most servers that one request can name.
+pub const PAGE_SERVERS: usize = 8;

@@ -4,9 +4,10 @@ use crate::agent::Pulse;
 use crate::model::ToolSpec;
 use crate::principal::Principal;
 use async_trait::async_trait;
-use copilotkit_protocol::{Json, RunAgentInput};
+use copilotkit_protocol::{Content, Json, RunAgentInput};
 use http::HeaderMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A tool that the server executes.
@@ -18,6 +19,11 @@ pub trait Tool: Send + Sync + 'static {
     /// Whether a call is executed or ends the run with a question.
     fn mode(&self) -> ToolMode {
         ToolMode::Execute
+    }
+
+    /// How long a call may take; `None` leaves it to the agent.
+    fn timeout(&self) -> Option<Duration> {
+        None
     }
 
     /// Executes a call.
@@ -77,12 +83,14 @@ pub struct ToolOutput {
     pub content: Json,
     /// True when the tool says that it failed (MCP `isError`).
     pub is_error: bool,
+    /// What the model is told in the place of the result; `None` for the result itself.
+    pub for_model: Option<Content>,
 }
 
 impl ToolOutput {
     /// A result.
     pub fn new(content: Json) -> Self {
-        Self { content, is_error: false }
+        Self { content, is_error: false, for_model: None }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct ToolDef {
     /// `_meta`, as the server gave it.
     pub meta: Option<Json>,
     ui: Ui,
+    /// What models are told where the schema itself cannot be used.
+    open_schema: Option<Json>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,7 +61,17 @@ impl ToolDef {
         let (title, description) = (text("title"), text("description").unwrap_or_default());
         let mut object = |key| tool.remove(key).filter(Value::is_object).map(Json::from);
         let (output_schema, annotations, meta) = (object("outputSchema"), object("annotations"), object("_meta"));
-        Ok(Self { name, title, description, input_schema, output_schema, annotations, meta, ui })
+        // A provider refuses the whole request for one schema that is none. Nothing is fetched to find out.
+        let open_schema = jsonschema::validator_for(&input_schema.to_value()).err().map(|error| {
+            tracing::warn!(tool = name, %error, "the schema of a tool is not valid: any object is taken");
+            Json::from(serde_json::json!({ "type": "object" }))
+        });
+        Ok(Self { name, title, description, input_schema, output_schema, annotations, meta, ui, open_schema })
+    }
+
+    /// The schema that models are told and arguments are checked by: its own, or that of any object where it is not valid.
+    pub fn model_schema(&self) -> &Json {
+        self.open_schema.as_ref().unwrap_or(&self.input_schema)
     }
 
     /// The resource that shows it, for MCP Apps (`_meta.ui.resourceUri`).
@@ -164,6 +176,16 @@ mod tests {
     fn what_is_odd_but_harmless_is_left_out() {
         let odd = tool(json!({ "description": 5, "outputSchema": true, "annotations": [], "_meta": null })).unwrap();
         assert_eq!((odd.description.as_str(), odd.output_schema, odd.annotations, odd.meta), ("", None, None, None));
+    }
+
+    #[test]
+    fn a_schema_that_is_none_costs_no_tool_and_fetches_nothing() {
+        for schema in [json!({ "type": "objekt" }), json!({ "$ref": "http://127.0.0.1:9/schema.json" })] {
+            let odd = tool(json!({ "inputSchema": schema })).unwrap();
+            assert_eq!((odd.model_schema().get(), odd.input_schema.to_value()), (r#"{"type":"object"}"#, schema));
+        }
+        let good = tool(json!({ "inputSchema": { "$schema": "http://json-schema.org/draft-07/schema#" } })).unwrap();
+        assert_eq!(good.model_schema(), &good.input_schema);
     }
 
     #[test]

@@ -165,7 +165,8 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                     }
                     Plan::Execute(tool, arguments) => {
                         let invocation = ToolInvocation { id: call.id.clone(), arguments, run: scope.clone() };
-                        running = Some(execute(tool, invocation, agent.tool_timeout));
+                        let limit = tool.timeout().unwrap_or(agent.tool_timeout);
+                        running = Some(execute(tool, invocation, limit));
                         Done::Waiting
                     }
                 };
@@ -191,9 +192,9 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                     }
                     Some(Done::Result(result)) => result,
                 };
-                let (content, is_error) = match result {
-                    Ok(output) => (output.content, output.is_error),
-                    Err(error) => (error_content(&error), true),
+                let (content, is_error, for_model) = match result {
+                    Ok(output) => (output.content, output.is_error, output.for_model),
+                    Err(error) => (error_content(&error), true, None),
                 };
                 out.push(ToolCallResult {
                     message_id: new_id(),
@@ -205,7 +206,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                 messages.push(ModelMessage::Tool {
                     tool_call_id: call.id.clone(),
                     name: call.name.clone(),
-                    content: model_content(&content).into(),
+                    content: for_model.unwrap_or_else(|| model_content(&content).into()),
                     is_error,
                 });
                 for event in out.drain(..) {

@@ -50,8 +50,9 @@ pub(super) struct Toolbox {
 }
 
 impl Toolbox {
-    /// The page's tools, the configured ones, the state tools, then those of the sources; a later one of the same name
-    /// takes the place of an earlier one. A source that fails is left out unless it is required.
+    /// The page's tools, the configured ones, the state tools, then those of the sources. Of the page's and the configured
+    /// ones a later one of the same name takes the place of an earlier one; what a source brings, which somebody else may
+    /// have written, takes no place that is taken. A source that fails is left out unless it is required.
     pub(super) async fn collect(
         tools: &[Arc<dyn Tool>],
         sources: &[Arc<dyn ToolSource>],
@@ -75,6 +76,10 @@ impl Toolbox {
         let lists = sources.iter().map(|source| list(source.as_ref(), scope));
         for tools in join_all(lists).await {
             for tool in tools? {
+                if toolbox.has(&tool.spec().name) {
+                    tracing::warn!(tool = tool.spec().name, "a tool of a source was left out: its name is taken");
+                    continue;
+                }
                 toolbox.insert(tool.spec().clone(), Executor::Server(tool));
             }
         }
