@@ -2,6 +2,7 @@
 
 mod clients;
 mod count;
+mod peers;
 mod steps;
 
 use crate::{process, tidy};
@@ -66,12 +67,16 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
     // Binaries and tests together, with one set of features, so that nothing is compiled twice.
     let build = [&["build"], WORKSPACE, &["--bins", "--tests"]].concat();
     let built = steps.add("build", &format!("cargo {}", build.join(" ")), || cargo(root, &build, BUILD_LIMIT, None));
+    let peers = !options.no_clients && built && peers::install(root, &mut steps);
     if built {
         let test = [&["test"], WORKSPACE, &["--no-fail-fast"]].concat();
         steps.run_tests("cargo test", &format!("cargo {}", test.join(" ")), Runner::Cargo, |tally| {
             let mut command = process::cargo();
             command.args(&test).current_dir(root);
             full(&mut command, options);
+            if peers {
+                command.env("COPILOTKIT_REQUIRE_PEERS", "1");
+            }
             steps::command(&mut command, BUILD_LIMIT, Some(tally))
         });
     } else {
@@ -98,6 +103,7 @@ fn announce(options: &Options) {
     println!("It may download the crates of Cargo.lock.");
     if !options.no_clients {
         println!("It may install npm packages into fixtures/clients/node_modules (npm ci).");
+        println!("It may install MCP servers of npm and PyPI into fixtures/mcp/node_modules and target/mcp-venv.");
         println!("It may install Chromium with apt-get, when there is none and it runs as root.");
     }
 }

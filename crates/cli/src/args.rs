@@ -1,7 +1,9 @@
 //! The command line.
 
+mod mcp;
 mod threads;
 
+pub use mcp::*;
 pub use threads::*;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +42,18 @@ A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows m
 Exit status: 0 done, 1 it failed or was refused, 2 the command line is wrong."
     )]
     Threads(ThreadsCommand),
+    /// See what MCP servers offer, and try it.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  copilotkit mcp list
+  copilotkit mcp inspect files
+  copilotkit mcp call files read_file '{\"path\":\"README.md\"}'
+
+The servers are those of the configuration, [mcp.NAME]. What is written is a table on a terminal, otherwise JSON lines.
+Exit status: 0 done, 1 a server or a tool failed, 2 the command line is wrong."
+    )]
+    Mcp(McpCommand),
 }
 
 /// Options of `serve`.

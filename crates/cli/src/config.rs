@@ -6,6 +6,7 @@ mod agents;
 mod auth;
 mod error;
 mod hints;
+mod mcp;
 mod parts;
 mod sources;
 mod transcription;
@@ -14,7 +15,8 @@ mod units;
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
-pub(crate) use hints::ignored_variable;
+pub(crate) use hints::{ignored_variable, nearest};
+pub use mcp::{GrantName, McpConfig, NamespacingName, OAuthConfig, ProtocolName, TransportName};
 pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
@@ -49,6 +51,8 @@ pub struct Config {
     pub debug: DebugConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
+    /// `[mcp.NAME]`, in the order of the file.
+    pub mcp: Vec<(String, McpConfig)>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -76,6 +80,12 @@ struct Sections {
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
+    /// MCP servers by name: agents that name one in `mcp` are offered its tools.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, McpConfig>", skip_serializing_if = "Table::is_empty")
+    )]
+    mcp: Table,
     /// The agents by id. Frontends use `default` when they name none.
     #[cfg_attr(
         feature = "schema",
@@ -103,6 +113,11 @@ impl Config {
             let agent = AgentConfig::read(&merged, &id, value)?;
             agents.push((id, agent));
         }
+        let mut mcp = Vec::with_capacity(sections.mcp.len());
+        for (name, value) in sections.mcp {
+            let server = McpConfig::read(&merged, &name, value)?;
+            mcp.push((name, server));
+        }
         let config = Self {
             server: sections.server,
             store: sections.store,
@@ -111,6 +126,7 @@ impl Config {
             limits: sections.limits,
             debug: sections.debug,
             transcription: sections.transcription,
+            mcp,
             agents,
             file: merged.file().map(PathBuf::from),
         };
@@ -123,6 +139,11 @@ impl Config {
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
+        }
+        for (id, agent) in &self.agents {
+            if let AgentConfig::BuiltIn(agent) = agent {
+                mcp::check_names(merged, &["agents", id, "mcp"], &agent.mcp, &self.mcp)?;
+            }
         }
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(

@@ -1,10 +1,10 @@
 //! `copilotkit threads`: work on the file of the store.
 
-mod desk;
+pub(crate) mod desk;
 mod list;
 mod remove;
 mod show;
-mod terminal;
+pub(crate) mod terminal;
 mod transfer;
 
 use crate::args::{BackupArgs, ThreadsCommand};

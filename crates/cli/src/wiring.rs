@@ -1,8 +1,10 @@
 //! From the configuration to a running lifecycle.
 
+mod mcp;
 mod overrides;
 mod store;
 
+pub use mcp::McpServers;
 pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
@@ -92,11 +94,12 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Store>) -> Result<Lifecycle> {
+    let mcp = McpServers::new(config, environment)?;
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
             AgentConfig::BuiltIn(agent) => {
-                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+                Registered::new(id.as_str(), built_in(agent, environment, &mcp).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
         };
@@ -194,7 +197,7 @@ fn hosts(allowed: &[String], address: IpAddr) -> HostPolicy {
     }
 }
 
-fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInAgent> {
+fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) -> Result<BuiltInAgent> {
     let mut models = Vec::new();
     for name in agent.model.items() {
         models.push(agent.resolve(name, environment)?);
@@ -230,6 +233,9 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     }
     if agent.model.items().iter().any(|name| name == "demo") && !agent.tools.iter().any(|tool| tool.name == ASK_USER) {
         builder = builder.tool(ask_user());
+    }
+    if let Some(tools) = mcp.tools(agent)? {
+        builder = builder.tool_source(Arc::new(tools.reserve([ASK_USER.to_owned()])));
     }
     Ok(builder.build())
 }

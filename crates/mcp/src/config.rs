@@ -137,6 +137,8 @@ pub enum Auth {
         client_id: Option<String>,
         /// The secret that goes with it.
         client_secret: Option<SecretString>,
+        /// The https address of a document that describes us, for servers that take one in the place of an id.
+        client_metadata: Option<Url>,
         /// What the token is for; empty for what the server says.
         scopes: Vec<String>,
     },

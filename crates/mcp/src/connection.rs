@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     spoiled: AtomicBool,
     turns: Semaphore,
+    /// When its token must have been replaced.
+    until: Option<std::time::Instant>,
     pub(crate) era: Era,
 }
 
@@ -50,7 +52,12 @@ pub(crate) struct Terms {
 }
 
 impl Connection {
-    fn new(config: &ServerConfig, service: RunningService<RoleClient, Handler>, era: Era) -> Self {
+    fn new(
+        config: &ServerConfig,
+        service: RunningService<RoleClient, Handler>,
+        era: Era,
+        until: Option<std::time::Instant>,
+    ) -> Self {
         Self {
             id: Arc::from(config.id.as_str()),
             peer: service.peer().clone(),
@@ -58,13 +65,15 @@ impl Connection {
             service: Mutex::new(Some(service)),
             spoiled: AtomicBool::new(false),
             turns: Semaphore::new(limits::CALLS_PER_SERVER),
+            until,
             era,
         }
     }
 
     /// Whether the next request may use it.
     pub(crate) fn is_usable(&self) -> bool {
-        !self.spoiled.load(Ordering::Relaxed) && !self.peer.is_transport_closed()
+        let expired = self.until.is_some_and(|until| std::time::Instant::now() >= until);
+        !expired && !self.spoiled.load(Ordering::Relaxed) && !self.peer.is_transport_closed()
     }
 
     /// The next request needs another connection; those that wait on this one may still be answered.

@@ -82,3 +82,5 @@ pub const QUESTION: Duration = Duration::from_secs(15 * 60);
 pub const QUESTIONS: usize = 256;
 /// The most servers that one request can name.
 pub const PAGE_SERVERS: usize = 8;
+/// The largest answer with a token, in bytes.
+pub const TOKEN: usize = 64 * 1024;

@@ -5,6 +5,7 @@
 
 use crate::config::{Namespacing, ServerConfig};
 use crate::limits::MODEL_TOOL_NAME;
+use crate::listing::ToolDef;
 use std::collections::HashSet;
 
 /// Names of tools that no server can take: the agent's own, and those of the shared state.
@@ -19,6 +20,18 @@ impl Names {
     pub(crate) fn new(reserved: impl IntoIterator<Item = String>) -> Self {
         let state = STATE_TOOLS.iter().map(|name| (*name).to_owned());
         Self { taken: reserved.into_iter().chain(state).collect() }
+    }
+
+    /// The name under which a tool is offered to a model, if it is.
+    pub(crate) fn offer(&mut self, server: &ServerConfig, tool: &ToolDef) -> Option<String> {
+        if !tool.is_for_model() || !server.offers(&tool.name) {
+            return None;
+        }
+        let name = self.take(server, &tool.name);
+        if name.is_none() {
+            tracing::warn!(server = server.id, tool = tool.name, "a tool was left out: its name is taken");
+        }
+        name
     }
 
     /// The name of a server's tool, which is taken from now on. `None` when it is left out.

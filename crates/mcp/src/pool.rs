@@ -188,6 +188,13 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // What runs beside the runs ends with the pool; connections close with their last user.
+        self.stop.cancel();
+    }
+}
+
 /// Makes room for one more: the one that was not used for longest, of those that no run uses.
 fn make_room(slots: &mut HashMap<Key, Arc<Slot>>, most: usize) {
     while slots.len() >= most.max(1) {

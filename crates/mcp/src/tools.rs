@@ -6,7 +6,7 @@ pub use page::PageServers;
 
 use crate::config::ServerConfig;
 use crate::error::McpError;
-use crate::listing::ToolDef;
+use crate::listing::{ToolDef, ToolList};
 use crate::names::Names;
 use crate::pool::{CallTerms, Lease, McpPool};
 use crate::result;
@@ -52,6 +52,17 @@ impl McpTools {
         self
     }
 
+    /// The names that an agent without other tools knows these servers' tools by, in the order of their lists; `None` for a
+    /// tool that is not offered.
+    pub fn names(&self, lists: &[Result<Arc<ToolList>, McpError>]) -> Vec<Vec<Option<String>>> {
+        let mut names = Names::new(self.reserved.iter().cloned());
+        let of = |(server, list): (&Arc<ServerConfig>, &Result<Arc<ToolList>, McpError>)| {
+            let Ok(list) = list else { return Vec::new() };
+            list.tools.iter().map(|tool| names.offer(server, tool)).collect()
+        };
+        self.servers.iter().zip(lists).map(of).collect()
+    }
+
     /// What a run is offered: each tool with its name, and the errors of servers that are not there.
     async fn offer(&self, scope: &ToolScope) -> Result<Vec<McpTool>, McpError> {
         let named = self.page.named(scope);
@@ -74,15 +85,8 @@ impl McpTools {
             };
             let lease = Arc::new(lease.clone());
             for tool in &list.tools {
-                if !tool.is_for_model() || !config.offers(&tool.name) {
-                    continue;
-                }
-                match names.take(config, &tool.name) {
-                    Some(name) => offered.push(McpTool::new(name, Arc::clone(tool), Arc::clone(&lease))),
-                    None => {
-                        let (server, tool) = (config.id.as_str(), tool.name.as_str());
-                        tracing::warn!(server, tool, "a tool was left out: its name is taken");
-                    }
+                if let Some(name) = names.offer(config, tool) {
+                    offered.push(McpTool::new(name, Arc::clone(tool), Arc::clone(&lease)));
                 }
             }
         }

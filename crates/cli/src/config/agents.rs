@@ -6,6 +6,7 @@ use super::{ConfigError, Environment, Span};
 use copilotkit_adapters::openai_chat::RETRIES;
 use copilotkit_adapters::spec::split;
 use copilotkit_adapters::{ConfigError as ModelConfigError, Options, model_from_spec};
+use copilotkit_mcp::PageServers;
 use copilotkit_runtime::Model;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -127,6 +128,13 @@ pub struct BuiltInConfig {
     /// Tools that the server calls over HTTP.
     #[serde(default)]
     pub tools: Vec<ToolConfig>,
+    /// MCP servers whose tools it is offered, by their names in `[mcp.*]`. Where names of tools clash, the first has it.
+    #[serde(default)]
+    pub mcp: Vec<String>,
+    /// Origins of MCP servers that a page may name itself (`forwardedProps.mcpServers`), like
+    /// `"https://mcp.example.com"`; none by default.
+    #[serde(default)]
+    pub mcp_origins: Vec<String>,
 }
 
 impl BuiltInConfig {
@@ -156,6 +164,8 @@ impl BuiltInConfig {
             max_retries: None,
             provider_options: BTreeMap::new(),
             tools: Vec::new(),
+            mcp: Vec::new(),
+            mcp_origins: Vec::new(),
         }
     }
 
@@ -221,6 +231,11 @@ impl BuiltInConfig {
         }
         for tool in &self.tools {
             tool.check(merged, id)?;
+        }
+        if let Err(origin) = PageServers::at(&self.mcp_origins) {
+            let reason = format!("`{origin}` is not an origin");
+            let remedy = "write scheme, host and port, like \"https://mcp.example.com\"";
+            return Err(merged.error(&at("mcp_origins"), reason, remedy));
         }
         Ok(())
     }

@@ -33,6 +33,8 @@ pub(crate) struct Dial<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) http: &'a reqwest::Client,
     pub(crate) auth: Option<AuthClient<reqwest::Client>>,
+    /// When the token among the headers must have been replaced.
+    pub(crate) until: Option<std::time::Instant>,
     pub(crate) tracker: &'a TaskTracker,
     pub(crate) slot: Weak<Slot>,
     pub(crate) elicitation: bool,
@@ -83,7 +85,8 @@ async fn attempt(dial: &Dial<'_>, mode: ClientLifecycleMode, end: Instant) -> Re
         Err(_) => return Err(McpError::about(ErrorKind::Timeout, server, "not connected in time")),
     };
     let modern = served.peer().peer_info().is_some_and(|info| !info.protocol_version.has_initialize());
-    Ok(Connection::new(dial.config, served, if modern { Era::Modern } else { Era::Legacy }))
+    let era = if modern { Era::Modern } else { Era::Legacy };
+    Ok(Connection::new(dial.config, served, era, dial.until))
 }
 
 type Served = RunningService<RoleClient, Handler>;

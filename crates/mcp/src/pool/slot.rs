@@ -9,9 +9,8 @@ use crate::listing::{ToolList, list};
 use crate::oauth;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use rmcp::model::SubscriptionFilter;
-use rmcp::transport::auth::AuthClient;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -25,7 +24,6 @@ pub(crate) struct Slot {
     pool: Weak<Inner>,
     state: Mutex<State>,
     listing: Mutex<Listing>,
-    auth: tokio::sync::OnceCell<Option<AuthClient<reqwest::Client>>>,
     leases: AtomicUsize,
     used: Mutex<Instant>,
     /// How often the server said that its tools changed.
@@ -76,7 +74,6 @@ impl Slot {
             pool,
             state: Mutex::default(),
             listing: Mutex::default(),
-            auth: tokio::sync::OnceCell::new(),
             leases: AtomicUsize::new(0),
             used: Mutex::new(Instant::now()),
             changes: AtomicU64::new(0),
@@ -154,12 +151,18 @@ impl Slot {
     async fn connect(self: &Arc<Self>, era: Option<Era>) -> Result<Arc<Connection>, McpError> {
         let pool = self.pool()?;
         let http = pool.http(self.config.trust);
-        let auth = self.auth.get_or_try_init(|| oauth::authorized(&self.config, http.clone())).await?.clone();
+        let authorized = oauth::authorized(&self.config, http).await?;
+        let (mut headers, mut until) = (self.headers.clone(), None);
+        if let Some((token, ends)) = authorized.token {
+            headers.insert(header::AUTHORIZATION, token);
+            until = ends;
+        }
         let dial = Dial {
             config: &self.config,
-            headers: &self.headers,
+            headers: &headers,
             http,
-            auth,
+            auth: authorized.client,
+            until,
             tracker: &pool.tracker,
             slot: Arc::downgrade(self),
             elicitation: pool.options.elicitation,
