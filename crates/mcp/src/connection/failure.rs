@@ -105,6 +105,9 @@ fn classify(error: &(dyn Error + 'static)) -> Option<Found> {
     }
     if let Some(error) = error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
         return match error {
+            // These two are not among the causes of themselves.
+            StreamableHttpError::Client(error) => classify(error),
+            StreamableHttpError::HttpStatus(error) => classify(error),
             StreamableHttpError::ResponseBodyTooLarge { .. } => Some(Found::of(ErrorKind::TooLarge)),
             StreamableHttpError::TransportChannelClosed
             | StreamableHttpError::UnexpectedEndOfStream
@@ -161,6 +164,9 @@ mod tests {
         let error = StreamableHttpError::<reqwest::Error>::AuthRequired(AuthRequiredError::new("Bearer x".into()));
         let error = of_transport("files", &error);
         assert_eq!((error.kind, error.challenge.as_deref()), (ErrorKind::Unauthorized, Some("Bearer x")));
+        let busy = StreamableHttpError::<reqwest::Error>::HttpStatus(HttpStatusError::new(503, Some("3".into())));
+        let busy = of_transport("files", &busy);
+        assert_eq!((busy.kind, busy.retry_after), (ErrorKind::Unreachable, Some(Duration::from_secs(3))));
         assert_eq!(of_sse("files", &SseTransportError::NoEndpoint).kind, ErrorKind::Protocol);
     }
 }

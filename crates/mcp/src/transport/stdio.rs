@@ -3,7 +3,9 @@
 use crate::config::Command;
 use crate::limits;
 use process_wrap::tokio::{CommandWrap, KillOnDrop};
-use rmcp::transport::TokioChildProcess;
+use rmcp::RoleClient;
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::transport::{TokioChildProcess, Transport};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::ChildStderr;
@@ -38,8 +40,41 @@ const INHERITED: &[&str] = &[
     "COMSPEC",
 ];
 
-/// Starts a child in a process group of its own, so that what it started ends with it.
-pub(crate) fn spawn(command: &Command) -> std::io::Result<(TokioChildProcess, Option<ChildStderr>)> {
+/// A child in a process group of its own, so that what it started ends with it.
+pub(crate) struct ChildTransport {
+    child: TokioChildProcess,
+    #[cfg(unix)]
+    group: Option<nix::unistd::Pid>,
+}
+
+impl Transport<RoleClient> for ChildTransport {
+    type Error = std::io::Error;
+
+    fn send(&mut self, item: ClientJsonRpcMessage) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        self.child.send(item)
+    }
+
+    fn receive(&mut self) -> impl Future<Output = Option<ServerJsonRpcMessage>> + Send {
+        self.child.receive()
+    }
+
+    fn close(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        self.child.close()
+    }
+}
+
+#[cfg(unix)]
+impl Drop for ChildTransport {
+    fn drop(&mut self) {
+        // The child has ended by itself where there was time for that; what it left behind has not.
+        if let Some(group) = self.group.take() {
+            let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+/// Starts a child.
+pub(crate) fn spawn(command: &Command) -> std::io::Result<(ChildTransport, Option<ChildStderr>)> {
     let mut child = tokio::process::Command::new(&command.program);
     child.args(&command.arguments).env_clear();
     child.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
@@ -53,7 +88,15 @@ pub(crate) fn spawn(command: &Command) -> std::io::Result<(TokioChildProcess, Op
     wrapped.wrap(process_wrap::tokio::ProcessGroup::leader());
     #[cfg(windows)]
     wrapped.wrap(process_wrap::tokio::JobObject);
-    TokioChildProcess::builder(wrapped).stderr(Stdio::piped()).spawn()
+    let (child, stderr) = TokioChildProcess::builder(wrapped).stderr(Stdio::piped()).spawn()?;
+    #[cfg(unix)]
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).map(nix::unistd::Pid::from_raw);
+    let transport = ChildTransport {
+        child,
+        #[cfg(unix)]
+        group,
+    };
+    Ok((transport, stderr))
 }
 
 /// Passes what a child says on its standard error to the log, line by line, until it ends.

@@ -84,10 +84,6 @@ impl Seen {
     pub(crate) fn headers(&self) -> Vec<HeaderMap> {
         self.headers.lock().unwrap().clone()
     }
-
-    pub(crate) fn sessions(&self) -> usize {
-        self.sessions.lock().unwrap().len()
-    }
 }
 
 impl Fake {
@@ -120,8 +116,8 @@ impl Fake {
 
     /// Starts at the same address, with no memory of its sessions.
     pub(crate) fn restart(&mut self) {
-        if self.runtime.is_some() {
-            self.kill();
+        self.kill();
+        if self.address.port() != 0 {
             self.seen.generation.fetch_add(1, Ordering::SeqCst);
         }
         self.seen.sessions.lock().unwrap().clear();

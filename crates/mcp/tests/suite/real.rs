@@ -51,6 +51,8 @@ async fn call(lease: &Lease, tool: &str, arguments: Value) -> copilotkit_mcp::Ca
 /// A server that listens on a port, which it says on its standard error. It ends with this.
 struct Listening {
     _child: Child,
+    /// Reads on what it says: a server whose standard error is closed may die of it.
+    _said: tokio::task::JoinSet<()>,
     port: u16,
 }
 
@@ -75,7 +77,9 @@ impl Listening {
             }
         };
         let port = tokio::time::timeout(Duration::from_secs(60), said).await.expect("the server says its port");
-        Self { _child: child, port }
+        let mut reading = tokio::task::JoinSet::new();
+        reading.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { _child: child, _said: reading, port }
     }
 
     /// server-everything; none when it is not there.
@@ -120,15 +124,15 @@ async fn everything_as_a_child_process() {
     let Some(script) = npm("server-everything") else { return };
     let pool = pool();
     let mut config = ServerConfig::stdio("everything", &["node", &script, "stdio"]).unwrap();
-    config.timeouts.call = Duration::from_millis(1_500);
+    config.timeouts.call = Duration::from_secs(3);
     let server = Arc::new(config);
     everything(&pool, &server).await;
     let lease = lease(&pool, &server);
     // Longer than the longest silence, but it reports progress each second.
     let began = Instant::now();
-    let long = call(&lease, "trigger-long-running-operation", json!({ "duration": 3, "steps": 3 })).await;
-    assert!(said(&long).contains("completed") && began.elapsed() > Duration::from_secs(2));
-    let silent = json!({ "duration": 4, "steps": 1 });
+    let long = call(&lease, "trigger-long-running-operation", json!({ "duration": 5, "steps": 5 })).await;
+    assert!(said(&long).contains("completed") && began.elapsed() > Duration::from_secs(4));
+    let silent = json!({ "duration": 30, "steps": 1 });
     let terms = CallTerms::default();
     let error = lease.call_tool("trigger-long-running-operation", &Json::from(silent), &terms).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout);
@@ -217,7 +221,7 @@ async fn a_server_of_2026_07_28() {
     let listening = Listening::start(&[&python, script.to_str().unwrap()], 0).await;
     let pool = pool();
     let mut config = ServerConfig::http("modern", &listening.url("/mcp")).unwrap();
-    config.timeouts.call = Duration::from_secs(1);
+    config.timeouts.call = Duration::from_secs(2);
     let server = Arc::new(config);
     let lease = lease(&pool, &server);
     let info = lease.info().await.unwrap();
@@ -228,7 +232,7 @@ async fn a_server_of_2026_07_28() {
     let page = copilotkit_mcp::result::for_page(sum).to_value();
     assert!(page.get("resultType").is_none() && !page.to_string().contains("io.modelcontextprotocol"), "{page}");
     assert_eq!(call(&lease, "fail", json!({})).await.is_error, Some(true));
-    assert_eq!(said(&call(&lease, "slow", json!({ "steps": 8 })).await), "done", "progress keeps the call alive");
+    assert_eq!(said(&call(&lease, "slow", json!({ "steps": 12 })).await), "done", "progress keeps the call alive");
     let read = lease.read_resource("demo://greeting", &CallTerms::default()).await.unwrap();
     assert_eq!(read["contents"][0]["text"], "hello");
     assert_eq!(lease.request("ping", json!({}), &CallTerms::default()).await.unwrap(), json!({}));
@@ -254,7 +258,7 @@ async fn a_child_ends_with_its_connection_and_takes_its_own_along() {
     let pool = pool();
     let server = stdio("shell", &["sh", "-c", &line]);
     let lease = lease(&pool, &server);
-    lease.tools().await.unwrap();
+    lease.info().await.unwrap();
     let running = || {
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
         let lines = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
