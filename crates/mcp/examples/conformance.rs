@@ -12,11 +12,11 @@ use copilotkit_mcp::{CallTerms, ErrorKind, Lease, McpError, McpPool, PoolOptions
 use copilotkit_protocol::Json;
 use copilotkit_runtime::client::{self, ClientOptions};
 use http::{HeaderMap, HeaderValue, header};
-use rmcp::transport::auth::{
-    AuthorizationManager, ClientCredentialsConfig, JwtSigningAlgorithm, OAuthState,
-
-};
 use rmcp::transport::auth::enterprise::{EmaAuthorizationServer, EmaClientAuthentication, EmaExchangeRequest};
+use rmcp::transport::auth::{
+    AuthorizationManager, AuthorizationRequest, ClientCredentialsConfig, JwtSigningAlgorithm, OAuthHttpClient,
+    OAuthHttpClientFuture, OAuthHttpRequest, OAuthState,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::error::Error;
@@ -124,6 +124,7 @@ async fn run(url: &str, scenario: &str, context: &Context, folder: &Path) -> Out
         "auth/cross-app-access-complete-flow" | "auth/enterprise-managed-authorization" => {
             bearer(&mut config, &exchanged(url, context).await?)?;
         }
+        "auth/2025-03-26-oauth-metadata-backcompat" => bearer(&mut config, &misnamed(url).await?)?,
         "auth/authorization-server-migration" => return migrate(config, folder).await,
         _ if scenario.starts_with("auth/") => config.auth = Some(login(folder, context)?),
         _ => {}
@@ -227,6 +228,37 @@ async fn signed(url: &str, context: &Context) -> Outcome<String> {
     Ok(state.get_access_token().await?)
 }
 
+/// Takes the name out of what an authorization server says about itself.
+struct Nameless(Box<dyn OAuthHttpClient>);
+
+impl OAuthHttpClient for Nameless {
+    fn execute(&self, request: OAuthHttpRequest) -> OAuthHttpClientFuture<'_> {
+        Box::pin(async move {
+            let mut answer = self.0.execute(request).await?;
+            if let Ok(Value::Object(mut metadata)) = serde_json::from_slice(answer.body()) {
+                metadata.remove("issuer");
+                *answer.body_mut() = Value::Object(metadata).to_string().into_bytes();
+            }
+            Ok(answer)
+        })
+    }
+}
+
+/// A token of an authorization server that does not call itself what its address says. The version of 2025-03-26 did not
+/// ask for that; the runtime does, and refuses it.
+async fn misnamed(url: &str) -> Outcome<String> {
+    let http = Box::new(rmcp::transport::auth::default_oauth_http_client()?);
+    let mut manager = AuthorizationManager::new_with_oauth_http_client(url, Arc::new(Nameless(http))).await?;
+    manager.set_allow_missing_issuer(true);
+    let mut state = OAuthState::Unauthorized(manager);
+    state.start_authorization(AuthorizationRequest::new(REDIRECT).with_client_name("CopilotKit")).await?;
+    let page = state.get_authorization_url().await?;
+    let answer = client::build(&ClientOptions::default())?.get(page).send().await?;
+    let place = answer.headers().get(header::LOCATION).ok_or("nobody agreed")?.to_str()?.to_owned();
+    state.handle_callback_url(&place).await?;
+    Ok(state.get_access_token().await?)
+}
+
 /// A token for that of an identity provider.
 async fn exchanged(url: &str, context: &Context) -> Outcome<String> {
     let known = |value: &Option<String>, name: &str| value.clone().ok_or(format!("no {name}"));
@@ -241,7 +273,8 @@ async fn exchanged(url: &str, context: &Context) -> Outcome<String> {
     let id = known(&context.client_id, "client_id")?;
     let mut server = EmaAuthorizationServer::new(issuer, metadata.token_endpoint.as_str(), id);
     if let Some(secret) = secret {
-        server = server.with_client_authentication(EmaClientAuthentication::ClientSecretBasic(oauth2::ClientSecret::new(secret)));
+        server = server
+            .with_client_authentication(EmaClientAuthentication::ClientSecretBasic(oauth2::ClientSecret::new(secret)));
     }
     let token = known(&context.idp_id_token, "idp_id_token")?;
     let http = rmcp::transport::auth::default_oauth_http_client()?;

@@ -66,8 +66,7 @@ pub(crate) async fn connect(dial: Dial<'_>) -> Result<Connection, McpError> {
         Ok(connection) => return Ok(connection),
         Err(error) => error,
     };
-    let Some(second) = second.filter(|_| !matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Unreachable))
-    else {
+    let Some(second) = second.filter(|_| error.kind != ErrorKind::Unauthorized) else {
         return Err(error);
     };
     tracing::debug!(

@@ -74,7 +74,8 @@ impl Model for Caller {
 }
 
 pub(crate) fn input(more: Value) -> RunAgentInput {
-    let mut input = json!({ "threadId": "t", "runId": "r", "messages": [{ "id": "u", "role": "user", "content": "go" }] });
+    let mut input =
+        json!({ "threadId": "t", "runId": "r", "messages": [{ "id": "u", "role": "user", "content": "go" }] });
     for (key, value) in more.as_object().unwrap() {
         input[key] = value.clone();
     }
@@ -183,11 +184,8 @@ async fn lists_prefixes_and_visibility_are_kept() {
         _ => Reply::Usual,
     });
     let (model, pool) = (Caller::new("fs_read", json!({ "text": "x" })), pool());
-    let config = ServerConfig {
-        prefix: "fs_".to_owned(),
-        exclude_tools: vec!["delete".to_owned()],
-        ..fake.config("a")
-    };
+    let config =
+        ServerConfig { prefix: "fs_".to_owned(), exclude_tools: vec!["delete".to_owned()], ..fake.config("a") };
     let agent = agent(&model, McpTools::new(pool.clone(), [Arc::new(config)]));
     let (events, _) = run(&agent, input(json!({}))).await;
     assert_eq!(result(&events), text("x"));

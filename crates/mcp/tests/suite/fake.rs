@@ -221,11 +221,7 @@ async fn answer(State(seen): State<Arc<Seen>>, method: Method, headers: HeaderMa
     respond(&seen, &asked, reply).await
 }
 
-fn respond<'a>(
-    seen: &'a Seen,
-    asked: &'a Asked,
-    reply: Reply,
-) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
+fn respond<'a>(seen: &'a Seen, asked: &'a Asked, reply: Reply) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
     Box::pin(async move {
         match reply {
             Reply::Usual => usual(seen, asked),
@@ -244,7 +240,8 @@ fn respond<'a>(
 
 /// A server of 2025-11-25 with sessions.
 fn usual(seen: &Seen, asked: &Asked) -> Response {
-    let result = |result: Value| json_reply(StatusCode::OK, &json!({ "jsonrpc": "2.0", "id": asked.id, "result": result }));
+    let result =
+        |result: Value| json_reply(StatusCode::OK, &json!({ "jsonrpc": "2.0", "id": asked.id, "result": result }));
     if asked.method == "server/discover" {
         let error = json!({ "code": -32000, "message": "Bad Request: Server not initialized" });
         return json_reply(StatusCode::BAD_REQUEST, &json!({ "jsonrpc": "2.0", "error": error, "id": null }));

@@ -93,7 +93,8 @@ async fn a_probe_with_an_odd_answer_is_followed_by_the_handshake() {
 async fn a_restart_between_calls_is_not_noticed() {
     // The status for a session that is gone, and an error without an id as some servers send it.
     let idless = |asked: &Asked| {
-        let is_old = asked.session.as_ref().is_some_and(|session| !session.starts_with(&format!("s{}-", asked.generation)));
+        let is_old =
+            asked.session.as_ref().is_some_and(|session| !session.starts_with(&format!("s{}-", asked.generation)));
         let error = json!({ "code": -32000, "message": "Bad Request: No valid session ID provided" });
         let body = json!({ "jsonrpc": "2.0", "error": error, "id": null });
         if is_old { Reply::Http(json_reply(StatusCode::BAD_REQUEST, &body)) } else { Reply::Usual }
@@ -220,9 +221,8 @@ async fn an_endpoint_at_another_origin_is_not_used() {
     let target = Fake::usual();
     let endpoint = target.url("/messages");
     let event = format!("event: endpoint\ndata: {endpoint}\n\n");
-    let app = axum::Router::new().fallback(move || async move {
-        ([(header::CONTENT_TYPE, "text/event-stream")], event.clone())
-    });
+    let app = axum::Router::new()
+        .fallback(move || async move { ([(header::CONTENT_TYPE, "text/event-stream")], event.clone()) });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/sse", listener.local_addr().unwrap());
     let mut serving = tokio::task::JoinSet::new();

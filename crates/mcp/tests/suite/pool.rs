@@ -32,7 +32,8 @@ async fn a_hundred_who_come_at_once_share_one_connection() {
         async move {
             let tools = lease.tools().await.unwrap();
             assert_eq!(tools.tools[0].name, "echo");
-            let said_back = lease.call_tool("echo", &arguments(&index.to_string()), &CallTerms::default()).await.unwrap();
+            let said_back =
+                lease.call_tool("echo", &arguments(&index.to_string()), &CallTerms::default()).await.unwrap();
             assert_eq!(said(&said_back), index.to_string());
         }
     });
