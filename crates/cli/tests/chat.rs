@@ -4,7 +4,7 @@
 
 use copilotkit_fixtures::agent_server::{AgentServer, Script};
 use copilotkit_fixtures::scripted;
-use copilotkit_runtime::http::auth::{Auth, TokenEntry};
+use copilotkit_runtime::http::auth::{Auth, Bearer};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Mode, Surface, SurfaceOptions};
 use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Principal};
@@ -160,8 +160,8 @@ async fn runtimes_of_both_kinds_and_bare_agents_are_told_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_want_a_token_get_it_and_it_is_never_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let entry = TokenEntry::new("secret-token", Principal::new("alice"));
-    let runtime = Runtime::start(Mode::Both, Some(Auth::bearer([entry]).unwrap())).await;
+    let auth = Auth::new(Bearer::new([("secret-token", Principal::new("alice"))]).unwrap());
+    let runtime = Runtime::start(Mode::Both, Some(auth)).await;
     let refused = chat(folder.path(), &["--url", &runtime.url, "hi"], "").await;
     assert_eq!((refused.code, refused.err.contains("--token-env")), (1, true), "{}", refused.err);
     let unset = chat(folder.path(), &["--url", &runtime.url, "--token-env", "NOPE", "hi"], "").await;
