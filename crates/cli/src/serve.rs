@@ -5,7 +5,7 @@ use crate::banner;
 use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
 use crate::reload::Reloader;
 use crate::wiring;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
@@ -240,8 +240,12 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
     let file = match &args.config {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let path = path.display();
+                anyhow!(
+                    "the configuration file {path} cannot be read: {error}\n  to mend it: name a file that is there, or write one by copilotkit init {path}"
+                )
+            })?;
             Some((path.clone(), text))
         }
         None => None,

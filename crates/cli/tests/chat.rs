@@ -92,7 +92,9 @@ async fn without_a_server_the_configuration_of_this_folder_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_are_answered_by_the_next_line() {
     let folder = tempfile::tempdir().unwrap();
-    let said = chat(folder.path(), &["--store", "memory"], "/call ask_user {\"question\":\"Sure?\"}\nyes, do\nthen this\n").await;
+    let said =
+        chat(folder.path(), &["--store", "memory"], "/call ask_user {\"question\":\"Sure?\"}\nyes, do\nthen this\n")
+            .await;
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.err.contains("calls ask_user"), "{}", said.err);
     assert!(said.out.contains("yes, do"), "the demo model says what the tool answered: {}", said.out);
@@ -137,7 +139,12 @@ async fn runtimes_of_both_kinds_and_bare_agents_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     for mode in [Mode::Both, Mode::Multi, Mode::Single] {
         let runtime = Runtime::start(mode, None).await;
-        let said = chat(folder.path(), &["--url", &runtime.url, "--agent", "default", "--thread", "t"], "hi\n/agents\n/threads\n/switch 1\n").await;
+        let said = chat(
+            folder.path(),
+            &["--url", &runtime.url, "--agent", "default", "--thread", "t"],
+            "hi\n/agents\n/threads\n/switch 1\n",
+        )
+        .await;
         assert_eq!(said.code, 0, "{mode:?} {}", said.err);
         assert!(!said.out.trim().is_empty(), "{mode:?} {}", said.err);
         assert!(said.err.contains("toolcall") && said.err.contains("you: hi"), "{mode:?} {}", said.err);
@@ -152,7 +159,10 @@ async fn runtimes_of_both_kinds_and_bare_agents_are_told_apart() {
     let said = chat(folder.path(), &["--url", &agent.url(), "hello"], "").await;
     assert_eq!((said.code, said.out.as_str()), (0, "a red word\n"), "{}", said.err);
     let asked = agent.requests().pop().unwrap().json();
-    assert_eq!((asked["messages"][0]["content"].as_str(), asked["protocolVersion"].as_str()), (Some("hello"), Some("1.0")));
+    assert_eq!(
+        (asked["messages"][0]["content"].as_str(), asked["protocolVersion"].as_str()),
+        (Some("hello"), Some("1.0"))
+    );
     let said = chat(folder.path(), &["--url", &agent.url()], "/threads\n").await;
     assert_eq!((said.code, said.err.contains("keeps no threads")), (1, true), "{}", said.err);
 }
@@ -191,7 +201,7 @@ async fn what_cannot_be_reached_is_said_in_one_line() {
 async fn ctrl_c_stops_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_copilotkit"))
-        .args(["chat", "--store", "memory", "/slow 600"])
+        .args(["chat", "--store", "memory", "/slow 40"])
         .env_clear()
         .current_dir(folder.path())
         .stdin(Stdio::null())

@@ -155,7 +155,9 @@ fn state<'a>(rows: &'a [(String, String, Value)], what: &str) -> (&'a str, &'a V
 async fn providers_are_asked_for_their_models() {
     let list = r#"{"data":[{"id":"known"},{"id":"other"}]}"#;
     let agent = |id: &str, model: &str, url: &str| {
-        format!("[agents.{id}]\ntype = \"built-in\"\nmodel = \"custom/{model}\"\nbase_url = \"{url}\"\napi_key_env = \"KEY\"\n")
+        format!(
+            "[agents.{id}]\ntype = \"built-in\"\nmodel = \"custom/{model}\"\nbase_url = \"{url}\"\napi_key_env = \"KEY\"\n"
+        )
     };
     for (reply, model, expected, said) in [
         (Reply::json(200, list), "known", "ok", "has known"),
@@ -256,7 +258,11 @@ fn flags_of_the_port_are_taken() {
     assert!(said[0].starts_with("HTTP/1.1 200"), "{}", said[0]);
     assert!(!said.concat().contains("sk-hidden"));
     let mut stream = TcpStream::connect(&server.address).unwrap();
-    write!(stream, "GET /copilotkit/info HTTP/1.1\r\nhost: localhost\r\norigin: https://any.example\r\nconnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET /copilotkit/info HTTP/1.1\r\nhost: localhost\r\norigin: https://any.example\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let head = answer.to_ascii_lowercase();
@@ -298,6 +304,7 @@ fn secrets_are_warned_about_and_shown_nowhere() {
     let flag = ["serve", "--port", "x", "--api-key", "sk-flag"];
     let (code, out, err) = run(folder.path(), &flag);
     assert!(code == 2 && !out.contains("sk-flag") && !err.contains("sk-flag"), "{err}");
-    let args = format!("{:?}", copilotkit_cli::args::ServeArgs { api_key: Some("sk-flag".into()), ..Default::default() });
+    let args =
+        format!("{:?}", copilotkit_cli::args::ServeArgs { api_key: Some("sk-flag".into()), ..Default::default() });
     assert!(!args.contains("sk-flag"), "{args}");
 }

@@ -139,11 +139,14 @@ impl Merged {
                         Some((variant, rest)) => {
                             (format!("there is no `{variant}`"), hints::use_instead(variant, rest))
                         }
-                        None => {
-                            let reason = plain(message);
-                            let remedy = hints::example(&reason).to_owned();
-                            (reason, remedy)
-                        }
+                        None => match hints::split(&message) {
+                            Some((reason, remedy)) => (reason.to_owned(), remedy.to_owned()),
+                            None => {
+                                let reason = plain(message);
+                                let remedy = hints::example(&reason).to_owned();
+                                (reason, remedy)
+                            }
+                        },
                     },
                 },
             };
@@ -160,6 +163,14 @@ impl Merged {
             reason: reason.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// An error of a model's name, address or key, which says itself what to do.
+    pub(super) fn model_error(&self, path: &[&str], message: &str) -> ConfigError {
+        let (reason, remedy) = hints::split(message)
+            .or_else(|| message.split_once(". "))
+            .unwrap_or((message, "write provider/model, like \"openai/gpt-5\", or \"demo\""));
+        self.error(path, reason, remedy)
     }
 
     /// The line of the file on which a key stands, or the nearest one above it that stands there.
