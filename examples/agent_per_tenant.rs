@@ -77,7 +77,8 @@ mod tests {
         assert!(status == StatusCode::OK && globex.contains("\"support\"") && !globex.contains("\"sales\""));
         assert_eq!(info("nobody").await.0, StatusCode::UNAUTHORIZED);
 
-        let input = json!({ "threadId": "t", "runId": "r", "messages": [{ "id": "u", "role": "user", "content": "Hi" }] });
+        let input =
+            json!({ "threadId": "t", "runId": "r", "messages": [{ "id": "u", "role": "user", "content": "Hi" }] });
         let run = "/copilotkit/agent/support/run";
         assert_eq!(as_tenant(&app, "acme", run, Some(input)).await.0, StatusCode::OK);
         let thread = "/copilotkit/threads/t";

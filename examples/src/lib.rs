@@ -34,7 +34,12 @@ pub async fn until_ctrl_c(app: Router, lifecycle: Lifecycle) -> Result<(), Faile
 ///
 /// # Errors
 /// An answer that breaks off or is too long.
-pub async fn ask(app: &Router, path: &str, headers: HeaderMap, body: Option<Value>) -> Result<(StatusCode, String), Failed> {
+pub async fn ask(
+    app: &Router,
+    path: &str,
+    headers: HeaderMap,
+    body: Option<Value>,
+) -> Result<(StatusCode, String), Failed> {
     let method = if body.is_some() { "POST" } else { "GET" };
     let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
     for (name, value) in &headers {
@@ -64,5 +69,8 @@ pub async fn say(app: &Router, base: &str, agent: &str, words: &str) -> Result<V
 
 /// The words of an agent in the events of a run.
 pub fn words(events: &[Value]) -> String {
-    events.iter().filter_map(|event| event["delta"].as_str().filter(|_| event["type"] == "TEXT_MESSAGE_CONTENT")).collect()
+    events
+        .iter()
+        .filter_map(|event| event["delta"].as_str().filter(|_| event["type"] == "TEXT_MESSAGE_CONTENT"))
+        .collect()
 }

@@ -19,6 +19,8 @@ pub(crate) struct Reloader {
     config: Config,
     lifecycle: Lifecycle,
     on_terminal: bool,
+    #[cfg(unix)]
+    signals: Option<tokio::signal::unix::Signal>,
 }
 
 /// What a reload did.
@@ -30,27 +32,37 @@ pub(crate) struct Reloaded {
 }
 
 impl Reloader {
+    /// From here on a SIGHUP is a wish to reload.
     pub(crate) fn new(args: &ServeArgs, config: &Config, lifecycle: Lifecycle) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
-        Self { args: args.clone(), config: config.clone(), lifecycle, on_terminal }
+        #[cfg(unix)]
+        let signals = {
+            use tokio::signal::unix::{SignalKind, signal};
+            let refused = |error| eprintln!("copilotkit: warning: nothing will be reloaded by SIGHUP: {error}");
+            signal(SignalKind::hangup()).map_err(refused).ok()
+        };
+        Self {
+            args: args.clone(),
+            config: config.clone(),
+            lifecycle,
+            on_terminal,
+            #[cfg(unix)]
+            signals,
+        }
     }
 
     /// Reloads at every SIGHUP. Never ends. A terminal that is closed sends the signal too: who had the server on it
     /// wants it to stop.
     #[cfg(unix)]
     pub(crate) async fn watch(mut self, hangup: &CancellationToken) {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::hangup()) {
-            Ok(mut signals) => {
-                while signals.recv().await.is_some() {
-                    if self.on_terminal && !std::io::stderr().is_terminal() {
-                        hangup.cancel();
-                        break;
-                    }
-                    self.say();
-                }
+        while let Some(signals) = &mut self.signals
+            && signals.recv().await.is_some()
+        {
+            if self.on_terminal && !std::io::stderr().is_terminal() {
+                hangup.cancel();
+                break;
             }
-            Err(error) => eprintln!("copilotkit: warning: SIGHUP cannot be watched, nothing is reloaded: {error}"),
+            self.say();
         }
         std::future::pending().await
     }
@@ -94,8 +106,8 @@ mod tests {
     use copilotkit_runtime::{AgentRegistry, LifecycleOptions};
     use std::sync::Arc;
 
-    #[test]
-    fn agents_change_and_a_bad_file_changes_nothing() {
+    #[tokio::test]
+    async fn agents_change_and_a_bad_file_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("copilotkit.toml");
         let write = |text: &str| std::fs::write(&file, text).unwrap();

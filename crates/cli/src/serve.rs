@@ -55,6 +55,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     };
     // Before the address is said: from then on a signal is a wish to stop in good order.
     let signals = Signals::watch()?;
+    let reloader = Reloader::new(&args, &config, lifecycle.clone());
     let stop = Stop::default();
     let drain = async {
         let left = limits.drain_timeout.0.saturating_sub(stop.asked.get().map_or(Duration::ZERO, Instant::elapsed));
@@ -62,7 +63,6 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     };
     eprint!("{}", banner::text(&config, address, &lookup, &store.place));
     let serving = serve(listener, app, options, stop.now.cancelled(), drain);
-    let reloader = Reloader::new(&args, &config, lifecycle.clone());
     tokio::select! {
         () = serving => Ok(()),
         () = store.prune() => Ok(()),

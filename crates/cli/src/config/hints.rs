@@ -43,6 +43,9 @@ pub(super) fn split(message: &str) -> Option<(&str, &str)> {
     Some((&message[..at], &message[next..]))
 }
 
+/// Where nothing better can be said.
+const SEE: &str = "docs/configuration.md says what it takes";
+
 /// What to write where a value has the wrong type, from serde's words for what it expected.
 pub(super) fn example(message: &str) -> &'static str {
     const EXAMPLES: &[(&str, &str)] = &[
@@ -54,7 +57,7 @@ pub(super) fn example(message: &str) -> &'static str {
         ("expected a table", "write a table, like { name = \"value\" }"),
     ];
     let wrong_type = message.starts_with("this is ");
-    EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or("", |(_, example)| example)
+    EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or(SEE, |(_, example)| example)
 }
 
 /// Variables that look as if they should set a key and do not: those with one underscore where two are needed.

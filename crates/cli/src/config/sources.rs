@@ -143,8 +143,14 @@ impl Merged {
                             Some((reason, remedy)) => (reason.to_owned(), remedy.to_owned()),
                             None => {
                                 let reason = plain(message);
-                                let remedy = hints::example(&reason).to_owned();
-                                (reason, remedy)
+                                let remedy = hints::example(&reason);
+                                match reason.strip_prefix("expected ") {
+                                    // The words of a type that takes several kinds of values.
+                                    Some(kinds) => {
+                                        ("this is another kind of value".to_owned(), format!("write {kinds}"))
+                                    }
+                                    None => (reason, remedy.to_owned()),
+                                }
                             }
                         },
                     },
