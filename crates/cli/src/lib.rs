@@ -4,6 +4,7 @@
 pub mod args;
 mod banner;
 pub mod config;
+pub mod playground;
 pub mod serve;
 pub mod threads;
 pub mod wiring;
