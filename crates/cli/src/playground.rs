@@ -124,3 +124,58 @@ impl File {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OneOrMany;
+
+    #[test]
+    fn a_page_knows_the_base_path_and_nothing_else_of_the_configuration() {
+        let mut config = Config::default();
+        config.server.base_path = OneOrMany::Many(vec!["/a\"><script>".to_owned(), "/b".to_owned()]);
+        config.server.mode = ModeName::Single;
+        for page in PAGES {
+            let text = filled(page.text, &config);
+            assert!(!text.contains("{{") && !text.contains("\"><script>"), "{}", page.path);
+        }
+        let chat = filled(PAGES[0].text, &config);
+        assert!(chat.contains(r#"data-base="/a&quot;>&lt;script>" data-mode="single""#), "{chat}");
+        assert!(chat.contains(r#"<link rel="modulepreload" href="playground/session.js">"#));
+    }
+
+    #[test]
+    fn a_page_has_no_script_or_style_of_its_own() {
+        for page in PAGES {
+            for script in page.text.split("<script").skip(1) {
+                assert!(script.split('>').next().is_some_and(|tag| tag.contains("src=\"")), "{}: {script}", page.path);
+            }
+            assert!(!page.text.contains("<style") && !page.text.contains(" style="), "{}", page.path);
+        }
+        // What a frame, a script of somebody else or another host would need.
+        for word in ["unsafe", "http", "*", "blob:"] {
+            assert!(!POLICY.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_known_is_not_sent_again() {
+        let file = File::of("text/css", "a {}");
+        let mut request = HeaderMap::new();
+        let first = file.answer(&request);
+        assert_eq!(
+            (first.status(), &first.headers()[CONTENT_TYPE]),
+            (StatusCode::OK, &HeaderValue::from_static("text/css"))
+        );
+        let tag = first.headers()[ETAG].to_str().unwrap().to_owned();
+        for (known, status) in [
+            (tag.clone(), StatusCode::NOT_MODIFIED),
+            (format!("\"other\", W/{tag}"), StatusCode::NOT_MODIFIED),
+            ("\"other\"".to_owned(), StatusCode::OK),
+        ] {
+            request.insert(IF_NONE_MATCH, known.parse().unwrap());
+            assert_eq!(file.answer(&request).status(), status, "{known}");
+        }
+        assert_ne!(File::of("text/css", "b {}").answer(&request).headers()[ETAG].to_str().unwrap(), tag);
+    }
+}

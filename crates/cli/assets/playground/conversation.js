@@ -192,7 +192,8 @@ export class Conversation {
   }
 }
 
-const freshChanges = () => ({ list: false, messages: new Set(), state: false, events: false, run: false });
+/** `live`: the state was changed while somebody looked on. */
+const freshChanges = () => ({ list: false, messages: new Set(), state: false, live: false, events: false, run: false });
 
 function merge(target, metadata) {
   if (metadata) target.metadata = { ...target.metadata, ...metadata };
@@ -209,6 +210,12 @@ function append(chat, { messageId, delta, metadata }) {
   message.content = typeof message.content === "string" ? message.content + delta : (message.content ?? "") === "" ? delta : message.content;
   merge(message, metadata);
   chat._touch(messageId);
+}
+
+function setState(chat, state, live) {
+  chat.state = state;
+  chat.changed.state = true;
+  chat.changed.live ||= live;
 }
 
 const APPLY = {
@@ -299,14 +306,12 @@ const APPLY = {
     if (chat.message(id)?.role === "tool") return;
     chat._insertResult({ id, role: "tool", toolCallId, content, ...(metadata && { metadata }), ...(subagentRunId && { subagentRunId }) });
   },
-  STATE_SNAPSHOT(chat, { snapshot }) {
-    chat.state = snapshot;
-    chat.changed.state = true;
+  STATE_SNAPSHOT(chat, { snapshot }, at, live) {
+    setState(chat, snapshot, live);
   },
-  STATE_DELTA(chat, { delta }) {
+  STATE_DELTA(chat, { delta }, at, live) {
     try {
-      chat.state = applyPatch(chat.state ?? {}, delta);
-      chat.changed.state = true;
+      setState(chat, applyPatch(chat.state ?? {}, delta), live);
     } catch {
       // The server sends a snapshot where a change does not fit; the timeline shows both.
     }

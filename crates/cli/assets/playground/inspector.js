@@ -50,10 +50,10 @@ export class Inspector {
     this.events.reset();
   }
 
-  /** `live` says whether changes are news. */
-  update(conversation, changes, live, prices) {
+  update(conversation, changes, prices) {
     this.conversation = conversation;
-    if (changes.state || changes.all) this.state.update(conversation.state, live);
+    // What lights up goes on doing so until the state is another one.
+    if (changes.state) this.state.update(conversation.state, changes.live);
     if (changes.events || changes.all) this.events.update(conversation);
     if (changes.run || changes.all) this.#totals(conversation, prices);
   }

@@ -63,7 +63,7 @@ function draw(all) {
   changes.all = all || everything || statusChanged();
   everything = false;
   transcript.update(changes, { status: session.status, steps: session.conversation.steps });
-  inspector.update(session.conversation, changes, session.status !== "loading" && session.status !== "idle", info?.prices);
+  inspector.update(session.conversation, changes, info?.prices);
   composer.update(session.status, ready);
   threads.select(session.threadId, session.busy && session.status !== "loading");
   head();
@@ -108,18 +108,31 @@ function head() {
   $("subtitle").textContent = [session.agentId, status].filter(Boolean).join(" · ");
 }
 
+/** What is shown of a thread without messages: kept for as long as it is empty, so that suggestions stay. */
+let empty = { of: null, element: null };
+
 function emptyState(status) {
-  if (status === "loading") return h("div", { class: "loading", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), "Loading the conversation");
-  const agent = info?.agents[session.agentId];
-  const box = h("div", { class: "empty" }, h("img", { src: "playground/icon.svg", alt: "", width: 48, height: 48 }),
-    h("h2", { text: "What shall we try?" }), agent?.description && h("p", { text: agent.description }));
+  if (status === "loading") {
+    return h("div", { class: "loading", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), "Loading the conversation");
+  }
+  if (empty.of !== session || empty.agentId !== session.agentId || empty.info !== info) {
+    empty = { of: session, agentId: session.agentId, info, element: welcome() };
+  }
+  return empty.element;
+}
+
+function welcome() {
+  const description = info?.agents[session.agentId]?.description;
+  const box = h("div", { class: "empty" },
+    h("img", { src: "playground/icon.svg", alt: "", width: 48, height: 48 }),
+    h("h2", { text: "What shall we try?" }),
+    description && h("p", { text: description }));
   if (info?.suggestions) {
     const list = h("div", { class: "suggestions" });
     const button = h("button", { type: "button", class: "button", on: { click: () => suggest(list, button) } }, icon("spark", 16), "Suggest something");
     box.append(list, button);
   }
-  // The same element for as long as nothing changes, so that suggestions stay.
-  return (emptyState.kept = emptyState.for === session ? emptyState.kept : ((emptyState.for = session), box));
+  return box;
 }
 
 async function suggest(list, button) {
