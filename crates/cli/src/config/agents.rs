@@ -169,7 +169,7 @@ impl BuiltInConfig {
         let named = self.api_key_env.as_deref().and_then(|variable| environment(variable));
         let api_key = self.api_key.clone().or(named).filter(|_| own).map(SecretString::from);
         let base_url = self.base_url.clone().filter(|_| own);
-        model_from_spec(name, &Options { api_key, base_url, env: &**environment })
+        model_from_spec(name, &Options { api_key, base_url, ..Options::new(&**environment) })
     }
 
     /// The providers of its models, in their order; the demo model has none.
