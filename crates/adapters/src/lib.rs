@@ -15,6 +15,7 @@
 mod config_error;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod known;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
 #[cfg(any(feature = "openai-chat", feature = "transcription"))]

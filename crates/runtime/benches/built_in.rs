@@ -10,7 +10,7 @@ use copilotkit_runtime::agents::BuiltInAgent;
 use copilotkit_runtime::model::{FinishReason, ModelEvent};
 use copilotkit_runtime::store::Frame;
 use copilotkit_runtime::{Agent, Model, ModelRequest, ModelStream, RunContext};
-use futures::{StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,15 +103,22 @@ fn resident() -> usize {
 
 async fn memory() -> usize {
     const STREAMS: usize = 2_000;
-    let agent = agent(text(100), true);
+    // It has said half a sentence, and thinks.
+    let events: Events = Arc::new(|| {
+        let deltas = (0..100).map(|_| ModelEvent::TextDelta(" and the next few words".into()));
+        Box::new([ModelEvent::TextStart { id: None }].into_iter().chain(deltas))
+    });
+    let agent = agent(events, true);
     let mut open = Vec::with_capacity(STREAMS);
     let before = resident();
     for _ in 0..STREAMS {
         let mut events = agent.run(context());
-        // RUN_STARTED, the start of the message, its deltas and its end; then the model is silent and the stream stays.
-        for _ in 0..102 {
-            black_box(events.next().await.unwrap().unwrap());
+        let mut count = 0;
+        while let Some(event) = events.next().now_or_never() {
+            black_box(event.unwrap().unwrap());
+            count += 1;
         }
+        assert_eq!(count, 102, "RUN_STARTED, the start of the message and its deltas");
         open.push(events);
     }
     let used = resident().saturating_sub(before) / STREAMS;

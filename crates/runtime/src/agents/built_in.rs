@@ -17,6 +17,7 @@ mod window;
 mod work;
 
 pub use approval::Approval;
+pub use overrides::{OVERRIDABLE, is_overridable};
 pub use schemas::check_schema;
 
 use crate::agent::{Agent, AgentError, EventStream, RunContext};
