@@ -18,27 +18,28 @@ use crate::model::{
     FinishReason, Model, ModelError, ModelErrorKind, ModelEvent, ModelMessage, ModelRequest, ToolChoice, ToolSpec,
 };
 use crate::tool::{ToolOutput, ToolScope};
+use crate::wait::Interrupts;
 use copilotkit_protocol::{
     Content, Emitted, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunAgentInput, RunFinished, RunFinishedOutcome,
     RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
 };
 use futures::stream::{Stream, StreamExt as _};
+use std::future::poll_fn;
 use std::sync::Arc;
 
 /// The events of one run.
 pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Result<Emitted, AgentError>> + Send {
     async_stream::stream! {
         let input = Arc::clone(&context.input);
-        let cancel = context.cancel.clone();
-        let cancelled = cancel.cancelled();
-        tokio::pin!(cancelled);
+        let mut cancelled = Interrupts::new();
+        cancelled.add(context.cancel.clone().cancelled_owned());
         yield Ok(started(&input));
 
         let notes = context.notes.clone();
         let scope = scope(context);
         let prepared = tokio::select! {
             biased;
-            () = &mut cancelled => return,
+            () = poll_fn(|cx| cancelled.poll(cx)) => return,
             prepared = scope.pulse.during(Prepared::of(&agent, &scope, notes)) => prepared,
         };
         let mut it = match prepared {
@@ -64,7 +65,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             for (call_id, name) in jobs {
                 let done = tokio::select! {
                     biased;
-                    () = &mut cancelled => return,
+                    () = poll_fn(|cx| cancelled.poll(cx)) => return,
                     done = scope.pulse.during(work.next()) => done,
                 };
                 let result = match done {
@@ -98,7 +99,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             let reason = loop {
                 let item = tokio::select! {
                     biased;
-                    () = &mut cancelled => return,
+                    () = poll_fn(|cx| cancelled.poll(cx)) => return,
                     item = stream.next() => item,
                 };
                 match item {
