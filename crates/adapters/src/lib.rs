@@ -7,7 +7,7 @@
 //! use copilotkit_adapters::{Options, model_from_spec};
 //!
 //! let env = |_: &str| None;
-//! let model = model_from_spec("demo", &Options { api_key: None, base_url: None, env: &env })?;
+//! let model = model_from_spec("demo", &Options::new(&env))?;
 //! assert_eq!(model.name(), "demo");
 //! # Ok::<(), copilotkit_adapters::ConfigError>(())
 //! ```
@@ -15,6 +15,7 @@
 mod config_error;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod known;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
 #[cfg(any(feature = "openai-chat", feature = "transcription"))]
@@ -28,6 +29,6 @@ pub use config_error::ConfigError;
 pub use demo::DemoModel;
 #[cfg(feature = "openai-chat")]
 pub use openai_chat::{OpenAiChat, OpenAiChatOptions};
-pub use spec::{Options, model_from_spec};
+pub use spec::{Api, Options, model_from_spec};
 #[cfg(feature = "transcription")]
 pub use transcription::{OpenAiTranscriber, OpenAiTranscriberOptions};

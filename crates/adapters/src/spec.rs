@@ -11,8 +11,56 @@ pub struct Options<'a> {
     pub api_key: Option<SecretString>,
     /// Where the provider is; absent is its variable, then its own address.
     pub base_url: Option<String>,
+    /// The dialect to speak; absent is the provider's own.
+    pub api: Option<Api>,
+    /// Text between `<think>` and `</think>` is reasoning: some local servers pass it on as text.
+    pub think_tags: bool,
     /// Looks up an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<'a> Options<'a> {
+    /// Everything from the environment.
+    pub fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { api_key: None, base_url: None, api: None, think_tags: false, env }
+    }
+}
+
+/// A dialect that services of models speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Api {
+    /// OpenAI Chat Completions: `chat`.
+    Chat,
+    /// OpenAI Responses: `responses`.
+    Responses,
+    /// Anthropic Messages: `messages`.
+    Messages,
+    /// Gemini's `streamGenerateContent`: `gemini`.
+    Gemini,
+    /// Bedrock's `converse-stream`: `converse`.
+    Converse,
+}
+
+impl Api {
+    /// Every one, in the order of the documentation.
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini, Self::Converse];
+
+    /// As a configuration spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Gemini => "gemini",
+            Self::Converse => "converse",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|api| api.as_str() == name)
+    }
 }
 
 impl std::fmt::Debug for Options<'_> {
@@ -47,7 +95,7 @@ pub fn model_from_spec(spec: &str, options: &Options<'_>) -> Result<Arc<dyn Mode
         return Ok(Arc::new(crate::demo::DemoModel::default()));
     }
     let (provider, model) = split(spec)?;
-    named(&provider, model, spec, options)
+    named(&provider, model, spec, options).map(crate::known::Known::of)
 }
 
 #[cfg(not(feature = "openai-chat"))]
@@ -108,7 +156,7 @@ mod tests {
 
     fn resolve(spec: &str, base_url: Option<&str>, env: &[(&str, &str)]) -> Result<Arc<dyn Model>, ConfigError> {
         let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        model_from_spec(spec, &Options { api_key: None, base_url: base_url.map(str::to_owned), env: &env })
+        model_from_spec(spec, &Options { base_url: base_url.map(str::to_owned), ..Options::new(&env) })
     }
 
     #[test]

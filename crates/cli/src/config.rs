@@ -13,7 +13,9 @@ mod sources;
 mod transcription;
 mod units;
 
-pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use agents::{
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
+};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub(crate) use hints::{ignored_variable, nearest};

@@ -46,7 +46,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn find(args: &McpConfigArgs, elicitation: bool) -> Result<Self> {
+    fn find(args: &McpConfigArgs) -> Result<Self> {
         let settings = ServeArgs { config: args.config.clone(), ..ServeArgs::default() };
         let (environment, lookup) = serve::environment();
         let config = serve::load(&settings, &environment, &lookup)?;
@@ -59,7 +59,7 @@ impl Desk {
         }
         let text = std::io::stdout().is_terminal();
         let is_json = args.format.unwrap_or(if text { Format::Text } else { Format::Json }) == Format::Json;
-        Ok(Self { servers: McpServers::with_people(&config, &lookup, elicitation)?, names, is_json })
+        Ok(Self { servers: McpServers::new(&config, &lookup)?, names, is_json })
     }
 
     fn server(&self, name: &str) -> Result<Arc<ServerConfig>> {

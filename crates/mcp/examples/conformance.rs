@@ -104,6 +104,7 @@ async fn main() -> Outcome<()> {
 
 async fn run(url: &str, scenario: &str, context: &Context, folder: &Path) -> Outcome<()> {
     let mut config = ServerConfig::http("conformance", url)?;
+    config.elicitation = true;
     config.protocol = match variable("MCP_CONFORMANCE_PROTOCOL_VERSION").as_deref() {
         Some("2026-07-28") => Protocol::Modern,
         Some(_) => Protocol::Legacy,
@@ -153,7 +154,7 @@ async fn exercise(config: ServerConfig, context: &Context) -> Outcome<()> {
         if let Some(challenge) = challenge.take() {
             agree(&config, challenge).await?;
         }
-        let pool = McpPool::new(PoolOptions { elicitation: true, ..PoolOptions::default() })?;
+        let pool = McpPool::new(PoolOptions::default())?;
         let lease = pool.lease(&config, &HeaderMap::new());
         let done = once(&lease, context).await;
         drop(lease);

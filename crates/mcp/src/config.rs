@@ -44,6 +44,8 @@ pub struct ServerConfig {
     pub timeouts: Timeouts,
     /// How it is told who asks.
     pub auth: Option<Auth>,
+    /// Whether it is told that people can be asked (elicitation), see [`crate::elicit::Elicit`].
+    pub elicitation: bool,
     /// Whether it is told that pages can show its user interfaces (MCP Apps).
     pub apps: bool,
     /// Who chose its address.
@@ -165,6 +167,7 @@ impl ServerConfig {
             protocol: Protocol::default(),
             timeouts: Timeouts { connect, ..Timeouts::default() },
             auth: None,
+            elicitation: false,
             apps: false,
             trust: Trust::Configured,
         }

@@ -28,13 +28,11 @@ pub struct PoolOptions {
     pub connections: usize,
     /// How long a connection is kept that no run uses; default [`limits::IDLE`].
     pub idle: Duration,
-    /// Whether servers are told that people can be asked, see [`crate::elicit::Elicit`].
-    pub elicitation: bool,
 }
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { connections: limits::CONNECTIONS, idle: limits::IDLE, elicitation: false }
+        Self { connections: limits::CONNECTIONS, idle: limits::IDLE }
     }
 }
 
@@ -64,6 +62,7 @@ struct Key {
     id: String,
     transport: Transport,
     protocol: Protocol,
+    elicitation: bool,
     apps: bool,
     auth: String,
     headers: Vec<(String, Vec<u8>)>,
@@ -83,6 +82,7 @@ impl Key {
             id: config.id.clone(),
             transport: config.transport.clone(),
             protocol: config.protocol,
+            elicitation: config.elicitation,
             apps: config.apps,
             auth,
             headers,

@@ -1,6 +1,7 @@
 //! The servers of an agent as a source of its tools.
 
 mod page;
+mod question;
 
 pub use page::PageServers;
 
@@ -11,10 +12,12 @@ use crate::names::Names;
 use crate::pool::{CallTerms, Lease, McpPool};
 use crate::result;
 use async_trait::async_trait;
+use copilotkit_protocol::ResumeEntry;
 use copilotkit_runtime::model::ToolSpec;
 use copilotkit_runtime::tool::{ToolInvocation, ToolScope};
 use copilotkit_runtime::{Tool, ToolError, ToolOutput, ToolSource};
 use futures::future::join_all;
+use question::{Parking, Turn};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +32,19 @@ pub struct McpTools {
     servers: Vec<Arc<ServerConfig>>,
     reserved: Vec<String>,
     page: PageServers,
+    parking: Parking,
 }
 
 impl McpTools {
     /// The tools of these servers. Where names clash the order of the servers decides.
     pub fn new(pool: McpPool, servers: impl IntoIterator<Item = Arc<ServerConfig>>) -> Self {
-        Self { pool, servers: servers.into_iter().collect(), reserved: Vec::new(), page: PageServers::default() }
+        Self {
+            pool,
+            servers: servers.into_iter().collect(),
+            reserved: Vec::new(),
+            page: PageServers::default(),
+            parking: Parking::default(),
+        }
     }
 
     /// Names that no server's tool gets: those of the agent's other tools. Those of the page and of the shared state need
@@ -86,7 +96,8 @@ impl McpTools {
             let lease = Arc::new(lease.clone());
             for tool in &list.tools {
                 if let Some(name) = names.offer(config, tool) {
-                    offered.push(McpTool::new(name, Arc::clone(tool), Arc::clone(&lease)));
+                    let (tool, lease, parking) = (Arc::clone(tool), Arc::clone(&lease), self.parking.clone());
+                    offered.push(McpTool::new(name, tool, lease, parking));
                 }
             }
         }
@@ -123,13 +134,27 @@ struct McpTool {
     def: Arc<ToolDef>,
     /// Keeps the connection for as long as the run may call.
     lease: Arc<Lease>,
+    parking: Parking,
 }
 
 impl McpTool {
-    fn new(name: String, def: Arc<ToolDef>, lease: Arc<Lease>) -> Self {
+    fn new(name: String, def: Arc<ToolDef>, lease: Arc<Lease>, parking: Parking) -> Self {
         let spec =
             ToolSpec { name, description: def.description.clone(), parameters: Some(def.model_schema().clone()) };
-        Self { spec, def, lease }
+        Self { spec, def, lease, parking }
+    }
+
+    fn told(&self, done: Result<Turn, McpError>) -> Result<ToolOutput, ToolError> {
+        match done {
+            Ok(Turn::Done(result)) => Ok(result::output(result)),
+            Ok(Turn::Asks(question)) => Ok(ToolOutput::asks(question)),
+            Err(error) => {
+                let (server, tool) = (self.lease.config().id.as_str(), self.def.name.as_str());
+                let kind = error.kind.as_str();
+                tracing::warn!(server, tool, kind, detail = &*error.detail, "a call of an MCP tool failed");
+                Err(error.into())
+            }
+        }
     }
 }
 
@@ -146,16 +171,15 @@ impl Tool for McpTool {
     }
 
     async fn call(&self, call: ToolInvocation) -> Result<ToolOutput, ToolError> {
+        if self.lease.config().elicitation {
+            return self.told(self.parking.call(&self.lease, &self.def.name, &call).await);
+        }
         let terms = CallTerms { cancel: call.run.cancel.clone(), elicit: None };
         let done = self.lease.call_tool(&self.def.name, &call.arguments, &terms).await;
-        let server = self.lease.config().id.as_str();
-        match done {
-            Ok(result) => Ok(result::output(result)),
-            Err(error) => {
-                let (tool, kind) = (self.def.name.as_str(), error.kind.as_str());
-                tracing::warn!(server, tool, kind, detail = &*error.detail, "a call of an MCP tool failed");
-                Err(error.into())
-            }
-        }
+        self.told(done.map(Turn::Done))
+    }
+
+    async fn answer(&self, call: ToolInvocation, answer: ResumeEntry) -> Result<ToolOutput, ToolError> {
+        self.told(self.parking.answer(&call, &answer).await)
     }
 }

@@ -52,3 +52,8 @@ pub use registry::{AgentRegistry, Registered};
 pub use store::Store;
 pub use tool::{Tool, ToolError, ToolOutput, ToolSource};
 pub use transcribe::{TranscribeError, TranscribeRequest, Transcriber};
+
+/// The code of docs/agents.md, compiled.
+#[cfg(all(doctest, feature = "typed-tools"))]
+#[doc = include_str!("../../../docs/agents.md")]
+struct AgentsPage;

@@ -11,7 +11,7 @@ mod policy;
 
 pub use policy::{OnBusy, OnDisconnect};
 
-use crate::agent::{Pulse, RunContext};
+use crate::agent::{Pulse, RunContext, ThreadNotes};
 use crate::counters::Counters;
 use crate::debug::{DebugOptions, Feed};
 use crate::error::RunError;
@@ -335,6 +335,7 @@ impl Lifecycle {
             cancel: self.shutdown.child_token(),
             deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
+            notes: Some(ThreadNotes::new(store.clone(), lease.thread.clone())),
         };
         // A suggestion's thread is one that nobody else may find.
         let publisher = self.hub.publisher(&lease, kind == Kind::Run);

@@ -52,7 +52,9 @@ async fn found(lease: &Lease) -> Result<Finding, McpError> {
 fn failed(server: &ServerConfig, error: &McpError) -> Finding {
     let id = &server.id;
     let remedy = match error.kind {
-        ErrorKind::Unauthorized => format!("add a header to [mcp.{id}], or [mcp.{id}.oauth] and copilotkit mcp login {id}"),
+        ErrorKind::Unauthorized => {
+            format!("add a header to [mcp.{id}], or [mcp.{id}.oauth] and copilotkit mcp login {id}")
+        }
         ErrorKind::Unreachable => format!("start it, or correct the address or command of [mcp.{id}]"),
         _ => format!("copilotkit mcp inspect {id} says more"),
     };

@@ -46,6 +46,9 @@ pub struct McpConfig {
     pub trusted: bool,
     /// Whether a run must not start without it.
     pub required: bool,
+    /// Whether its tools may ask the person who uses the page (elicitation). The run then ends with an interrupt that the
+    /// page answers; without, every question is declined.
+    pub elicitation: bool,
     /// Which versions of MCP are tried: `auto` (2026-07-28, else older ones), `legacy` (up to 2025-11-25) or `modern`.
     pub protocol: ProtocolName,
     /// How long connecting may take [default: 10s over HTTP, 60s for a program, which may have to be fetched first].
@@ -264,6 +267,7 @@ impl McpConfig {
             exclude_tools: self.exclude_tools.clone(),
             trusted: self.trusted,
             required: self.required,
+            elicitation: self.elicitation,
             protocol: match self.protocol {
                 ProtocolName::Auto => Protocol::Auto,
                 ProtocolName::Legacy => Protocol::Legacy,

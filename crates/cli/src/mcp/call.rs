@@ -7,7 +7,7 @@ use crate::threads::desk::usage;
 use crate::threads::terminal::{clean, line};
 use anyhow::{Context as _, Result, bail};
 use copilotkit_mcp::elicit::Elicit;
-use copilotkit_mcp::{CallTerms, result};
+use copilotkit_mcp::{CallTerms, ServerConfig, result};
 use copilotkit_protocol::Json;
 use serde_json::Value;
 use std::io::{BufWriter, IsTerminal as _, Read as _, Write};
@@ -30,8 +30,8 @@ pub(super) async fn call(args: McpCallArgs) -> Result<()> {
     };
     // Who asks in a script can answer no question.
     let person = args.arguments != "-" && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let desk = Desk::find(&args.config, person)?;
-    let server = desk.server(&args.server)?;
+    let desk = Desk::find(&args.config)?;
+    let server = Arc::new(ServerConfig { elicitation: person, ..desk.server(&args.server)?.as_ref().clone() });
     let lease = desk.lease(&server);
     let cancel = CancellationToken::new();
     let elicit = person.then(|| Arc::new(Terminal) as Arc<dyn Elicit>);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::io::{BufWriter, Write};
 
 pub(super) async fn inspect(args: McpInspectArgs) -> Result<()> {
-    let desk = Desk::find(&args.config, false)?;
+    let desk = Desk::find(&args.config)?;
     let server = desk.server(&args.server)?;
     let lease = desk.lease(&server);
     let failed = |error| explained(&server, &error);
@@ -71,8 +71,7 @@ fn show(out: &mut impl Write, tool: &ToolDef) -> std::io::Result<()> {
         writeln!(out, "  {}", clean(&tool.description).replace('\n', "\n  "))?;
     }
     let schema = tool.input_schema.to_value();
-    let required: Vec<&str> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let kind = match &property["type"] {
             Value::String(kind) => kind.clone(),

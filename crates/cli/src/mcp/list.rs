@@ -11,7 +11,7 @@ use serde_json::json;
 use std::io::{BufWriter, Write as _};
 
 pub(super) async fn list(args: McpListArgs) -> Result<()> {
-    let desk = Desk::find(&args.config, false)?;
+    let desk = Desk::find(&args.config)?;
     let names = if args.servers.is_empty() { desk.names.clone() } else { args.servers.clone() };
     let servers = names.iter().map(|name| desk.server(name)).collect::<Result<Vec<_>>>()?;
     let leases: Vec<_> = servers.iter().map(|server| desk.lease(server)).collect();

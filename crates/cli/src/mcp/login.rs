@@ -18,7 +18,7 @@ const LINE: u64 = 16 * 1024;
 const PATH: &str = "/callback";
 
 pub(super) async fn login(args: McpLoginArgs) -> Result<()> {
-    let desk = Desk::find(&args.config, false)?;
+    let desk = Desk::find(&args.config)?;
     let server = desk.server(&args.server)?;
     let listener = TcpListener::bind(("127.0.0.1", args.port))
         .await

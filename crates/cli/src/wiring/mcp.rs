@@ -20,20 +20,12 @@ impl McpServers {
     /// # Errors
     /// An address, command or header that cannot be used.
     pub fn new(config: &Config, environment: &Environment) -> Result<Self> {
-        Self::with_people(config, environment, false)
-    }
-
-    /// The same, where servers may be told that people can be asked.
-    ///
-    /// # Errors
-    /// As [`McpServers::new`].
-    pub fn with_people(config: &Config, environment: &Environment, elicitation: bool) -> Result<Self> {
         let mut servers = BTreeMap::new();
         for (name, server) in &config.mcp {
             let server = server.server(name, environment).with_context(|| format!("[mcp.{name}]"))?;
             servers.insert(name.clone(), Arc::new(server));
         }
-        Ok(Self { pool: McpPool::new(PoolOptions { elicitation, ..PoolOptions::default() })?, servers })
+        Ok(Self { pool: McpPool::new(PoolOptions::default())?, servers })
     }
 
     /// The connections.

@@ -37,7 +37,6 @@ pub(crate) struct Dial<'a> {
     pub(crate) until: Option<std::time::Instant>,
     pub(crate) tracker: &'a TaskTracker,
     pub(crate) slot: Weak<Slot>,
-    pub(crate) elicitation: bool,
     /// What was found out before.
     pub(crate) era: Option<Era>,
 }
@@ -93,7 +92,7 @@ type Served = RunningService<RoleClient, Handler>;
 async fn serve(dial: &Dial<'_>, mode: ClientLifecycleMode) -> Result<Served, McpError> {
     let config = dial.config;
     let server = &config.id;
-    let handler = Handler::new(dial.slot.clone(), server, config.apps, dial.elicitation);
+    let handler = Handler::new(dial.slot.clone(), server, config.apps, config.elicitation);
     let failed = |error: ClientInitializeError| of_initialize(server, error);
     match &config.transport {
         Transport::Http(url) => {

@@ -153,6 +153,14 @@ impl Lease {
         }
     }
 
+    /// Runs work that may outlive the run, on the pool's tasks.
+    pub(crate) fn spawn<F>(&self, work: F) -> Result<tokio::task::JoinHandle<F::Output>, McpError>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        Ok(self.slot.pool()?.tracker.spawn(work))
+    }
+
     async fn connection(&self, cancel: &CancellationToken) -> Result<Arc<Connection>, McpError> {
         tokio::select! {
             biased;

@@ -165,7 +165,6 @@ impl Slot {
             until,
             tracker: &pool.tracker,
             slot: Arc::downgrade(self),
-            elicitation: pool.options.elicitation,
             era,
         };
         let began = Instant::now();
