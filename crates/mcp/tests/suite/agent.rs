@@ -272,3 +272,109 @@ async fn a_hundred_runs_at_once_share_connections_and_leave_none_open() {
     drop((pool, agent));
     assert!(fake.settles_at(0).await == 0, "{} sockets are left", fake.seen.open());
 }
+
+/// A server of 2026-07-28 whose tool asks for a name before it greets.
+fn greeter() -> Fake {
+    let result = |mut result: serde_json::Value| {
+        result["resultType"] = json!("complete");
+        Reply::Result(result)
+    };
+    Fake::start(move |asked: &Asked| match asked.method.as_str() {
+        "server/discover" => result(json!({
+            "supportedVersions": ["2026-07-28"],
+            "capabilities": { "tools": {} },
+            "serverInfo": { "name": "greeter", "version": "1" },
+            "ttlMs": 60000, "cacheScope": "private"
+        })),
+        "tools/list" => {
+            let tool = json!({ "name": "greet", "inputSchema": { "type": "object" } });
+            result(json!({ "tools": [tool], "ttlMs": 60000, "cacheScope": "private" }))
+        }
+        "tools/call" => match asked.params["inputResponses"]["who"]["content"]["name"].as_str() {
+            Some(name) if asked.params["requestState"] == "s1" => result(text(&format!("Hello {name}"))),
+            _ if asked.params.get("inputResponses").is_some() => result(text("Hello nobody")),
+            _ => {
+                let schema = json!({ "type": "object", "properties": { "name": { "type": "string" } }, "required": ["name"] });
+                let params = json!({ "mode": "form", "message": "Who are you?", "requestedSchema": schema });
+                Reply::Result(json!({
+                    "resultType": "input_required",
+                    "requestState": "s1",
+                    "inputRequests": { "who": { "method": "elicitation/create", "params": params } }
+                }))
+            }
+        },
+        _ => Reply::Usual,
+    })
+}
+
+/// The interrupts with which a run ended.
+fn interrupts(events: &[Value]) -> Vec<Value> {
+    let outcome = &events.last().unwrap()["outcome"];
+    assert_eq!(outcome["type"], "interrupt", "{outcome}");
+    outcome["interrupts"].as_array().unwrap().clone()
+}
+
+/// What the page sends when its user has answered.
+fn resumed(answers: Value) -> RunAgentInput {
+    let call = json!({ "id": "c1", "type": "function", "function": { "name": "greet", "arguments": "{}" } });
+    let messages = json!([
+        { "id": "u", "role": "user", "content": "go" },
+        { "id": "a", "role": "assistant", "toolCalls": [call] }
+    ]);
+    input(json!({ "messages": messages, "resume": answers }))
+}
+
+#[tokio::test]
+async fn a_question_of_a_server_is_an_interrupt_and_its_answer_goes_on_with_the_call() {
+    let fake = greeter();
+    let (model, pool) = (Caller::new("greet", json!({})), pool());
+    let config = Arc::new(ServerConfig { elicitation: true, ..fake.config("a") });
+    let agent = agent(&model, McpTools::new(pool.clone(), [config]));
+
+    let (events, error) = run(&agent, input(json!({}))).await;
+    assert!(error.is_none());
+    assert!(events.iter().all(|event| event["type"] != "TOOL_CALL_RESULT"), "there is no result yet");
+    let asked = interrupts(&events);
+    assert_eq!((asked.len(), &asked[0]["message"], &asked[0]["toolCallId"]), (1, &json!("Who are you?"), &json!("c1")));
+    assert_eq!(asked[0]["responseSchema"]["required"], json!(["name"]));
+    assert_eq!(fake.seen.count("tools/call"), 1);
+
+    let answer = json!([{ "interruptId": asked[0]["id"], "status": "resolved", "payload": { "name": "Ada" } }]);
+    let (events, error) = run(&agent, resumed(answer.clone())).await;
+    assert!(error.is_none());
+    assert_eq!(result(&events), text("Hello Ada"));
+    assert_eq!(fake.seen.count("tools/call"), 2, "the call went on, it did not begin anew");
+
+    // An answer that comes twice finds nothing that waits, and nothing is executed.
+    let (events, _) = run(&agent, resumed(answer)).await;
+    assert_eq!(result(&events)["status"], "error");
+    assert_eq!(fake.seen.count("tools/call"), 2);
+    assert_eq!(pool.stats().leases, 0);
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn a_question_that_is_declined_or_cannot_be_asked_goes_on_without() {
+    let fake = greeter();
+    let (model, pool) = (Caller::new("greet", json!({})), pool());
+    let silent = agent(&model, McpTools::new(pool.clone(), [Arc::new(fake.config("a"))]));
+    let (events, _) = run(&silent, input(json!({}))).await;
+    assert_eq!(result(&events), text("Hello nobody"), "nobody is asked by default");
+
+    let config = Arc::new(ServerConfig { elicitation: true, ..fake.config("a") });
+    let asking = agent(&model, McpTools::new(pool.clone(), [config]));
+    let (events, _) = run(&asking, input(json!({}))).await;
+    let id = interrupts(&events)[0]["id"].clone();
+    // Somebody else's answer, on a thread of the same name but another person's.
+    let mut context = RunContext::new("default", resumed(json!([{ "interruptId": id, "status": "resolved" }])));
+    context.principal = Principal::new("mallory");
+    let mut stolen = asking.run(context);
+    let mut told = Vec::new();
+    while let Some(Ok(event)) = stolen.next().await {
+        told.push(serde_json::from_slice(&event.to_json()).unwrap());
+    }
+    assert_eq!(result(&told)["status"], "error", "it reaches nobody else's call");
+    let (events, _) = run(&asking, resumed(json!([{ "interruptId": id, "status": "cancelled" }]))).await;
+    assert_eq!(result(&events), text("Hello nobody"));
+    pool.close().await;
+}

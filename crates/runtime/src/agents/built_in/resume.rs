@@ -3,6 +3,7 @@
 
 use super::approval::{Decision, Ledger, Waiting, decision, invalid};
 use super::toolbox::Toolbox;
+use super::turn::new_id;
 use super::work::{Job, Work};
 use crate::agent::AgentError;
 use crate::tool::{ToolError, ToolOutput};
@@ -45,7 +46,9 @@ impl Open {
         let went_on = behind.iter().any(|message| matches!(message, Message::User(_)));
         for call in calls {
             let entry = entries.remove(call.id.as_str());
-            let answer = entries.remove(question_id(&call.id).as_str());
+            let asked = question_ids(&call.id);
+            let answer = entries.keys().copied().find(|id| id.starts_with(&asked));
+            let answer = answer.and_then(|id| entries.remove(id));
             if answered.contains(call.id.as_str()) {
                 continue;
             }
@@ -75,14 +78,14 @@ impl Open {
     }
 }
 
-/// The id of a question that a tool asks while it is executed. That of its call would be an answer to the call itself.
-fn question_id(call_id: &str) -> String {
-    format!("question:{call_id}")
+/// How the ids of the questions begin that a tool asks while it is executed. The id of its call would ask about the call.
+fn question_ids(call_id: &str) -> String {
+    format!("question:{call_id}:")
 }
 
 /// A question of a tool as the run's interrupt.
 pub(super) fn question_of(call_id: &str, question: Interrupt) -> Interrupt {
-    Interrupt { id: question_id(call_id), tool_call_id: Some(call_id.to_owned()), ..question }
+    Interrupt { id: question_ids(call_id) + &new_id(), tool_call_id: Some(call_id.to_owned()), ..question }
 }
 
 /// The tool goes on with the answer; it does not begin anew, so that no leave is needed.
