@@ -36,15 +36,17 @@ pub(super) async fn call(args: McpCallArgs) -> Result<()> {
     let cancel = CancellationToken::new();
     let elicit = person.then(|| Arc::new(Terminal) as Arc<dyn Elicit>);
     let terms = CallTerms { cancel: cancel.clone(), elicit };
-    let calling = lease.call_tool(&args.tool, &arguments, &terms);
-    tokio::pin!(calling);
-    let done = tokio::select! {
-        done = &mut calling => done,
-        pressed = tokio::signal::ctrl_c() => {
-            pressed.context("Ctrl-C cannot be watched")?;
-            // The server is told before the process ends.
-            cancel.cancel();
-            calling.await
+    let done = {
+        let calling = lease.call_tool(&args.tool, &arguments, &terms);
+        tokio::pin!(calling);
+        tokio::select! {
+            done = &mut calling => done,
+            pressed = tokio::signal::ctrl_c() => {
+                pressed.context("Ctrl-C cannot be watched")?;
+                // The server is told before the process ends.
+                cancel.cancel();
+                calling.await
+            }
         }
     };
     let done = done.map_err(|error| explained(&server, &error));
