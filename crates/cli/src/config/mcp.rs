@@ -3,7 +3,9 @@
 use super::sources::Merged;
 use super::{ConfigError, Environment, Span, hints};
 use copilotkit_mcp::config::{Auth, Command, Namespacing, Protocol, Timeouts, Transport};
-use copilotkit_mcp::{ServerConfig, limits};
+use copilotkit_mcp::ServerConfig;
+#[cfg(feature = "schema")]
+use copilotkit_mcp::limits;
 use copilotkit_runtime::headers::HeaderPolicy;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;

@@ -346,7 +346,7 @@ impl Slot {
         match link {
             Link::Ready(connection) => connection.close().await,
             Link::Connecting(job) => {
-                if let Some(Ok(connection)) = tokio::time::timeout(limits::CLOSE, job).await.ok() {
+                if let Ok(Ok(connection)) = tokio::time::timeout(limits::CLOSE, job).await {
                     connection.close().await;
                 }
             }
