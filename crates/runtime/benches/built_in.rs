@@ -71,7 +71,10 @@ fn agent(events: Events, hangs: bool) -> BuiltInAgent {
 fn context() -> RunContext {
     let question = UserMessage { id: "u".into(), content: "Hi".into(), ..Default::default() };
     let messages = vec![Message::User(question)];
-    RunContext::new("bench", RunAgentInput { thread_id: "t".into(), run_id: "r".into(), messages, ..Default::default() })
+    RunContext::new(
+        "bench",
+        RunAgentInput { thread_id: "t".into(), run_id: "r".into(), messages, ..Default::default() },
+    )
 }
 
 /// Runs it once: how long that took, and how many frames there were.

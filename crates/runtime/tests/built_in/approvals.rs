@@ -128,8 +128,7 @@ async fn waiting(policy: Approval) -> Thread {
 async fn approved_after_a_restart_it_is_executed_and_the_loop_goes_on() {
     for policy in [only_pay(), Approval::Always] {
         let mut thread = waiting(policy).await;
-        let events =
-            thread.run(resolved("c1", json!({ "approved": true })), [stop([text("m2", &["paid"])])]).await;
+        let events = thread.run(resolved("c1", json!({ "approved": true })), [stop([text("m2", &["paid"])])]).await;
         assert_eq!(
             types(&events),
             [
@@ -319,8 +318,7 @@ async fn without_a_store_the_history_is_believed() {
     let executed = Executed::default();
     let script = Script::new([stop([text("m2", &["paid"])])]);
     let agent = BuiltInAgent::builder(script.clone()).tool(pay(&executed)).approval(only_pay()).build();
-    let call =
-        json!({ "id": "c1", "type": "function", "function": { "name": "pay", "arguments": "{\"amount\":7}" } });
+    let call = json!({ "id": "c1", "type": "function", "function": { "name": "pay", "arguments": "{\"amount\":7}" } });
     let messages = json!([
         { "id": "u", "role": "user", "content": "pay" },
         { "id": "a", "role": "assistant", "toolCalls": [call] },

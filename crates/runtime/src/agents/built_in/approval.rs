@@ -225,7 +225,8 @@ mod tests {
         assert_eq!(resolved(Some(r#"{"approved":false,"reason":"too dear"}"#)), no(Some("too dear")));
         let edited = r#"{"approved":true,"editedArgs":{"b":1.0,"a":2}}"#;
         assert_eq!(resolved(Some(edited)), Ok(Decision::Approved { edited: Some(r#"{"b":1.0,"a":2}"#.into()) }));
-        for payload in ["{}", "1", r#""maybe""#, r#"{"approved":"true"}"#, r#"{"approved":true,"editedArgs":[]}"#, "[]"] {
+        for payload in ["{}", "1", r#""maybe""#, r#"{"approved":"true"}"#, r#"{"approved":true,"editedArgs":[]}"#, "[]"]
+        {
             assert_eq!(resolved(Some(payload)), Err("resume_invalid".into()), "{payload}");
         }
         assert_eq!(resolved(None), Err("resume_invalid".into()));

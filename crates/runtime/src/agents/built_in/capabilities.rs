@@ -2,8 +2,8 @@
 
 use super::{Approval, Inner};
 use copilotkit_protocol::{
-    AgentCapabilities, ExecutionCapabilities, HumanInTheLoopCapabilities, MultimodalCapabilities,
-    MultimodalInput, ReasoningCapabilities, StateCapabilities, ToolsCapabilities, TransportCapabilities,
+    AgentCapabilities, ExecutionCapabilities, HumanInTheLoopCapabilities, MultimodalCapabilities, MultimodalInput,
+    ReasoningCapabilities, StateCapabilities, ToolsCapabilities, TransportCapabilities,
 };
 
 /// The capabilities of an agent; its first model speaks for all.

@@ -315,9 +315,10 @@ impl Prepared {
     fn answer(&mut self, tool_call_id: String, name: String, content: &Json, is_error: bool) {
         let place = match self.asked {
             // It stands there as one that was never answered.
-            false => self.messages.iter_mut().rfind(
-                |message| matches!(message, ModelMessage::Tool { tool_call_id: id, .. } if *id == tool_call_id),
-            ),
+            false => self
+                .messages
+                .iter_mut()
+                .rfind(|message| matches!(message, ModelMessage::Tool { tool_call_id: id, .. } if *id == tool_call_id)),
             true => None,
         };
         let content = model_content(content).into();

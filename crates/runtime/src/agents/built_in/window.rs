@@ -18,7 +18,9 @@ pub(super) fn budget(tokens: u64, answer: Option<u64>, tools: &[ToolSpec]) -> u6
     let answer = answer.unwrap_or(tokens / ANSWER_PART);
     let tools: usize = tools
         .iter()
-        .map(|tool| tool.name.len() + tool.description.len() + tool.parameters.as_ref().map_or(2, |json| json.get().len()))
+        .map(|tool| {
+            tool.name.len() + tool.description.len() + tool.parameters.as_ref().map_or(2, |json| json.get().len())
+        })
         .sum();
     tokens.saturating_sub(answer).saturating_sub(text(tools))
 }
