@@ -112,6 +112,12 @@ codes! {
     /// has room for others.
     TooManyRunsPerPrincipal "too_many_runs_per_principal" [Http(429)] Safe
         "Let a run of yours end or stop it, then send it again after the seconds that `Retry-After` says.";
+    /// The principal sends more requests than `requests_per_minute` in `[limits]` allows.
+    TooManyRequests "too_many_requests" [Http(429)] Safe
+        "Send it again after the seconds that `Retry-After` says.";
+    /// The principal has used up its tokens or its money of the day: `[budgets]`.
+    BudgetExhausted "budget_exhausted" [Http(429), Run] Care
+        "Wait for midnight UTC, as `Retry-After` says, or raise the bound.";
     /// As many readers follow the debug feed as there may be.
     TooManyDebugReaders "too_many_debug_readers" [Http(503)] Safe
         "Close one of them.";
@@ -254,6 +260,10 @@ codes! {
     /// A subagent was ended since its run was stopped.
     Stopped "stopped" [Run] Safe
         "Nothing: somebody asked for it.";
+
+    /// A filter of the server refused what was said, or what would have been.
+    ContentBlocked "content_blocked" [Run] Useless
+        "Say it otherwise; whoever runs the server made the rule.";
 
     /// The model's provider refused the key.
     ModelAuth "model_auth" [Run] Useless

@@ -181,6 +181,7 @@ impl Tool for HttpTool {
         let mut headers = self.forward.outgoing(&call.run.headers, &self.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json, text/plain;q=0.9, */*;q=0.1"));
+        call.run.trace.inject(&mut headers);
         let request = self.client.post(self.url.clone()).headers(headers).timeout(self.timeout);
         let sent = request.body(call.arguments.get().to_owned()).send().await;
         let mut response = sent.map_err(|error| self.broken(&error))?;
