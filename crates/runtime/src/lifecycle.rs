@@ -24,7 +24,7 @@ use crate::logging::LoggingOptions;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
-use crate::telemetry::{Account, Metric, Metrics, Telemetry, TelemetryOptions, Trace};
+use crate::telemetry::{Metric, Metrics, Telemetry, TelemetryOptions};
 use crate::threads;
 use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
@@ -224,6 +224,7 @@ impl Lifecycle {
         }
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn telemetry(&self) -> &Arc<Telemetry> {
         &self.telemetry
     }

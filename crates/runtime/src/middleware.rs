@@ -1,5 +1,9 @@
 //! What stands between the lifecycle and an agent.
 
+mod filter;
+
+pub use filter::{Blocked, Filter, FilterMiddleware, Said, SaidKind};
+
 use crate::agent::{Agent, EventStream, RunContext};
 use std::sync::Arc;
 

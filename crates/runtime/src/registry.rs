@@ -22,6 +22,13 @@ impl Registered {
         Self { id: id.into(), agent: Arc::new(agent), middlewares: Arc::new([]) }
     }
 
+    /// With a middleware behind those that stand in front of it already.
+    #[must_use]
+    pub fn with(self, middleware: impl Middleware) -> Self {
+        let one: Arc<dyn Middleware> = Arc::new(middleware);
+        Self { middlewares: self.middlewares.iter().cloned().chain([one]).collect(), ..self }
+    }
+
     /// The agent with nothing in front of it.
     pub(crate) fn alone(&self) -> Next {
         Next::new(Arc::new([]), self.agent.clone())

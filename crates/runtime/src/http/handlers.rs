@@ -12,6 +12,7 @@ mod transcribe;
 use super::answer::Refusal;
 use super::auth;
 use super::body::{self, Received};
+use super::exchange::Exchange;
 use super::{Call, Route, RouteId, State, hooks};
 use crate::principal::Principal;
 use axum::body::Body;
@@ -43,6 +44,9 @@ pub(super) async fn dispatch(
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
     let route = call.route;
+    if let Some(exchange) = parts.extensions.get::<Exchange>() {
+        exchange.routed(route);
+    }
     if let Some(route) = Route::of(route).filter(|_| state.options.auth.is_some()) {
         auth::authorise(route, &principal(parts))?;
     }

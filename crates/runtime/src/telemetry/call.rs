@@ -50,6 +50,11 @@ impl Call {
         self.close(result.err());
     }
 
+    /// As [`end`](Self::end), where something of the call is still kept: a stream that nobody may read to its end.
+    pub fn finish(&mut self, result: Result<(), &str>) {
+        self.close(result.err());
+    }
+
     fn close(&mut self, error: Option<&str>) {
         if std::mem::replace(&mut self.ended, true) {
             return;

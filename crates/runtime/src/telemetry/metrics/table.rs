@@ -100,7 +100,7 @@ metrics! {
     Backlog "copilotkit.backlog.size" Gauge, "By", [];
     /// Bytes of the thread store: of its file, or of what it holds in memory.
     StoreSize "copilotkit.store.size" Gauge, "By", [];
-    /// How long the thread store took to open a run and to make its end durable.
+    /// How long it took until a run had its thread (`begin`, the wait for a busy one included) and until its end was in the store (`finish`).
     StoreDuration "copilotkit.store.duration" Histogram(QUICK), "s", ["operation"];
     /// Spans that were thrown away since the collector did not take them, or not as fast as they came.
     SpansDropped "copilotkit.telemetry.spans.dropped" Counter, "{span}", [];
