@@ -8,6 +8,7 @@ mod error;
 mod hints;
 mod parts;
 mod sources;
+mod telemetry;
 mod transcription;
 mod units;
 
@@ -20,6 +21,9 @@ pub use parts::{
     ThreadsConfig,
 };
 pub use sources::{Environment, Sources};
+pub use telemetry::{
+    BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
+};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
@@ -47,6 +51,14 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[logging]`
+    pub logging: LoggingConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
+    /// `[prices]`
+    pub prices: PricesConfig,
+    /// `[budgets]`
+    pub budgets: BudgetsConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
@@ -73,6 +85,16 @@ struct Sections {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// What is written to stderr.
+    logging: LoggingConfig,
+    /// Traces and metrics. Nothing is sent anywhere unless an endpoint is set, here or by the variables of OpenTelemetry.
+    telemetry: TelemetryConfig,
+    /// What tokens cost, by model; it goes before the built-in list.
+    #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "PricesConfig::is_empty"))]
+    prices: PricesConfig,
+    /// What a principal may use in a day, from midnight to midnight UTC. Beyond it runs are refused with 429
+    /// `budget_exhausted`.
+    budgets: BudgetsConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
@@ -110,6 +132,10 @@ impl Config {
             auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
+            logging: sections.logging,
+            telemetry: sections.telemetry,
+            prices: sections.prices,
+            budgets: sections.budgets,
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -120,6 +146,7 @@ impl Config {
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         self.auth.check(merged)?;
+        telemetry::check(&self.telemetry, &self.prices, &self.budgets, merged)?;
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;

@@ -5,6 +5,7 @@ pub mod args;
 mod banner;
 pub mod config;
 pub mod serve;
+pub mod telemetry;
 pub mod threads;
 pub mod wiring;
 

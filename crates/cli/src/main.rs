@@ -2,23 +2,26 @@
 
 use clap::Parser as _;
 use copilotkit_cli::args::{Args, Command};
+use copilotkit_cli::config::LoggingConfig;
+use copilotkit_cli::telemetry::init_log;
 use copilotkit_cli::{serve, threads};
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+
+/// What the log shows, where the environment says it.
+fn directives() -> Option<String> {
+    std::env::var_os("COPILOTKIT_LOG")?.into_string().ok()
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let filter = EnvFilter::try_from_env("COPILOTKIT_LOG").unwrap_or_else(|_| EnvFilter::new("warn,copilotkit=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
     let result = match args.command {
+        // It sets up its log when it has read how.
         Command::Serve(serve) => serve::run(serve).await,
-        Command::Threads(command) => threads::run(command).await,
+        Command::Threads(command) => {
+            init_log(&LoggingConfig::default(), directives().as_deref(), None);
+            threads::run(command).await
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

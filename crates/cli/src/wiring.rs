@@ -8,20 +8,23 @@ pub use store::{OpenedStore, open_store, retention_policy};
 use crate::args::ServeArgs;
 use crate::config::{
     AgUiConfig, AgentConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, ModeName, ModelNames,
-    OnBusyName, OnDisconnectName, ToolConfig,
+    LoggingConfig, OnBusyName, OnDisconnectName, TelemetryConfig, ToolConfig, prices,
 };
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
 use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
-use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions, Transcription};
+use copilotkit_runtime::http::auth::{Auth, Bearer};
+use copilotkit_runtime::http::{CorsPolicy, HostPolicy, MetricsAccess, Mode, Origins, SurfaceOptions, Transcription};
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::limits::CLIENT_EVENT;
+use copilotkit_runtime::logging::LoggingOptions;
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
+use copilotkit_runtime::telemetry::TelemetryOptions;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
-use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Store, Tool};
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Principal, Registered, Store, Tool};
 use http::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -124,6 +127,8 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         json_depth: limits.json_depth,
         debug: debug(config.debug),
         subscriber_backlog: limits.subscriber_backlog.0,
+        logging: logging(&config.logging),
+        telemetry: telemetry(config)?,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
@@ -132,6 +137,35 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
 fn debug(config: DebugConfig) -> DebugOptions {
     let DebugConfig { feed, events, lifecycle, verbose } = config;
     DebugOptions { feed, events, lifecycle, verbose }
+}
+
+fn logging(config: &LoggingConfig) -> LoggingOptions {
+    let LoggingConfig { requests, responses, errors, content, progressive, .. } = *config;
+    LoggingOptions { requests, responses, errors, content, progressive, ..LoggingOptions::default() }
+}
+
+fn telemetry(config: &Config) -> Result<TelemetryOptions> {
+    let TelemetryConfig { capture_content, propagate, .. } = config.telemetry;
+    let prices = prices(&config.prices).map_err(|(model, error)| anyhow!("[prices.{model:?}]: {error}"))?;
+    Ok(TelemetryOptions { capture_content, propagate, prices, budgets: config.budgets.options() })
+}
+
+/// Who may read `/metrics`, if anybody may.
+///
+/// # Errors
+/// A token that cannot be one.
+pub fn metrics_access(config: &TelemetryConfig, environment: &Environment) -> Result<Option<MetricsAccess>> {
+    if !config.metrics {
+        return Ok(None);
+    }
+    let named = || config.metrics_token_env.as_deref().and_then(|name| environment(name));
+    Ok(Some(match config.metrics_token.clone().or_else(named) {
+        Some(token) => {
+            let bearer = Bearer::new([(token.trim(), Principal::new("metrics"))]).context("[telemetry] metrics_token")?;
+            MetricsAccess::Token(Auth::new(bearer))
+        }
+        None => MetricsAccess::Loopback,
+    }))
 }
 
 fn at(id: &str) -> String {
@@ -159,6 +193,7 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         cors: CorsPolicy::new(origins, server.allow_credentials)?,
         auth: config.auth.auth(environment).context("[auth]")?,
         hosts: hosts(&server.allowed_hosts, address),
+        requests_per_minute: config.limits.requests_per_minute,
         body_max: config.limits.body_max.0,
         body_timeout: config.limits.body_timeout.0,
         id_max: config.limits.id_max,

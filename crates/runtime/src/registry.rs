@@ -29,9 +29,10 @@ impl Registered {
         Self { middlewares: self.middlewares.iter().cloned().chain([one]).collect(), ..self }
     }
 
-    /// The agent with nothing in front of it.
+    /// The agent with only its guards in front of it.
     pub(crate) fn alone(&self) -> Next {
-        Next::new(Arc::new([]), self.agent.clone())
+        let guards = self.middlewares.iter().filter(|middleware| middleware.is_guard()).cloned();
+        Next::new(guards.collect(), self.agent.clone())
     }
 
     /// The chain that a run goes through.

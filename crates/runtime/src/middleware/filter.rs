@@ -4,7 +4,8 @@ use super::{Middleware, Next};
 use crate::agent::{AgentError, EventStream, RunContext};
 use async_trait::async_trait;
 use copilotkit_protocol::{
-    Code, Content, Emitted, Event, EventKind, RunAgentInput, TextMessageContent, ToolCallArgs,
+    Code, Content, Emitted, Event, EventKind, Expander, Message, ProtocolError, RunAgentInput, TextMessageContent,
+    ToolCallArgs,
 };
 use futures::StreamExt as _;
 use std::collections::HashMap;
@@ -113,7 +114,7 @@ impl From<Blocked> for AgentError {
 
 /// Puts a [`Filter`] in front of an agent. Texts are held back until they are whole, so that nothing slips through
 /// between two pieces: pages see messages, not words. Of what is not text (state, activities, custom events) nothing is
-/// shown to the filter.
+/// shown to the filter. It stands in front of suggestions too.
 pub struct FilterMiddleware<F>(Arc<F>);
 
 impl<F: Filter> FilterMiddleware<F> {
@@ -124,6 +125,10 @@ impl<F: Filter> FilterMiddleware<F> {
 }
 
 impl<F: Filter> Middleware for FilterMiddleware<F> {
+    fn is_guard(&self) -> bool {
+        true
+    }
+
     fn run(&self, context: RunContext, next: Next) -> EventStream {
         let filter = self.0.clone();
         async_stream::stream! {
@@ -136,26 +141,40 @@ impl<F: Filter> Middleware for FilterMiddleware<F> {
             };
             let context = RunContext { input: Arc::new(input), ..context };
             let mut events = next.run(context.clone());
-            let mut held = Held::default();
+            let (mut held, mut expander) = (Held::default(), Expander::new());
+            let mut whole = Vec::new();
             while let Some(item) = events.next().await {
-                let event = match item {
-                    Ok(event) => event,
-                    Err(error) => {
-                        yield Err(error);
-                        return;
-                    }
-                };
-                match held.take(event, &*filter, &context).await {
-                    Ok(out) => {
-                        for event in out {
-                            yield Ok(event);
+                // Pieces without a start and an end become such that have them.
+                let expanded = item.and_then(|event| {
+                    let bad = |error: ProtocolError| AgentError::new(Code::AgentBadEvent, error.to_string());
+                    expander.push(event, &mut whole).map_err(bad)
+                });
+                for event in whole.drain(..) {
+                    match held.take(event, &*filter, &context).await {
+                        Ok(out) => {
+                            for event in out {
+                                yield Ok(event);
+                            }
+                        }
+                        Err(error) => {
+                            yield Err(error);
+                            return;
                         }
                     }
-                    Err(error) => {
-                        yield Err(error);
-                        return;
+                }
+                if let Err(error) = expanded {
+                    yield Err(error);
+                    return;
+                }
+            }
+            // What was begun and never ended is looked at like the rest.
+            match held.rest(&*filter, &context).await {
+                Ok(out) => {
+                    for event in out {
+                        yield Ok(event);
                     }
                 }
+                Err(error) => yield Err(error),
             }
         }
         .boxed()
@@ -175,11 +194,6 @@ impl Held {
         run: &RunContext,
     ) -> Result<Vec<Emitted>, AgentError> {
         match event.kind() {
-            // In the short form an agent may leave out the start and the end: made whole, both are known.
-            EventKind::TextMessageChunk | EventKind::ToolCallChunk | EventKind::ReasoningMessageChunk => {
-                let message = "A filter needs whole messages: let the agent send START, CONTENT and END, not chunks.";
-                Err(AgentError::new(Code::AgentBadEvent, message))
-            }
             EventKind::TextMessageContent | EventKind::ToolCallArgs | EventKind::ReasoningMessageContent => {
                 let (kind, id, delta) = match event.into_event() {
                     Event::TextMessageContent(text) => (SaidKind::Text, text.message_id, text.delta),
@@ -207,17 +221,35 @@ impl Held {
                 }
                 Ok(vec![Event::from(result).into()])
             }
-            // Nothing follows: what was never ended is looked at like the rest.
-            kind if kind.is_terminal() => {
-                let mut out = Vec::new();
-                for ((kind, id), text) in std::mem::take(&mut self.0) {
-                    out.extend(content(kind, &id, &text, filter, run).await?);
+            EventKind::MessagesSnapshot => {
+                let Event::MessagesSnapshot(mut snapshot) = event.into_event() else { return Ok(Vec::new()) };
+                for message in &mut snapshot.messages {
+                    if let Message::Assistant(message) = message
+                        && let Some(text) = &message.content
+                        && let Some(other) = filter.output(run, said(SaidKind::Text, &message.id, text)).await?
+                    {
+                        message.content = Some(other);
+                    }
                 }
+                Ok(vec![Event::from(snapshot).into()])
+            }
+            // Nothing follows.
+            kind if kind.is_terminal() => {
+                let mut out = self.rest(filter, run).await?;
                 out.push(event);
                 Ok(out)
             }
             _ => Ok(vec![event]),
         }
+    }
+
+    /// Everything that is held.
+    async fn rest(&mut self, filter: &impl Filter, run: &RunContext) -> Result<Vec<Emitted>, AgentError> {
+        let mut out = Vec::new();
+        for ((kind, id), text) in std::mem::take(&mut self.0) {
+            out.extend(content(kind, &id, &text, filter, run).await?);
+        }
+        Ok(out)
     }
 
     /// The end of a text: its content goes before it.
@@ -236,6 +268,10 @@ impl Held {
         out.push(end);
         Ok(out)
     }
+}
+
+fn said<'a>(kind: SaidKind, id: &'a str, text: &'a str) -> Said<'a> {
+    Said { kind, id, text }
 }
 
 /// A whole text, as the filter lets it pass.

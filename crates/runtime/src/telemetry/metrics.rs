@@ -23,10 +23,13 @@ pub const OTHER: &str = "other";
 
 /// The numbers.
 pub struct Metrics {
-    series: Box<[Mutex<HashMap<Vec<String>, Value>>]>,
+    /// One for each metric.
+    series: Box<[Mutex<Labelled>]>,
     /// Since when they are counted.
     pub started: SystemTime,
 }
+
+type Labelled = HashMap<Vec<String>, Value>;
 
 /// A series: its labels, in the order of [`Metric::labels`], and what is known of it.
 pub type Series = (Vec<String>, Value);
@@ -94,7 +97,7 @@ impl Metrics {
     }
 
     /// A poisoned lock guards numbers that are each right by themselves.
-    fn lock(&self, metric: Metric) -> MutexGuard<'_, HashMap<Vec<String>, Value>> {
+    fn lock(&self, metric: Metric) -> MutexGuard<'_, Labelled> {
         // There is one for each metric.
         self.series[metric as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }

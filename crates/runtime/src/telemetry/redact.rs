@@ -96,10 +96,16 @@ const PEM_END: &str = "-----END ";
 pub fn blot(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();
-    let (mut copied, mut at) = (0, 0);
+    let (mut copied, mut at, mut behind_colour) = (0, 0, 0);
     while at < bytes.len() {
+        let colour = colour(&bytes[at..]);
+        if colour > 0 {
+            at += colour;
+            behind_colour = at;
+            continue;
+        }
         // In the middle of a word nothing begins.
-        let fresh = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
+        let fresh = at == behind_colour || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
         let found = if fresh || bytes[at] == b':' { secret(text, at) } else { None };
         match found {
             Some((from, to)) => {
@@ -115,6 +121,13 @@ pub fn blot(text: &str) -> Cow<'_, str> {
     }
     out.push_str(&text[copied..]);
     Cow::Owned(out)
+}
+
+/// The length of what sets a colour on a terminal, if that is next.
+fn colour(bytes: &[u8]) -> usize {
+    let Some(rest) = bytes.strip_prefix(b"\x1b[") else { return 0 };
+    let length = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b';').unwrap_or(rest.len());
+    if rest.get(length) == Some(&b'm') { length + 3 } else { 0 }
 }
 
 /// Where the secret that is announced at `at` begins and ends.
@@ -146,11 +159,12 @@ fn pattern(text: &str) -> Option<(usize, usize)> {
 fn named(text: &str) -> Option<(usize, usize)> {
     let name = NAMES.iter().filter(|name| starts_with(text, name, false)).max_by_key(|name| name.len())?;
     let bytes = text.as_bytes();
-    let skip = |mut at: usize, these: &[u8]| {
-        while bytes.get(at).is_some_and(|byte| these.contains(byte)) {
-            at += 1;
+    let skip = |mut at: usize, these: &[u8]| loop {
+        match colour(bytes.get(at..).unwrap_or_default()) {
+            0 if bytes.get(at).is_some_and(|byte| these.contains(byte)) => at += 1,
+            0 => return at,
+            length => at += length,
         }
-        at
     };
     let separator = skip(name.len(), b"\"'\\");
     if !matches!(bytes.get(separator), Some(b'=' | b':')) {
@@ -166,8 +180,8 @@ fn named(text: &str) -> Option<(usize, usize)> {
         }
     }
     let ends = |byte: &u8| match is_quoted {
-        true => matches!(byte, b'"' | b'\'' | b'\\' | b'\n'),
-        false => byte.is_ascii_whitespace() || b",;&\"'\\)}]".contains(byte),
+        true => matches!(byte, b'"' | b'\'' | b'\\' | b'\n' | 0x1b),
+        false => byte.is_ascii_whitespace() || b",;&\"'\\)}]\x1b".contains(byte),
     };
     let value = &bytes[from..];
     // An object is looked into; what is there already was blotted.
@@ -264,6 +278,12 @@ mod tests {
         ] {
             assert!(matches!(blot(line), Cow::Borrowed(same) if same == line), "{line} became {}", blot(line));
         }
+    }
+
+    #[test]
+    fn colours_of_a_terminal_hide_nothing() {
+        let line = "\x1b[2m2026\x1b[0m \x1b[3mtoken\x1b[0m\x1b[2m=\x1b[0m\"hunter22\" \x1b[3ma\x1b[0m\x1b[2m=\x1b[0mb";
+        assert_eq!(blot(line), line.replace("hunter22", BLOT));
     }
 
     #[test]
