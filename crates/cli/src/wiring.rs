@@ -7,8 +7,8 @@ pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
 use crate::config::{
-    AgUiConfig, AgentConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, ModeName, ModelNames,
-    LoggingConfig, OnBusyName, OnDisconnectName, TelemetryConfig, ToolConfig, prices,
+    AgUiConfig, AgentConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, LoggingConfig, ModeName,
+    ModelNames, OnBusyName, OnDisconnectName, TelemetryConfig, ToolConfig, prices,
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
@@ -161,7 +161,8 @@ pub fn metrics_access(config: &TelemetryConfig, environment: &Environment) -> Re
     let named = || config.metrics_token_env.as_deref().and_then(|name| environment(name));
     Ok(Some(match config.metrics_token.clone().or_else(named) {
         Some(token) => {
-            let bearer = Bearer::new([(token.trim(), Principal::new("metrics"))]).context("[telemetry] metrics_token")?;
+            let bearer =
+                Bearer::new([(token.trim(), Principal::new("metrics"))]).context("[telemetry] metrics_token")?;
             MetricsAccess::Token(Auth::new(bearer))
         }
         None => MetricsAccess::Loopback,

@@ -3,6 +3,7 @@
 use super::{Codec, CodecOptions, Inner, error, request, retry};
 use bytes::Bytes;
 use copilotkit_protocol::sse;
+use copilotkit_runtime::Trace;
 use copilotkit_runtime::agent::Pulse;
 use copilotkit_runtime::client::{StreamBody, StreamError, StreamResponse};
 use copilotkit_runtime::model::{ModelError, ModelErrorKind, ModelEvent, ModelRequest, ModelStream};
@@ -60,14 +61,14 @@ fn batches(inner: Arc<Inner>, request: ModelRequest) -> impl Stream<Item = Batch
             }
         };
         let retries = request.settings.max_retries.unwrap_or(RETRIES).min(RETRIES_MAX);
-        let (cancel, pulse) = (request.cancel, request.pulse);
+        let (cancel, pulse, trace) = (request.cancel, request.pulse, request.trace);
         let mut out = Vec::new();
         for attempt in 0..=retries {
             let mut answer = None;
             let failure = loop {
                 let step = async {
                     match &mut answer {
-                        None => Answer::open(&inner, body.clone(), &pulse).await.map(|opened| answer = Some(opened)),
+                        None => Answer::open(&inner, body.clone(), &pulse, &trace).await.map(|opened| answer = Some(opened)),
                         Some(answer) => answer.read(&inner, &mut out).await,
                     }
                 };
@@ -123,8 +124,10 @@ struct Answer {
 }
 
 impl Answer {
-    async fn open(inner: &Inner, body: Bytes, pulse: &Pulse) -> Result<Self, Failure> {
-        let send = inner.http.post(&inner.target, inner.headers.clone(), body);
+    async fn open(inner: &Inner, body: Bytes, pulse: &Pulse, trace: &Trace) -> Result<Self, Failure> {
+        let mut headers = inner.headers.clone();
+        trace.inject(&mut headers);
+        let send = inner.http.post(&inner.target, headers, body);
         let mut response = match pulse.during(timeout(inner.options.head_timeout, send)).await {
             Ok(Ok(response)) => response,
             Ok(Err(cause)) => return Err(network(inner, &cause).into()),

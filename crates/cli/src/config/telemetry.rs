@@ -194,7 +194,8 @@ pub(super) fn check(
         ));
     }
     if let Err((model, error)) = prices(prices_config) {
-        let remedy = "write it like [prices.\"openai/gpt-4o\"] with `input` and `output`, in US dollars for a million tokens";
+        let remedy =
+            "write it like [prices.\"openai/gpt-4o\"] with `input` and `output`, in US dollars for a million tokens";
         return Err(merged.error(&["prices", &model], error.to_string(), remedy));
     }
     if let Some(cost) = budgets.cost_per_day.filter(|cost| !cost.is_finite() || *cost < 0.0) {

@@ -3,9 +3,9 @@
 use super::health::Health;
 use super::settings::{Endpoint, Settings};
 use super::{FLUSH, wire};
+use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::client::{self, ClientOptions};
 use copilotkit_runtime::telemetry::Metric;
-use copilotkit_runtime::Lifecycle;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use opentelemetry_sdk::trace::SpanData;

@@ -40,7 +40,8 @@ impl Log {
     where
         W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     {
-        let filter = directives.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(FILTER));
+        let filter =
+            directives.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(FILTER));
         let writer = Redacting(writer);
         let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(self.colours);
         let lines: Box<dyn Layer<Registry> + Send + Sync> = match self.format {

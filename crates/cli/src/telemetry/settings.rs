@@ -71,7 +71,8 @@ impl Variables<'_> {
 
     /// Of a signal, or of all.
     fn otlp(&self, signal: &str, name: &str) -> Option<String> {
-        self.text(&format!("OTEL_EXPORTER_OTLP_{signal}_{name}")).or_else(|| self.text(&format!("OTEL_EXPORTER_OTLP_{name}")))
+        self.text(&format!("OTEL_EXPORTER_OTLP_{signal}_{name}"))
+            .or_else(|| self.text(&format!("OTEL_EXPORTER_OTLP_{name}")))
     }
 
     fn number(&self, name: &str) -> Option<u64> {
@@ -88,7 +89,10 @@ impl Variables<'_> {
     }
 
     fn count(&self, name: &str, default: usize) -> usize {
-        self.number(name).and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0).unwrap_or(default)
+        self.number(name)
+            .and_then(|number| usize::try_from(number).ok())
+            .filter(|number| *number > 0)
+            .unwrap_or(default)
     }
 }
 
@@ -169,9 +173,8 @@ fn endpoint(config: &TelemetryConfig, variables: &Variables<'_>, signal: &str, p
     }
     let list = variables.otlp(signal, "HEADERS").unwrap_or_default();
     let pairs = list.split(',').filter_map(|pair| pair.split_once('='));
-    let decoded = |(name, value): (&str, &str)| {
-        header(name.trim(), &percent_decode_str(value.trim()).decode_utf8_lossy())
-    };
+    let decoded =
+        |(name, value): (&str, &str)| header(name.trim(), &percent_decode_str(value.trim()).decode_utf8_lossy());
     let headers = pairs.map(decoded).collect::<Result<_>>().context("OTEL_EXPORTER_OTLP_HEADERS")?;
     Ok(Some(Endpoint { url, headers, timeout }))
 }
@@ -222,7 +225,9 @@ fn sampler(config: &TelemetryConfig, variables: &Variables<'_>) -> Sampler {
         Some("traceidratio") => Sampler::TraceIdRatioBased(part()),
         Some("parentbased_traceidratio") => parent(Sampler::TraceIdRatioBased(part())),
         Some(other) => {
-            eprintln!("copilotkit: warning: OTEL_TRACES_SAMPLER is {other}, which is not known here: all traces are sent");
+            eprintln!(
+                "copilotkit: warning: OTEL_TRACES_SAMPLER is {other}, which is not known here: all traces are sent"
+            );
             parent(Sampler::AlwaysOn)
         }
     }

@@ -8,8 +8,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric as WireMetric, NumberDataPoint, ResourceMetrics,
-    ScopeMetrics, Sum,
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric as WireMetric, NumberDataPoint,
+    ResourceMetrics, ScopeMetrics, Sum,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource as WireResource;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
@@ -50,8 +50,7 @@ pub(super) fn metrics(metrics: &Metrics, resource: &Resource) -> ExportMetricsSe
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..InstrumentationScope::default()
     };
-    let scope_metrics =
-        vec![ScopeMetrics { scope: Some(scope), metrics: all.collect(), ..ScopeMetrics::default() }];
+    let scope_metrics = vec![ScopeMetrics { scope: Some(scope), metrics: all.collect(), ..ScopeMetrics::default() }];
     let resource_metrics =
         vec![ResourceMetrics { resource: Some(resource.metrics.clone()), scope_metrics, ..Default::default() }];
     ExportMetricsServiceRequest { resource_metrics }
@@ -69,7 +68,8 @@ fn data(metric: Metric, series: Vec<Series>, times: (u64, u64)) -> Data {
             Data::Gauge(Gauge { data_points })
         }
         Kind::Histogram(bounds) => {
-            let data_points = series.into_iter().filter_map(|series| histogram(metric, series, bounds, times)).collect();
+            let data_points =
+                series.into_iter().filter_map(|series| histogram(metric, series, bounds, times)).collect();
             Data::Histogram(Histogram { data_points, aggregation_temporality: temporality })
         }
     }

@@ -10,9 +10,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::get;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HeaderName, HeaderValue, ORIGIN, VIA, X_CONTENT_TYPE_OPTIONS};
-use http::request::Parts;
 use http::Response;
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HeaderName, HeaderValue, ORIGIN, VIA, X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
 
 /// Who may read the metrics.
 #[derive(Clone, Debug)]
@@ -26,12 +28,8 @@ pub enum MetricsAccess {
 }
 
 /// What proxies add, and programs of this machine do not.
-const PROXIED: [HeaderName; 4] = [
-    FORWARDED,
-    VIA,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-real-ip"),
-];
+const PROXIED: [HeaderName; 4] =
+    [FORWARDED, VIA, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
 
 /// The router with `/metrics` in front of it.
 pub fn with_metrics(router: Router, lifecycle: Lifecycle, access: MetricsAccess) -> Router {

@@ -143,7 +143,8 @@ pub async fn serve<S, F>(
                 }
             },
         };
-        let connection = graceful.watch(connection(socket, Peer(peer), service.clone(), options.clone(), draining.clone()));
+        let connection =
+            graceful.watch(connection(socket, Peer(peer), service.clone(), options.clone(), draining.clone()));
         let open = Open::count(&options.metrics);
         connections.spawn(async move {
             if let Err(error) = connection.await {

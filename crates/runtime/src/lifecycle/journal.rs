@@ -32,7 +32,8 @@ impl Journal {
             trace_id: context.trace.trace_id(),
         };
         if options.requests {
-            let content = options.content.then(|| blot(&String::from_utf8_lossy(&to_vec(&input.messages))).into_owned());
+            let content =
+                options.content.then(|| blot(&String::from_utf8_lossy(&to_vec(&input.messages))).into_owned());
             let (messages, tools) = (input.messages.len(), input.tools.len());
             options.logger.log_request(&RequestRecord { run: &run, messages, tools, content: content.as_deref() });
         }
@@ -83,7 +84,10 @@ fn said(frames: &[Frame]) -> String {
     for frame in frames {
         let speaks = matches!(
             frame.kind,
-            EventKind::TextMessageContent | EventKind::ToolCallStart | EventKind::ToolCallArgs | EventKind::ToolCallResult
+            EventKind::TextMessageContent
+                | EventKind::ToolCallStart
+                | EventKind::ToolCallArgs
+                | EventKind::ToolCallResult
         );
         match speaks.then(|| Event::from_json(&frame.json)) {
             Some(Ok(Event::TextMessageContent(text))) => said.push_str(&text.delta),

@@ -41,8 +41,13 @@ async fn load(store: &dyn Store, principal: &Principal, day: u64) -> Spent {
     let mut spent = Spent::default();
     let mut cursor = None;
     loop {
-        let list =
-            ListThreads { principal: principal.id().into(), include_archived: true, limit: PAGE, cursor, agent_id: None };
+        let list = ListThreads {
+            principal: principal.id().into(),
+            include_archived: true,
+            limit: PAGE,
+            cursor,
+            agent_id: None,
+        };
         let page = match store.list(list).await {
             Ok(page) => page,
             Err(error) => {

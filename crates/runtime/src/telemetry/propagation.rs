@@ -35,15 +35,11 @@ mod otel {
             return None;
         }
         let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?) & TraceFlags::SAMPLED;
-        let state = headers.get(TRACESTATE).and_then(|value| value.to_str().ok()).filter(|text| text.len() <= STATE_MAX);
+        let state =
+            headers.get(TRACESTATE).and_then(|value| value.to_str().ok()).filter(|text| text.len() <= STATE_MAX);
         let state = state.and_then(|text| TraceState::from_str(text).ok()).unwrap_or_default();
-        let context = SpanContext::new(
-            TraceId::from_hex(trace).ok()?,
-            SpanId::from_hex(span).ok()?,
-            flags,
-            true,
-            state,
-        );
+        let context =
+            SpanContext::new(TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?, flags, true, state);
         context.is_valid().then_some(context)
     }
 

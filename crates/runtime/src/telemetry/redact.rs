@@ -142,7 +142,9 @@ fn secret(text: &str, at: usize) -> Option<(usize, usize)> {
 
 fn starts_with(text: &str, prefix: &str, exact: bool) -> bool {
     let head = text.as_bytes().get(..prefix.len());
-    head.is_some_and(|head| if exact { head == prefix.as_bytes() } else { head.eq_ignore_ascii_case(prefix.as_bytes()) })
+    head.is_some_and(
+        |head| if exact { head == prefix.as_bytes() } else { head.eq_ignore_ascii_case(prefix.as_bytes()) },
+    )
 }
 
 fn pattern(text: &str) -> Option<(usize, usize)> {

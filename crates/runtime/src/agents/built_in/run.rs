@@ -16,8 +16,8 @@ use crate::model::{
 use crate::telemetry::ModelCall;
 use crate::tool::{ToolError, ToolInvocation, ToolOutput, ToolScope};
 use copilotkit_protocol::{
-    Code, Content, Emitted, Interrupt, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunFinished, RunFinishedOutcome,
-    RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
+    Code, Content, Emitted, Interrupt, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunFinished,
+    RunFinishedOutcome, RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
 };
 use futures::stream::{Stream, StreamExt as _};
 use serde_json::json;

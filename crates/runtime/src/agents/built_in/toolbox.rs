@@ -222,11 +222,7 @@ pub(super) async fn execute(
     result
 }
 
-async fn attempt(
-    tool: Arc<dyn Tool>,
-    invocation: ToolInvocation,
-    limit: Duration,
-) -> Result<ToolOutput, ToolError> {
+async fn attempt(tool: Arc<dyn Tool>, invocation: ToolInvocation, limit: Duration) -> Result<ToolOutput, ToolError> {
     let call = async { tool.call(invocation).await };
     match tokio::time::timeout(limit, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(result)) => result,
