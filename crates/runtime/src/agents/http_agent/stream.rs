@@ -4,6 +4,7 @@ use super::Inner;
 use crate::agent::{AgentError, RunContext};
 use crate::client::{StreamBody, StreamResponse};
 use crate::telemetry::{Call, names};
+use crate::wait::{Interrupts, Patience};
 use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
 use copilotkit_protocol::wire::MAX_DEPTH;
@@ -11,6 +12,7 @@ use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, Wir
 use futures::stream::{Stream, StreamExt as _};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -37,13 +39,12 @@ type Batch = Vec<Result<Emitted, AgentError>>;
 
 fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> + Send {
     async_stream::stream! {
-        let cancel = context.cancel.clone();
-        let cancelled = cancel.cancelled();
-        tokio::pin!(cancelled);
+        let mut cancelled = Interrupts::new();
+        cancelled.add(context.cancel.clone().cancelled_owned());
         let mut call = context.trace.http(&Method::POST, agent.target.host(), agent.target.port());
         let answer = tokio::select! {
             biased;
-            () = &mut cancelled => return,
+            () = poll_fn(|cx| cancelled.poll(cx)) => return,
             answer = send(&agent, &context, &call) => answer,
         };
         let mut body = match answer {
@@ -55,15 +56,16 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
             }
         };
         let mut reader = Reader { decoder: Decoder::new(agent.event_max + FIELD), over: false };
+        let mut patience = Patience::new(agent.idle_timeout);
         loop {
-            let patience = if reader.over { AFTER_TERMINAL.min(agent.idle_timeout) } else { agent.idle_timeout };
             let taken = tokio::select! {
                 biased;
-                () = &mut cancelled => return,
-                taken = timeout(patience, body.next_batch()) => taken,
+                () = poll_fn(|cx| cancelled.poll(cx)) => return,
+                taken = body.next_batch() => Some(taken),
+                () = patience.exhausted() => None,
             };
             let error = match taken {
-                Ok(Ok(Some(arrived))) => {
+                Some(Ok(Some(arrived))) => {
                     // Comments are life too, though they are no events.
                     context.pulse.beat();
                     let was_over = reader.over;
@@ -86,7 +88,7 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                         }
                         let behind = tokio::select! {
                             biased;
-                            () = &mut cancelled => return,
+                            () = poll_fn(|cx| cancelled.poll(cx)) => return,
                             behind = timeout(END_GRACE, body.next_batch()) => behind,
                         };
                         // What is no more of the body is seen in the next turn, or matters no more.
@@ -100,11 +102,13 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                     if failed {
                         return;
                     }
+                    let over = AFTER_TERMINAL.min(agent.idle_timeout);
+                    patience.renew(if reader.over { over } else { agent.idle_timeout });
                     continue;
                 }
-                Ok(Ok(None)) => break,
-                Ok(Err(error)) => agent.disconnected(&error),
-                Err(_) => agent.silent(),
+                Some(Ok(None)) => break,
+                Some(Err(error)) => agent.disconnected(&error),
+                None => agent.silent(),
             };
             call.finish(Err(&error.code));
             if !reader.over {
