@@ -13,3 +13,13 @@ pub mod wiring;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/library.md")]
 mod library {}
+
+/// The code of this page is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/observability.md")]
+mod observability {}
+
+/// The code of this page is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/security.md")]
+mod security {}

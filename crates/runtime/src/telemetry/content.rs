@@ -108,10 +108,10 @@ fn parts(content: &Content) -> Vec<Value> {
     let Content::Parts(parts) = content else { return vec![text_part(&content.text())] };
     let part = |part: &ContentPart| match part {
         ContentPart::Text(part) => text_part(&part.text),
-        ContentPart::Image(_) => json!({ "type": "blob", "modality": "image" }),
-        ContentPart::Audio(_) => json!({ "type": "blob", "modality": "audio" }),
-        ContentPart::Video(_) => json!({ "type": "blob", "modality": "video" }),
-        _ => json!({ "type": "blob" }),
+        ContentPart::Image(_) => json!({ "type": "image" }),
+        ContentPart::Audio(_) => json!({ "type": "audio" }),
+        ContentPart::Video(_) => json!({ "type": "video" }),
+        _ => json!({ "type": "file" }),
     };
     parts.iter().map(part).collect()
 }
