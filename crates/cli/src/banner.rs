@@ -1,6 +1,8 @@
 //! What the server says when it is ready.
 
-use crate::config::{AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment, LogFormat};
+use crate::config::{
+    AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment, LogFormat, PlaygroundSwitch,
+};
 use copilotkit_adapters::openai_chat::Profile;
 use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
@@ -60,6 +62,12 @@ fn text(config: &Config, address: SocketAddr, environment: &Environment, told: &
     let paths = config.server.base_path.items().join(", ");
     let metrics = if told.metrics { ", /metrics" } else { "" };
     line("paths", format!("{paths} (REST and single endpoint); /health, /ready{metrics}"));
+    let playground = config.playground.enabled;
+    if playground.serves(address.ip()) {
+        line("page", format!("{page}/ to chat, {page}/docs for the API"));
+    } else if playground == PlaygroundSwitch::default() {
+        line("page", "none on this address; with enabled = true in [playground] there is one".to_owned());
+    }
     let origins = &config.server.cors_origins;
     let origins = if origins.is_empty() { "pages of this machine".to_owned() } else { origins.join(", ") };
     line("origins", origins);
@@ -104,7 +112,7 @@ fn describe(agent: &AgentConfig, environment: &Environment) -> String {
 }
 
 /// An address may carry a user and a password: only its host is shown.
-fn host(url: &str) -> String {
+pub(crate) fn host(url: &str) -> String {
     let url = url::Url::parse(url).ok();
     let (name, port) = url.as_ref().map_or(("?", None), |url| (url.host_str().unwrap_or("?"), url.port()));
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();

@@ -3,9 +3,16 @@
 
 pub mod args;
 mod banner;
+pub mod chat;
+pub mod check;
 pub mod config;
+pub mod health;
+pub mod init;
+pub mod playground;
+mod reload;
 pub mod serve;
 pub mod telemetry;
+mod terminal;
 pub mod threads;
 pub mod wiring;
 

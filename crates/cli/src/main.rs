@@ -4,7 +4,7 @@ use clap::Parser as _;
 use copilotkit_cli::args::{Args, Command};
 use copilotkit_cli::config::LoggingConfig;
 use copilotkit_cli::telemetry::init_log;
-use copilotkit_cli::{serve, threads};
+use copilotkit_cli::{chat, check, health, init, serve, threads};
 use std::process::ExitCode;
 
 /// What the log shows, where the environment says it.
@@ -15,16 +15,20 @@ fn directives() -> Option<String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    if !matches!(args.command, Command::Serve(_)) {
+        init_log(&LoggingConfig::default(), directives().as_deref(), None);
+    }
     let result = match args.command {
         // It sets up its log when it has read how.
-        Command::Serve(serve) => serve::run(serve).await,
-        Command::Threads(command) => {
-            init_log(&LoggingConfig::default(), directives().as_deref(), None);
-            threads::run(command).await
-        }
+        Command::Serve(serve) => serve::run(serve).await.map(|()| ExitCode::SUCCESS),
+        Command::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(args).await,
+        Command::Chat(args) => chat::run(args).await,
+        Command::Healthcheck(args) => health::run(args).await,
+        Command::Threads(command) => threads::run(command).await.map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("copilotkit: {error:#}");
             if error.is::<threads::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }

@@ -13,6 +13,7 @@ mod handlers;
 mod hooks;
 mod json;
 mod measured;
+mod port;
 pub mod probes;
 #[cfg(feature = "protobuf")]
 mod protobuf;
