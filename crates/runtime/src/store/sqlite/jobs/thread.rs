@@ -55,6 +55,8 @@ impl Job for Update {
 pub(in crate::store::sqlite) fn delete_rows(connection: &Connection, row: i64) -> Result<(), Fault> {
     for sql in [
         "DELETE FROM chunks WHERE run IN (SELECT run FROM runs WHERE thread = ?1)",
+        "DELETE FROM attachment_uses WHERE run IN (SELECT run FROM runs WHERE thread = ?1)",
+        "DELETE FROM attachments WHERE thread = ?1",
         "DELETE FROM runs WHERE thread = ?1",
         "DELETE FROM messages WHERE thread = ?1",
         "DELETE FROM blobs WHERE thread = ?1",
