@@ -1,5 +1,6 @@
 //! From the configuration to a running lifecycle.
 
+mod naming;
 mod overrides;
 mod store;
 
@@ -124,6 +125,7 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         json_depth: limits.json_depth,
         debug: debug(config.debug),
         subscriber_backlog: limits.subscriber_backlog.0,
+        thread_names: naming::thread_names(config, environment)?,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))

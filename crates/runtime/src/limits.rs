@@ -71,6 +71,10 @@ pub const JWKS_KEYS: usize = 100;
 pub const THREAD_PAGE: usize = 1_000;
 /// The longest name that a thread can be given, in characters.
 pub const THREAD_NAME: usize = 200;
+/// How long a model may take to name a thread. It keeps its first message then.
+pub const NAMING: Duration = Duration::from_secs(15);
+/// How many threads are named by models at once.
+pub const NAMING_CONCURRENCY: usize = 8;
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
 /// How long a reader may take nothing before it is cut off. What it has not read yet is kept for it, and it holds a
