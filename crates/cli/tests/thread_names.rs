@@ -1,7 +1,6 @@
 //! Names of threads that a model thinks of, from the configuration to the list.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
-use bytes::Bytes;
 use copilotkit_cli::config::{Config, Sources};
 use copilotkit_cli::wiring;
 use copilotkit_fixtures::model_server::{ModelServer, Reply, Step};
@@ -29,7 +28,10 @@ fn says(text: &str) -> Reply {
 }
 
 fn after(wait: Duration, text: &str) -> Reply {
-    Reply::sse_timed([(wait, Bytes::from(stream(text)))])
+    Reply::status(200)
+        .header("content-type", "text/event-stream")
+        .then(Step::Wait(wait))
+        .then(Step::Send(stream(text).into()))
 }
 
 fn lifecycle(names: &str, server: &ModelServer, store: Arc<dyn Store>) -> Lifecycle {
