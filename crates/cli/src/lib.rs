@@ -3,8 +3,14 @@
 
 pub mod args;
 mod banner;
+pub mod chat;
+pub mod check;
 pub mod config;
+pub mod health;
+pub mod init;
+mod reload;
 pub mod serve;
+mod terminal;
 pub mod threads;
 pub mod wiring;
 

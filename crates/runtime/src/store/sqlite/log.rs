@@ -211,9 +211,9 @@ impl RunSignals for SqliteStore {
         Ok(slot.with(|state| match state.live.as_mut().filter(|live| live.is_held()) {
             None => idle,
             Some(live) if run_id.is_some_and(|run_id| *live.run_id != *run_id) => StopOutcome::OtherRun,
-            Some(live) if live.stop => StopOutcome::Idle,
+            Some(live) if live.stop.is_cancelled() => StopOutcome::Idle,
             Some(live) => {
-                live.stop = true;
+                live.stop.cancel();
                 StopOutcome::Requested
             }
         }))

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Takes a thread's lease and opens a run. What is left of the run before, one that lapsed or one that the disk had no
 /// room for, is written first.
@@ -33,6 +34,8 @@ pub(in crate::store::sqlite) struct Opened {
     row: i64,
     /// Those of the given message ids that the thread's log holds.
     known: HashSet<String>,
+    /// Cancelled when the run is asked to stop.
+    stop: CancellationToken,
     slot: Arc<Slot>,
     taken: bool,
 }
@@ -41,7 +44,7 @@ impl Opened {
     /// Takes the lease over.
     pub(in crate::store::sqlite) fn take(mut self) -> Begun {
         self.taken = true;
-        Begun { lease: self.lease.clone(), known: std::mem::take(&mut self.known) }
+        Begun { lease: self.lease.clone(), known: std::mem::take(&mut self.known), stop: self.stop.clone() }
     }
 }
 
@@ -93,7 +96,7 @@ impl Begin {
         let lease = Lease { thread: thread.clone(), run, first_seq };
         // A thread that was just made knows none.
         let known = if first_seq == 0 { HashSet::new() } else { reads::known(connection, row, message_ids)? };
-        Ok(Opened { lease, row, known, slot: self.slot.clone(), taken: false })
+        Ok(Opened { lease, row, known, stop: CancellationToken::new(), slot: self.slot.clone(), taken: false })
     }
 }
 
@@ -144,7 +147,8 @@ impl Job for Begin {
         if let (Ok(()), Some(Ok(opened))) = (&outcome, &self.opened) {
             let Lease { run, first_seq, .. } = opened.lease;
             let expires = Instant::now() + self.request.ttl;
-            let live = Live::new(opened.row, run, self.request.run_id.clone(), first_seq, expires);
+            let mut live = Live::new(opened.row, run, self.request.run_id.clone(), first_seq, expires);
+            live.stop = opened.stop.clone();
             self.slot.with(|state| state.live = Some(live));
         }
         answer(self.reply, outcome, self.opened);
