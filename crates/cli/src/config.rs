@@ -87,7 +87,7 @@ struct Sections {
     server: ServerConfig,
     /// Where threads live.
     store: StoreConfig,
-    /// How long threads are kept. A thread with an active run always stays.
+    /// What threads are called, and how long they are kept. A thread with an active run always stays.
     threads: ThreadsConfig,
     /// Who may use the server.
     auth: AuthConfig,
@@ -206,6 +206,7 @@ impl Config {
                 "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
             ));
         }
+        self.check_names(merged)?;
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
         if any_origin && server.allow_credentials {
             return Err(merged.error(
@@ -258,6 +259,33 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What names threads must be an agent with a model, or a model.
+    fn check_names(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        let name = self.threads.generate_names.as_str();
+        let error = |reason: String| {
+            let remedy = "write \"first-message\", \"model\", the id of a built-in agent, or a model like \
+                          \"openai/gpt-5-nano\"";
+            merged.error(&["threads", "generate_names"], reason, remedy)
+        };
+        let is_built_in = |agent: &AgentConfig| matches!(agent, AgentConfig::BuiltIn(_));
+        if self.threads.names_are_first_messages() {
+            return Ok(());
+        }
+        if name == "model" {
+            // Without any agent there will be `default`.
+            let any = self.agents.is_empty() || self.agents.iter().any(|(_, agent)| is_built_in(agent));
+            return if any { Ok(()) } else { Err(error("no agent here has a model".to_owned())) };
+        }
+        match self.agents.iter().find(|(id, _)| id == name) {
+            Some((_, agent)) if is_built_in(agent) => Ok(()),
+            Some(_) => Err(error(format!("the agent `{name}` has no model"))),
+            None => BuiltInConfig::on_model(name)
+                .resolve(name, &merged.environment)
+                .map(drop)
+                .map_err(|cause| error(cause.to_string())),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the configuration to a running lifecycle.
 
+mod naming;
 mod overrides;
 mod store;
 
@@ -136,6 +137,7 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         subscriber_backlog: limits.subscriber_backlog.0,
         logging: logging(&config.logging),
         telemetry: telemetry(config)?,
+        thread_names: naming::thread_names(config, environment)?,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
