@@ -7,9 +7,9 @@
 mod conversations;
 
 use conversations::{assistant, call, recorded, result, user};
-use copilotkit_adapters::{Api, Profile};
 use copilotkit_adapters::dialect::Callee;
 use copilotkit_adapters::openai_chat::body;
+use copilotkit_adapters::{Api, Profile};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::ModelRequest;
 use copilotkit_runtime::model::{ModelMessage, ReasoningBlock, ToolChoice, ToolSpec};
@@ -34,7 +34,10 @@ fn reasoning_goes_back_where_the_service_wants_it() {
     let request =
         ModelRequest { messages: vec![user("Weather?"), turn, result("c1", "sun")], ..ModelRequest::default() };
     assert_eq!(sent("groq", "m", &request)["messages"][1]["reasoning"], "I need the weather.");
-    assert_eq!(sent("deepseek", "deepseek-v4-pro", &request)["messages"][1]["reasoning_content"], "I need the weather.");
+    assert_eq!(
+        sent("deepseek", "deepseek-v4-pro", &request)["messages"][1]["reasoning_content"],
+        "I need the weather."
+    );
     // Models of the R1 era refuse it.
     assert_eq!(sent("deepseek", "deepseek-reasoner", &request)["messages"][1].get("reasoning_content"), None);
     let openai = sent("openai", "gpt-4.1", &request);

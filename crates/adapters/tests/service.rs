@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly")]
 
 use bytes::Bytes;
-use copilotkit_adapters::Profile;
+use copilotkit_adapters::{Api, Profile};
 use copilotkit_adapters::{ServiceModel, ServiceOptions};
 use copilotkit_fixtures::model_server::{ModelServer, Reply, Step};
 use copilotkit_runtime::model::{FinishReason, ModelErrorKind, ModelMessage};
@@ -23,6 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn options(server: &ModelServer) -> ServiceOptions {
     ServiceOptions {
+        api: Api::Chat,
         api_key: Some(SecretString::from(KEY)),
         base_url: Some(server.base_url()),
         retry_delay: Duration::from_millis(1),

@@ -2,9 +2,7 @@
 
 use copilotkit_adapters::Api;
 use copilotkit_protocol::{Content, Json};
-use copilotkit_runtime::model::{
-    ModelMessage, ModelSettings, ModelToolCall, ReasoningBlock, ToolChoice, ToolSpec,
-};
+use copilotkit_runtime::model::{ModelMessage, ModelSettings, ModelToolCall, ReasoningBlock, ToolChoice, ToolSpec};
 use copilotkit_runtime::{ModelEvent, ModelRequest};
 use serde_json::{Value, json};
 
