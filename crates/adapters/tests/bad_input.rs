@@ -135,7 +135,8 @@ proptest! {
     ) {
         let (provider, api, payloads) = which.get(&PAYLOADS);
         let mut payloads = payloads.clone();
-        let (_, data) = &mut payloads[at.index(payloads.len())];
+        let at = at.index(payloads.len());
+        let (_, data) = &mut payloads[at];
         if let Ok(mut value) = serde_json::from_slice::<Value>(data) {
             damage(&mut value, &mut place.clone(), &with);
             *data = value.to_string().into_bytes();

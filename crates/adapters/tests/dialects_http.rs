@@ -17,7 +17,7 @@ const KEY: &str = "sk-very-secret";
 
 /// Provider, dialect, a stream of text, and that text.
 const DIALECTS: &[(&str, Api, &str, &str)] = &[
-    ("openai", Api::Chat, "openai-chat/text", "Hello from Zürich 🏔️."),
+    ("openai", Api::Chat, "openai-chat/text", "Grüße aus Zürich 🏔️!"),
     ("openai", Api::Responses, "openai-responses/text", "Hello from Zürich 🏔️."),
     ("anthropic", Api::Messages, "anthropic/text", "Grüezi from Zürich 🏔️."),
     ("google", Api::Gemini, "gemini/thought-then-text", "Grüezi from Zürich 🏔️."),

@@ -113,7 +113,8 @@ fn sent(service: &Service, request: &ModelRequest) -> Value {
     serde_json::from_slice(&body.expect("body")).expect("JSON")
 }
 
-/// Ids of calls in the order of their first appearance, so that only their agreement is compared.
+/// Ids of calls in the order of their first appearance, so that only their agreement is compared, and arguments without
+/// their white space.
 fn rename(value: &mut Value, ids: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -126,6 +127,10 @@ fn rename(value: &mut Value, ids: &mut Vec<String>) {
                             ids.len() - 1
                         });
                         *id = format!("id-{at}");
+                    }
+                    // Arguments go back as the model wrote them; the reference runtime writes them anew.
+                    Value::String(text) if key == "arguments" => {
+                        *text = serde_json::from_str::<Value>(text).expect("arguments").to_string();
                     }
                     member => rename(member, ids),
                 }

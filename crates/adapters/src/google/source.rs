@@ -171,7 +171,7 @@ fn der(pem: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::google::GoogleTokens;
-    use aws_lc_rs::encoding::AsDer as _;
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
     use aws_lc_rs::rsa::KeySize;
     use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
     use copilotkit_fixtures::model_server::{ModelServer, Reply};
@@ -181,7 +181,7 @@ mod tests {
         let answer = Reply::json(200, r#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#);
         let server = ModelServer::start([answer]).await;
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("key");
-        let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).expect("DER");
+        let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).expect("DER");
         let pem = BASE64_STANDARD.encode(der.as_ref());
         let file = json!({
             "type": "service_account", "project_id": "p", "client_email": "a@p", "private_key_id": "k",

@@ -136,8 +136,9 @@ pub fn decode<'a>(provider: &str, api: Api, pieces: impl IntoIterator<Item = &'a
             framing.push(piece);
         }
         while let Some(event) = framing.next(piece.is_none()) {
-            let result = event
-                .and_then(|(name, data)| codec.on_event(std::str::from_utf8(&name).expect("name"), &data, &mut out));
+            let result = event.and_then(|(name, data)| {
+                codec.on_event(std::str::from_utf8(&name).unwrap_or_default(), &data, &mut out)
+            });
             if let Err(error) = result {
                 return (out, Some(error));
             }
