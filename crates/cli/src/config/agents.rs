@@ -5,7 +5,9 @@ use super::{ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
 use copilotkit_adapters::service::RETRIES;
 use copilotkit_adapters::spec::split;
-use copilotkit_adapters::{Api, ConfigError as ModelConfigError, Options, model_from_spec};
+use copilotkit_adapters::{
+    Api, ConfigError as ModelConfigError, Options, ServiceModel, model_from_spec, service_from_spec,
+};
 use copilotkit_runtime::Model;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -170,13 +172,24 @@ impl BuiltInConfig {
     /// # Errors
     /// A provider that is not known, or an address or key that cannot be used.
     pub(crate) fn resolve(&self, name: &str, environment: &Environment) -> Result<Arc<dyn Model>, ModelConfigError> {
+        model_from_spec(name, &self.options(name, environment))
+    }
+
+    /// As [`resolve`](Self::resolve), for a model behind a service, which can be checked.
+    pub(crate) fn service(&self, name: &str, environment: &Environment) -> Result<ServiceModel, ModelConfigError> {
+        service_from_spec(name, &self.options(name, environment))
+    }
+
+    fn options<'a>(&self, name: &str, environment: &'a Environment) -> Options<'a> {
         let own = provider(name).is_some_and(|provider| Some(provider) == self.providers().next());
         let named = self.api_key_env.as_deref().and_then(|variable| environment(variable));
-        let api_key = self.api_key.clone().or(named).filter(|_| own).map(SecretString::from);
-        let base_url = self.base_url.clone().filter(|_| own);
-        let api = self.api.as_deref().and_then(Api::named).filter(|_| own);
-        let env = &**environment;
-        model_from_spec(name, &Options { api_key, base_url, api, think_tags: self.think_tags, env })
+        Options {
+            api_key: self.api_key.clone().or(named).filter(|_| own).map(SecretString::from),
+            base_url: self.base_url.clone().filter(|_| own),
+            api: self.api.as_deref().and_then(Api::named).filter(|_| own),
+            think_tags: self.think_tags,
+            env: &**environment,
+        }
     }
 
     /// The providers of its models, in their order; the demo model has none.
@@ -218,7 +231,7 @@ impl BuiltInConfig {
         merged.check_key(&["agents", id], self.api_key.is_some(), self.api_key_env.as_deref())?;
         for name in self.model.items() {
             self.resolve(name, &merged.environment)
-                .map_err(|error| merged.error(&at("model"), error.to_string(), String::new()))?;
+                .map_err(|error| merged.model_error(&at("model"), &error.to_string()))?;
         }
         if self.max_steps == Some(0) {
             return Err(merged.error(
