@@ -79,7 +79,7 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         agent.model = ModelNames::One(model);
         if agent.providers().next() != before {
             // They are those of another provider.
-            (agent.base_url, agent.api_key, agent.api_key_env) = (None, None, None);
+            (agent.base_url, agent.api_key, agent.api_key_env, agent.api) = (None, None, None, None);
         }
     }
     if let Some(url) = &args.base_url {

@@ -365,9 +365,9 @@ codes! {
     /// A provider that is not known.
     ModelProvider "model_provider" [Library] Useless
         "Use one that the message lists, or custom/MODEL with `base_url`.";
-    /// A provider whose dialect this build does not speak.
+    /// A dialect that the provider, or this build, does not speak.
     ModelDialect "model_dialect" [Library] Useless
-        "Set `base_url` to an address that is compatible with OpenAI Chat Completions.";
+        "Remove `api`, or name a dialect that the provider speaks.";
     /// A provider without an address of its own.
     ModelBaseUrl "model_base_url" [Library] Useless
         "Set `base_url`.";
