@@ -1,1 +1,18 @@
-//! A2A agents: remote ones, and ours for others.
+//! A2A agents: remote ones as AG-UI agents, several of them behind an orchestrator, and ours for others.
+//!
+//! Both versions of A2A that are in use are spoken, 1.0 and 0.3, and one set of [`types`] serves both.
+//!
+//! ```
+//! use copilotkit_a2a::types::{Event, TaskState};
+//!
+//! let new = r#"{"statusUpdate":{"taskId":"t","status":{"state":"TASK_STATE_WORKING"}}}"#;
+//! let old = r#"{"kind":"status-update","taskId":"t","status":{"state":"working"},"final":false}"#;
+//! for text in [new, old] {
+//!     let Event::Status(update) = serde_json::from_str(text)? else { panic!("another event") };
+//!     assert_eq!(update.status.state, TaskState::Working);
+//! }
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+pub mod types;
+pub mod wire;
