@@ -16,3 +16,12 @@
 
 pub mod types;
 pub mod wire;
+
+mod card;
+pub mod client;
+mod error;
+mod guard;
+pub mod limits;
+
+pub use client::{A2aClient, Caller};
+pub use error::A2aError;

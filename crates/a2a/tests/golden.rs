@@ -5,6 +5,7 @@ mod exchange;
 #[path = "golden/normal.rs"]
 mod normal;
 
+use copilotkit_a2a::types::{AgentCard, Binding};
 use copilotkit_a2a::wire::{Method, ProtocolVersion, RpcRequest};
 use exchange::{Exchange, Recording, check_request, check_result};
 
@@ -23,7 +24,7 @@ const FILES: &[(&str, usize)] = &[
 ];
 
 /// Exchanges over JSON-RPC that hold no call: they were made to be refused.
-const NO_CALL: &[&str] = &["unknown-method", "not-json", "batch", "old-method-name"];
+const NO_CALL: &[&str] = &["unknown-method", "not-json", "batch"];
 
 #[test]
 fn every_exchange_is_read_and_written_again() {
@@ -38,15 +39,15 @@ fn every_exchange_is_read_and_written_again() {
                 // Nobody can rely on HTTP+JSON of 0.3, so it is not spoken; see below.
                 continue;
             }
-            let method = method_of(&recording, exchange, &at);
+            let (method, version) = method_of(&recording, exchange, &at);
             if let (Some(method), Some(params)) = (method, exchange.params()) {
-                check_request(recording.version, method, &params, &at);
+                check_request(version, method, &params, &at);
                 requests += 1;
             }
             for answer in exchange.answers(&at) {
                 match answer {
                     Ok(json) => {
-                        check_result(recording.version, method, exchange, &json, &at);
+                        check_result(version, method, exchange, &json, &at);
                         results += 1;
                     }
                     Err(error) => {
@@ -66,15 +67,34 @@ fn every_exchange_is_read_and_written_again() {
     println!("{exchanges} exchanges: {requests} requests, {results} results, {errors} errors");
 }
 
-fn method_of(recording: &Recording, exchange: &Exchange, at: &str) -> Option<Method> {
+/// The call and the version that it is of: servers of both versions take the old names under the new header too.
+fn method_of(recording: &Recording, exchange: &Exchange, at: &str) -> (Option<Method>, ProtocolVersion) {
+    let version = recording.version;
     if exchange.is_card() {
-        return None;
+        return (None, version);
     }
     if recording.binding == "rest" {
-        return exchange.method_by_path();
+        return (exchange.method_by_path(), version);
     }
     let request: Option<RpcRequest> = exchange.request.body.as_ref().and_then(|body| body.read().ok());
-    let method = request.and_then(|request| Method::from_name(&request.method, recording.version));
-    assert!(method.is_some() || NO_CALL.contains(&exchange.name.as_str()), "{at}: no call was read");
-    method
+    let name = request.map_or_else(String::new, |request| request.method);
+    let found = [version, ProtocolVersion::V0_3]
+        .into_iter()
+        .find_map(|version| Method::from_name(&name, version).map(|method| (Some(method), version)));
+    assert!(found.is_some() || NO_CALL.contains(&exchange.name.as_str()), "{at}: no call was read");
+    found.unwrap_or((None, version))
+}
+
+#[test]
+fn http_json_of_0_3_is_offered_and_never_chosen() {
+    let recording = Recording::read("python-1.3.0-compat-v0.3-rest");
+    let card = recording.exchanges.iter().find(|exchange| exchange.name == "card").unwrap();
+    let card: AgentCard = card.response.json.as_ref().unwrap().read().unwrap();
+    let old = |interface: &&copilotkit_a2a::types::Interface| {
+        interface.binding == Binding::HttpJson && interface.protocol_version == "0.3"
+    };
+    assert!(card.supported_interfaces.iter().any(|interface| old(&interface)));
+    let spoken = copilotkit_a2a::client::spoken_interfaces(&card);
+    assert_eq!(spoken.len(), 3);
+    assert!(!spoken.iter().any(|(interface, _)| old(interface)));
 }

@@ -133,7 +133,13 @@ impl ProtocolError {
         }
         let Body { error } = serde_json::from_str(body).ok()?;
         let found = Self { code: error.code, message: error.message, data: error.details };
-        let code = found.kind().map_or(found.code, ErrorKind::code);
+        // Some say no more than the status.
+        let bare = match found.code {
+            400 => ErrorKind::InvalidRequest.code(),
+            500..=599 => ErrorKind::Internal.code(),
+            other => other,
+        };
+        let code = found.kind().map_or(bare, ErrorKind::code);
         Some(Self { code, ..found })
     }
 }

@@ -31,7 +31,8 @@ impl ProtocolVersion {
         let mut numbers = text.trim().split('.');
         match (numbers.next()?, numbers.next().unwrap_or("0")) {
             ("1", _) => Some(Self::V1_0),
-            ("0", "3") => Some(Self::V0_3),
+            // 0.2 has the same methods and messages.
+            ("0", "2" | "3") => Some(Self::V0_3),
             _ => None,
         }
     }
@@ -208,7 +209,8 @@ mod tests {
             ("1.0", Some(ProtocolVersion::V1_0)),
             ("1.0.1", Some(ProtocolVersion::V1_0)),
             ("0.3.0", Some(ProtocolVersion::V0_3)),
-            ("0.2.5", None),
+            ("0.2.5", Some(ProtocolVersion::V0_3)),
+            ("0.1.0", None),
             ("2.0", None),
             ("", None),
         ] {

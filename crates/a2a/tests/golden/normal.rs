@@ -8,12 +8,12 @@ const OPAQUE: &[&str] = &["data", "metadata", "params"];
 
 /// Without what means the same as its absence: `null`, empty texts and lists, `false`, and `blocking` where it is the
 /// default.
-pub fn normal(json: &Json) -> Value {
+pub(crate) fn normal(json: &Json) -> Value {
     tidy(json.to_value(), &[])
 }
 
 /// As [`normal`], without what 0.3 has no place for.
-pub fn without_lost(json: &Json) -> Value {
+pub(crate) fn without_lost(json: &Json) -> Value {
     let mut value = tidy(json.to_value(), &["tenant"]);
     strip_media_types(&mut value);
     value
