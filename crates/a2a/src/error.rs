@@ -173,14 +173,6 @@ impl A2aError {
         }
     }
 
-    /// Before a byte of the request was written, or refused without having been looked at.
-    pub(crate) fn was_not_begun(&self) -> bool {
-        matches!(
-            self.kind(),
-            Some(ErrorKind::UnsupportedOperation | ErrorKind::MethodNotFound | ErrorKind::VersionNotSupported)
-        )
-    }
-
     pub(crate) fn sent(url: &str, error: &StreamError, limit: std::time::Duration) -> Self {
         let url = url.to_owned();
         if error.is_timeout() {

@@ -14,14 +14,22 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod a2ui;
+mod agent;
+mod card;
+pub mod client;
+mod converse;
+mod error;
+mod fold;
+mod guard;
+mod interrupt;
+pub mod limits;
+mod memory;
+mod show;
 pub mod types;
 pub mod wire;
 
-mod card;
-pub mod client;
-mod error;
-mod guard;
-pub mod limits;
-
+pub use agent::A2aAgent;
 pub use client::{A2aClient, Caller};
 pub use error::A2aError;
+pub use interrupt::{AUTH_REQUIRED, INPUT_REQUIRED};

@@ -121,7 +121,7 @@ impl Exchange {
         match ProtocolError::from_http(json.get()) {
             Some(error) => Err(error),
             None => {
-                assert_eq!(self.response.status, 200, "{at}");
+                assert!(matches!(self.response.status, 200 | 201), "{at}");
                 Ok(json.clone())
             }
         }
