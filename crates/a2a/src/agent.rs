@@ -1,8 +1,9 @@
 //! One remote A2A agent as an AG-UI agent.
 
-mod input;
 mod project;
 mod run;
+
+pub(crate) use project::TASK_ACTIVITY;
 
 use crate::client::A2aClient;
 use async_trait::async_trait;

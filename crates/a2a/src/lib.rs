@@ -16,6 +16,7 @@
 
 mod a2ui;
 mod agent;
+mod agent_input;
 mod card;
 pub mod client;
 mod converse;
@@ -25,6 +26,7 @@ mod guard;
 mod interrupt;
 pub mod limits;
 mod memory;
+mod orchestrator;
 mod show;
 pub mod types;
 pub mod wire;
@@ -33,3 +35,6 @@ pub use agent::A2aAgent;
 pub use client::{A2aClient, Caller};
 pub use error::A2aError;
 pub use interrupt::{AUTH_REQUIRED, INPUT_REQUIRED};
+pub use orchestrator::{A2aOrchestrator, Member, OnQuestion, Placement, SEND_TOOL};
+
+pub(crate) use agent::TASK_ACTIVITY;

@@ -60,3 +60,7 @@ pub const SKILLS: usize = 20;
 pub const INLINE_FILE: usize = 256 * 1024;
 /// The most agents behind one orchestrator.
 pub const AGENTS: usize = 100;
+/// How long a run of an orchestrator waits for the cards of its agents. One that hangs must not hold up the others.
+pub const ROSTER: Duration = Duration::from_secs(3);
+/// The longest arguments of one call of an agent.
+pub const ARGUMENTS: usize = 256 * 1024;

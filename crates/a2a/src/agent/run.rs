@@ -1,8 +1,8 @@
 //! One run of a remote agent.
 
 use super::A2aAgent;
-use super::input::{self, Wish};
 use super::project::Projector;
+use crate::agent_input::{self as input, Wish};
 use crate::client::Caller;
 use crate::converse::{Conversation, Taken, cancel_task, converse};
 use crate::error::A2aError;

@@ -15,7 +15,7 @@ const ACCEPTED: [&str; 4] = ["text/plain", "text/markdown", "application/json", 
 const A2UI_MIME: &str = "application/json+a2ui";
 
 /// What the person wants.
-pub(super) enum Wish {
+pub(crate) enum Wish {
     /// To tell the agent something.
     Say {
         /// What.
@@ -34,7 +34,7 @@ pub(super) enum Wish {
 
 /// Finds out what the person wants. An answer to the agent's question, and anything else that is said while it waits, goes
 /// to the task that asked.
-pub(super) fn wish(input: &RunAgentInput, contact: &Contact, message_id: String) -> Wish {
+pub(crate) fn wish(input: &RunAgentInput, contact: &Contact, message_id: String) -> Wish {
     let answered = |entry: &&ResumeEntry| Some(&entry.interrupt_id) == contact.interrupt_id.as_ref();
     let resumed = input.resume.iter().flatten().find(answered);
     let mut parts = Vec::new();
@@ -77,7 +77,7 @@ fn unsent<'a>(input: &'a RunAgentInput, contact: &Contact) -> Vec<&'a UserMessag
 }
 
 /// The id of the last message of the person.
-pub(super) fn last_message(input: &RunAgentInput) -> Option<String> {
+pub(crate) fn last_message(input: &RunAgentInput) -> Option<String> {
     input
         .messages
         .iter()
