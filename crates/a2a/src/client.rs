@@ -36,6 +36,7 @@ use copilotkit_protocol::Json;
 use copilotkit_runtime::agent::Pulse;
 use copilotkit_runtime::client::{self, ClientOptions, StreamClient, Trust};
 use copilotkit_runtime::headers::HeaderPolicy;
+use futures::stream::BoxStream;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -144,6 +145,17 @@ impl A2aClient {
     /// As [`send`](Self::send).
     pub async fn stream(&self, request: SendMessageRequest, caller: &Caller) -> Result<Events, A2aError> {
         self.follow(Call::Stream(request), caller).await
+    }
+
+    /// Sends a message and gives all that comes of it until the task is done, failed, or waits for somebody: over a stream
+    /// where the agent streams, and by looking again where a connection is lost. Dropping the stream closes the connection
+    /// and leaves the task alone.
+    pub fn converse(
+        &self,
+        request: SendMessageRequest,
+        caller: Caller,
+    ) -> BoxStream<'static, Result<crate::types::Event, A2aError>> {
+        Box::pin(crate::converse::converse(self.clone(), request, caller))
     }
 
     /// Shows a task, with the last `history_length` messages, or all of them.

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod a2a;
 mod threads;
 
+pub use a2a::*;
 pub use threads::*;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +42,9 @@ A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows m
 Exit status: 0 done, 1 it failed or was refused, 2 the command line is wrong."
     )]
     Threads(ThreadsCommand),
+    /// Talk to a remote A2A agent.
+    #[command(subcommand)]
+    A2a(A2aCommand),
 }
 
 /// Options of `serve`.

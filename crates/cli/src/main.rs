@@ -2,7 +2,7 @@
 
 use clap::Parser as _;
 use copilotkit_cli::args::{Args, Command};
-use copilotkit_cli::{serve, threads};
+use copilotkit_cli::{a2a, serve, threads};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
     let result = match args.command {
         Command::Serve(serve) => serve::run(serve).await,
         Command::Threads(command) => threads::run(command).await,
+        Command::A2a(command) => a2a::run(command).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! From the configuration to a running lifecycle.
 
+mod a2a;
 mod overrides;
 mod store;
 
@@ -99,9 +100,13 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
                 Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
+            AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, &store).with_context(|| at(id))?),
+            // They stand on the others.
+            AgentConfig::A2aOrchestrator(_) => continue,
         };
         agents.push(registered);
     }
+    a2a::orchestrators(config, &store, &mut agents)?;
     let limits = &config.limits;
     let options = LifecycleOptions {
         store,
@@ -337,7 +342,7 @@ mod tests {
             apply_model_flags(&mut config, &args).unwrap();
             match config.agents.remove(0).1 {
                 AgentConfig::BuiltIn(agent) => (agent.api_key, agent.base_url.is_some()),
-                AgentConfig::AgUi(_) => unreachable!(),
+                _ => unreachable!(),
             }
         };
         let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };
