@@ -8,6 +8,7 @@ mod auth;
 mod error;
 mod hints;
 mod parts;
+mod playground;
 mod sources;
 mod transcription;
 mod units;
@@ -22,6 +23,7 @@ pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
 };
+pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
@@ -29,6 +31,8 @@ pub use units::{Size, Span};
 use copilotkit_runtime::limits::JSON_DEPTH;
 use error::Place;
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -50,12 +54,18 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[playground]`
+    pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
     pub file: Option<PathBuf>,
+    /// What each section was made of, as a number: equal ones are equal.
+    pub(crate) sections: BTreeMap<String, u64>,
+    /// The keys whose value holds that of a variable.
+    pub(crate) expanded: BTreeSet<String>,
 }
 
 /// The configuration file of `copilotkit serve`.
@@ -76,6 +86,8 @@ struct Sections {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// The pages that the server has of its own: a chat at `/`, and the description of its routes at `/docs`.
+    playground: PlaygroundConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
@@ -114,12 +126,27 @@ impl Config {
             auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
+            playground: sections.playground,
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
+            sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
+            expanded: merged.expanded.clone(),
         };
         config.check(&merged)?;
         Ok(config)
+    }
+
+    /// The sections that differ from those of another one.
+    pub(crate) fn changed(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.sections.keys().chain(other.sections.keys()).collect();
+        let differs = |name: &&String| self.sections.get(*name) != other.sections.get(*name);
+        names.into_iter().filter(differs).cloned().collect()
+    }
+
+    /// Whether the value at a key was taken from a variable, in whole or in part.
+    pub(crate) fn is_expanded(&self, path: &[&str]) -> bool {
+        self.expanded.contains(&path.join("."))
     }
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
@@ -209,6 +236,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// A section as a number. Secrets are in it: only whether two are the same can be seen.
+fn number(section: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    section.to_string().hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Place {

@@ -1,6 +1,6 @@
 //! From the configuration to a running lifecycle.
 
-mod a2a;
+pub(crate) mod a2a;
 mod overrides;
 mod store;
 
@@ -24,6 +24,7 @@ use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
 use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Store, Tool};
 use http::{HeaderName, HeaderValue};
+use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,7 +38,12 @@ const DEFAULT_AGENT: &str = "default";
 /// Flags that fit no agent.
 pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     let model = match (&args.provider, &args.model) {
-        (Some(provider), None) if provider == "demo" => Some("demo".to_owned()),
+        (Some(provider), None) if default_model(provider).is_some() => {
+            default_model(provider).map(|model| match provider.as_str() {
+                "demo" => model.to_owned(),
+                provider => format!("{provider}/{model}"),
+            })
+        }
         (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
         (None, Some(model)) if model == "demo" || model.contains(['/', ':']) => Some(model.clone()),
         (Some(provider), None) => {
@@ -79,7 +85,7 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         agent.base_url = Some(url.clone());
     }
     if let Some(key) = &args.api_key {
-        agent.api_key = Some(key.clone());
+        agent.api_key = Some(key.expose_secret().to_owned());
         agent.api_key_env = None;
     }
     if let Some(conflict) = agent.address_conflict() {
@@ -88,25 +94,22 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     Ok(())
 }
 
+/// The model of a provider that is named without one.
+pub(crate) fn default_model(provider: &str) -> Option<&'static str> {
+    match provider {
+        "demo" => Some("demo"),
+        "openai" => Some("gpt-4o"),
+        "deepseek" => Some("deepseek-chat"),
+        _ => None,
+    }
+}
+
 /// The lifecycle of a configuration, with its threads in `store`.
 ///
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Store>) -> Result<Lifecycle> {
-    let mut agents = Vec::with_capacity(config.agents.len());
-    for (id, agent) in &config.agents {
-        let registered = match agent {
-            AgentConfig::BuiltIn(agent) => {
-                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
-            }
-            AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
-            AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, &store).with_context(|| at(id))?),
-            // They stand on the others.
-            AgentConfig::A2aOrchestrator(_) => continue,
-        };
-        agents.push(registered);
-    }
-    a2a::orchestrators(config, &store, &mut agents)?;
+    let agents = agents(config, environment, Some(&store))?;
     let limits = &config.limits;
     let options = LifecycleOptions {
         store,
@@ -132,6 +135,28 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
+}
+
+/// The agents of a configuration, in its order. Those that remember something of a thread keep it in `store`.
+///
+/// # Errors
+/// A model, key or address that cannot be used.
+pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn Store>>) -> Result<Vec<Registered>> {
+    let mut agents = Vec::with_capacity(config.agents.len());
+    for (id, agent) in &config.agents {
+        let registered = match agent {
+            AgentConfig::BuiltIn(agent) => {
+                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+            }
+            AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
+            AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, store).with_context(|| at(id))?),
+            // They stand on the others.
+            AgentConfig::A2aOrchestrator(_) => continue,
+        };
+        agents.push(registered);
+    }
+    a2a::orchestrators(config, store, &mut agents)?;
+    Ok(agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {
@@ -204,10 +229,12 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     for name in agent.model.items() {
         models.push(agent.resolve(name, environment)?);
     }
+    let demo = agent.model.items() == ["demo"];
+    let description = if demo && agent.description.is_empty() { DEMO } else { &agent.description };
     let mut models = models.into_iter();
     let Some(first) = models.next() else { bail!("no model is named") };
     let mut builder = BuiltInAgent::builder(first)
-        .description(agent.description.as_str())
+        .description(description)
         .prompt(agent.prompt.as_str())
         .settings(settings(agent))
         .overridable(agent.overridable.iter().cloned())
@@ -239,6 +266,8 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     Ok(builder.build())
 }
 
+/// What pages show of a demo agent that has no description of its own.
+const DEMO: &str = "The demo model: no key, no network. Say /help to see what it can do.";
 const ASK_USER: &str = "ask_user";
 
 /// Lets the demo model show what an interrupt is.
@@ -348,7 +377,7 @@ mod tests {
         let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };
         assert_eq!(with(model("openai/b")), (Some("k".to_owned()), true));
         assert_eq!(with(model("groq/b")), (None, false));
-        let own = ServeArgs { api_key: Some("g".to_owned()), ..model("groq/b") };
+        let own = ServeArgs { api_key: Some("g".into()), ..model("groq/b") };
         assert_eq!(with(own), (Some("g".to_owned()), false));
     }
 

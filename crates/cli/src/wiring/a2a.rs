@@ -5,17 +5,23 @@ use crate::config::{A2aAddress, A2aConfig, A2aOrchestratorConfig, AgentConfig, C
 use anyhow::{Context as _, Result};
 use copilotkit_a2a::{A2aAgent, A2aClient, A2aOrchestrator, Member, OnQuestion, Placement};
 use copilotkit_runtime::headers::HeaderPolicy;
-use copilotkit_runtime::store::ThreadBlobs;
 use copilotkit_runtime::{Middleware, Registered, Store};
 use std::sync::Arc;
 
-pub(super) fn agent(config: &A2aConfig, store: &Arc<dyn Store>) -> Result<A2aAgent> {
-    let threads: Arc<dyn ThreadBlobs> = store.clone();
-    Ok(A2aAgent::new(client(&config.address())?).description(config.description.as_str()).threads(threads))
+pub(super) fn agent(config: &A2aConfig, store: Option<&Arc<dyn Store>>) -> Result<A2aAgent> {
+    let agent = A2aAgent::new(client(&config.address())?).description(config.description.as_str());
+    Ok(match store {
+        Some(store) => agent.threads(store.clone()),
+        None => agent,
+    })
 }
 
 /// Puts the orchestrators where the file has them, each in front of the agent that it names.
-pub(super) fn orchestrators(config: &Config, store: &Arc<dyn Store>, agents: &mut Vec<Registered>) -> Result<()> {
+pub(super) fn orchestrators(
+    config: &Config,
+    store: Option<&Arc<dyn Store>>,
+    agents: &mut Vec<Registered>,
+) -> Result<()> {
     for (place, (id, agent)) in config.agents.iter().enumerate() {
         let AgentConfig::A2aOrchestrator(team) = agent else { continue };
         let asks = agents.iter().find(|registered| *registered.id == *team.orchestrator).cloned();
@@ -34,7 +40,11 @@ pub(super) fn orchestrators(config: &Config, store: &Arc<dyn Store>, agents: &mu
     Ok(())
 }
 
-fn orchestrator(team: &A2aOrchestratorConfig, is_ours: bool, store: &Arc<dyn Store>) -> Result<A2aOrchestrator> {
+fn orchestrator(
+    team: &A2aOrchestratorConfig,
+    is_ours: bool,
+    store: Option<&Arc<dyn Store>>,
+) -> Result<A2aOrchestrator> {
     let mut members = Vec::with_capacity(team.agents.len());
     for config in &team.agents {
         let member = Member::from(client(&config.address())?);
@@ -43,7 +53,6 @@ fn orchestrator(team: &A2aOrchestratorConfig, is_ours: bool, store: &Arc<dyn Sto
             None => member,
         });
     }
-    let threads: Arc<dyn ThreadBlobs> = store.clone();
     let mut middleware = A2aOrchestrator::new(members)?
         .instructions(team.instructions.as_str())
         // Built-in agents take no system messages of pages, and could not tell these from them.
@@ -51,15 +60,17 @@ fn orchestrator(team: &A2aOrchestratorConfig, is_ours: bool, store: &Arc<dyn Sto
         .on_question(match team.on_question {
             OnQuestionName::Interrupt => OnQuestion::Interrupt,
             OnQuestionName::Orchestrator => OnQuestion::Orchestrator,
-        })
-        .threads(threads);
+        });
+    if let Some(store) = store {
+        middleware = middleware.threads(store.clone());
+    }
     if let Some(rounds) = team.max_rounds {
         middleware = middleware.max_rounds(rounds);
     }
     Ok(middleware)
 }
 
-fn client(address: &A2aAddress<'_>) -> Result<A2aClient> {
+pub(crate) fn client(address: &A2aAddress<'_>) -> Result<A2aClient> {
     let forward =
         HeaderPolicy::only(address.forward_headers).context("forward_headers: a name is not one of a header")?;
     let mut builder = A2aClient::builder(address.url).forward(forward);
