@@ -3,7 +3,7 @@
 mod calls;
 
 use super::ask::{Asked, Question, ask, plan, question};
-use super::prompt::equip;
+use super::prompt::{SEND_TOOL, equip};
 use super::roster::Roster;
 use super::team::{Pending, Team};
 use super::{Inner, OnQuestion};
@@ -13,11 +13,12 @@ use crate::converse::cancel_task;
 use crate::interrupt;
 use crate::limits;
 use crate::memory::Memory;
+use crate::show::parts_text;
 use calls::Calls;
 use copilotkit_protocol::{
     ActivitySnapshot, Applied, Code, Emitted, Event, EventKind, Expander, Interrupt, InterruptOutcome, Json, Message,
     Object, ResumeEntry, ResumeStatus, RunAgentInput, RunFinished, RunFinishedOutcome, RunStarted, SuccessOutcome,
-    ToolCallResult, ToolRole,
+    ToolCallResult, ToolRole, build,
 };
 use copilotkit_runtime::{AgentError, Next, RunContext};
 use futures::{Stream, StreamExt as _};
@@ -44,11 +45,11 @@ pub(super) fn events(
         let mut applied = Applied::new(input.messages.clone(), input.state.clone());
         let mut resume = input.resume.clone();
 
-        // Answers to the questions of an earlier run come first: the calls that asked have no result yet.
+        // Answers to the questions of an earlier run come first.
         let mut interrupts = Vec::new();
         if !team.pending.is_empty() {
-            let Reopened { questions, results } = reopen(&mut team, &roster, &input, &mut resume, &context).await;
-            for event in results {
+            let Reopened { questions, events } = reopen(&mut team, &roster, &mut resume, &context).await;
+            for event in events {
                 applied.apply(&event);
                 yield Ok(event.into());
             }
@@ -229,7 +230,8 @@ fn progress(tool_call_id: &str, agent: &str, state: &str) -> Event {
     .into()
 }
 
-/// Remembers what became of a question and tells the page: by a result, or by an interrupt while the call stays open.
+/// Remembers what became of a question and tells the page. A question that goes to the person is the result of its call as
+/// well: pages answer calls without a result themselves.
 fn settle(inner: &Inner, asked: Asked, team: &mut Team, interrupts: &mut Vec<Interrupt>) -> Vec<Event> {
     let Asked { call_id, entry, text, view, .. } = asked;
     let state = view.state();
@@ -238,86 +240,62 @@ fn settle(inner: &Inner, asked: Asked, team: &mut Team, interrupts: &mut Vec<Int
         contact.context_id.clone_from(&view.context_id);
     }
     contact.waiting_task = view.task_id.clone().filter(|_| state.is_interrupted());
-    let mut events = vec![progress(&call_id, &entry.name, state.as_str())];
-    match (&contact.waiting_task, inner.on_question) {
-        (Some(task_id), OnQuestion::Interrupt) => {
-            let interrupt = interrupt::question(&entry.name, &view, Some(&call_id));
-            team.pending.push(Pending {
-                interrupt_id: interrupt.id.clone(),
-                tool_call_id: call_id,
-                agent: entry.client.url().to_owned(),
-                task_id: task_id.clone(),
-                question: interrupt.message.clone().unwrap_or_default(),
-            });
-            interrupts.push(interrupt);
-        }
-        _ => events.push(result(&call_id, text)),
+    if let (Some(task_id), OnQuestion::Interrupt) = (&contact.waiting_task, inner.on_question) {
+        let interrupt = interrupt::question(&entry.name, &view, Some(&call_id));
+        team.pending.push(Pending {
+            interrupt_id: interrupt.id.clone(),
+            agent: entry.client.url().to_owned(),
+            task_id: task_id.clone(),
+        });
+        interrupts.push(interrupt);
     }
-    events
+    vec![progress(&call_id, &entry.name, state.as_str()), result(&call_id, text)]
 }
 
 /// What becomes of the questions of an earlier run.
 struct Reopened {
     /// Those that were answered, as questions to their agents.
     questions: Vec<Question>,
-    /// Results for the calls of the others.
-    results: Vec<Event>,
+    /// The calls that stand for them in the conversation.
+    events: Vec<Event>,
 }
 
 /// Goes through the questions of an earlier run. Their entries are taken out of `resume`: the orchestrator did not ask them.
+/// An answer is a call of the tool, as if the orchestrator had passed it on: so it reads on in its own conversation. A
+/// question that was not answered stays what it was, the result of its call.
 async fn reopen(
     team: &mut Team,
     roster: &Roster,
-    input: &RunAgentInput,
     resume: &mut Option<Vec<ResumeEntry>>,
     context: &RunContext,
 ) -> Reopened {
-    let mut reopened = Reopened { questions: Vec::new(), results: Vec::new() };
+    let mut reopened = Reopened { questions: Vec::new(), events: Vec::new() };
     for pending in std::mem::take(&mut team.pending) {
-        let answered = input.messages.iter().any(|message| match message {
-            Message::Tool(message) => message.tool_call_id == pending.tool_call_id,
-            _ => false,
-        });
-        let called = input.messages.iter().flat_map(Message::tool_calls).any(|call| call.id == pending.tool_call_id);
         let entry = resume.iter().flatten().find(|entry| entry.interrupt_id == pending.interrupt_id).cloned();
         if let Some(entries) = resume {
             entries.retain(|entry| entry.interrupt_id != pending.interrupt_id);
         }
         let agent = roster.0.iter().find(|entry| entry.client.url() == pending.agent);
-        // The page gave a result itself, or the message with the call is gone.
-        if answered || !called {
+        let (Some(entry), Some(agent)) = (entry, agent) else { continue };
+        let call_id = format!("a2a-{}", uuid::Uuid::new_v4());
+        let call = |task: &str| {
+            build::tool_call(call_id.as_str(), SEND_TOOL, &json!({ "agentName": agent.name, "task": task }))
+        };
+        if entry.status == ResumeStatus::Resolved {
+            let parts = answer_parts(entry.payload.as_ref());
+            reopened.events.extend(call(&parts_text(&parts)));
+            let context_id = team.contacts.get(&pending.agent).and_then(|contact| contact.context_id.clone());
+            let task_id = Some(pending.task_id);
+            reopened.questions.push(Question { call_id, entry: agent.clone(), parts, context_id, task_id });
             continue;
         }
-        let words = match (entry, agent) {
-            (_, None) => format!("The agent asked: {} It is not configured any more.", pending.question),
-            (Some(entry), Some(agent)) if entry.status == ResumeStatus::Resolved => {
-                let contact = team.contacts.get(&pending.agent);
-                reopened.questions.push(Question {
-                    call_id: pending.tool_call_id,
-                    entry: agent.clone(),
-                    parts: answer_parts(entry.payload.as_ref()),
-                    context_id: contact.and_then(|contact| contact.context_id.clone()),
-                    task_id: Some(pending.task_id),
-                });
-                continue;
-            }
-            (Some(_), Some(agent)) => {
-                let caller = Caller { headers: context.headers.clone(), pulse: context.pulse.clone() };
-                cancel_task(&agent.client, &pending.task_id, &caller).await;
-                if let Some(contact) = team.contacts.get_mut(&pending.agent) {
-                    contact.waiting_task = None;
-                }
-                format!(
-                    "The agent asked: {}\nThe user did not want to answer, and its task was canceled.",
-                    pending.question
-                )
-            }
-            (None, Some(agent)) => format!(
-                "The agent asked: {}\nThe user has not answered it. To go on, call the agent `{}` again with the answer.",
-                pending.question, agent.name
-            ),
-        };
-        reopened.results.push(result(&pending.tool_call_id, words));
+        let caller = Caller { headers: context.headers.clone(), pulse: context.pulse.clone() };
+        cancel_task(&agent.client, &pending.task_id, &caller).await;
+        if let Some(contact) = team.contacts.get_mut(&pending.agent) {
+            contact.waiting_task = None;
+        }
+        reopened.events.extend(call("The user does not want to answer."));
+        reopened.events.push(result(&call_id, "The task was canceled.".to_owned()));
     }
     if resume.as_ref().is_some_and(Vec::is_empty) {
         *resume = None;

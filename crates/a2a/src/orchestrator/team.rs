@@ -20,12 +20,8 @@ pub(super) struct Team {
 pub(super) struct Pending {
     /// The interrupt.
     pub(super) interrupt_id: String,
-    /// The call that it belongs to, which has no result yet.
-    pub(super) tool_call_id: String,
     /// The address of the agent.
     pub(super) agent: String,
     /// The task that asked.
     pub(super) task_id: String,
-    /// The question.
-    pub(super) question: String,
 }

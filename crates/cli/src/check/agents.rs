@@ -234,11 +234,11 @@ fn a2a(what: String, address: &A2aAddress<'_>) -> Probe {
         match client.card().await {
             Ok(known) => {
                 let version = known.interface().map_or_else(String::new, |(_, dialect)| dialect.version().to_string());
-                Finding::ok(format!("{place}: {} speaks A2A {version}", one_line(&known.card.name)))
+                Finding::ok(format!("{place}: {} speaks A2A {version}", one_line(&known.card.name, 64)))
             }
             Err(error) => {
                 let remedy = "start the agent, or mend `url`: copilotkit a2a card URL shows what is there";
-                Finding::failed(one_line(&error.to_string()), remedy)
+                Finding::failed(one_line(&error.to_string(), 300), remedy)
             }
         }
     })
