@@ -108,6 +108,11 @@ fn describe(agent: &AgentConfig, environment: &Environment) -> String {
             format!("built-in, {}{}", agent.model.items().join(", then "), missing.unwrap_or_default())
         }
         AgentConfig::AgUi(agent) => format!("AG-UI agent at {}", host(&agent.url)),
+        AgentConfig::A2a(agent) => format!("A2A agent at {}", host(&agent.url)),
+        AgentConfig::A2aOrchestrator(agent) => {
+            let (asked, count) = (&agent.orchestrator, agent.agents.len());
+            format!("agent `{asked}`, which may ask {count} A2A agent(s)")
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
+mod a2a;
 mod agents;
 mod auth;
 mod error;
@@ -13,6 +14,8 @@ mod telemetry;
 mod transcription;
 mod units;
 
+pub(crate) use a2a::A2aAddress;
+pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
@@ -137,6 +140,7 @@ impl Config {
             let agent = AgentConfig::read(&merged, &id, value)?;
             agents.push((id, agent));
         }
+        AgentConfig::check_orchestrators(&merged, &agents)?;
         let config = Self {
             server: sections.server,
             store: sections.store,

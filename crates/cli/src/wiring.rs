@@ -1,5 +1,6 @@
 //! From the configuration to a running lifecycle.
 
+pub(crate) mod a2a;
 mod naming;
 mod overrides;
 mod store;
@@ -112,7 +113,7 @@ pub(crate) fn default_model(provider: &str) -> Option<&'static str> {
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Store>) -> Result<Lifecycle> {
-    let agents = agents(config, environment)?;
+    let agents = agents(config, environment, Some(&store))?;
     let limits = &config.limits;
     let options = LifecycleOptions {
         store,
@@ -143,11 +144,11 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
 }
 
-/// The agents of a configuration, in its order.
+/// The agents of a configuration, in its order. Those that remember something of a thread keep it in `store`.
 ///
 /// # Errors
 /// A model, key or address that cannot be used.
-pub fn agents(config: &Config, environment: &Environment) -> Result<Vec<Registered>> {
+pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn Store>>) -> Result<Vec<Registered>> {
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
@@ -155,9 +156,13 @@ pub fn agents(config: &Config, environment: &Environment) -> Result<Vec<Register
                 Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
+            AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, store).with_context(|| at(id))?),
+            // They stand on the others.
+            AgentConfig::A2aOrchestrator(_) => continue,
         };
         agents.push(registered);
     }
+    a2a::orchestrators(config, store, &mut agents)?;
     Ok(agents)
 }
 
@@ -404,7 +409,7 @@ mod tests {
             apply_model_flags(&mut config, &args).unwrap();
             match config.agents.remove(0).1 {
                 AgentConfig::BuiltIn(agent) => (agent.api_key, agent.base_url.is_some()),
-                AgentConfig::AgUi(_) => unreachable!(),
+                _ => unreachable!(),
             }
         };
         let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };
