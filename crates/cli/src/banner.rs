@@ -3,7 +3,7 @@
 use crate::config::{
     AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment, LogFormat, PlaygroundSwitch,
 };
-use copilotkit_adapters::openai_chat::Profile;
+use copilotkit_adapters::Profile;
 use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -108,6 +108,11 @@ fn describe(agent: &AgentConfig, environment: &Environment) -> String {
             format!("built-in, {}{}", agent.model.items().join(", then "), missing.unwrap_or_default())
         }
         AgentConfig::AgUi(agent) => format!("AG-UI agent at {}", host(&agent.url)),
+        AgentConfig::A2a(agent) => format!("A2A agent at {}", host(&agent.url)),
+        AgentConfig::A2aOrchestrator(agent) => {
+            let (asked, count) = (&agent.orchestrator, agent.agents.len());
+            format!("agent `{asked}`, which may ask {count} A2A agent(s)")
+        }
     }
 }
 
@@ -126,7 +131,7 @@ fn missing_key(agent: &BuiltInConfig, environment: &Environment) -> Option<Strin
     let profile = Profile::named(&provider)?;
     let set = |name: &str| environment(name).is_some_and(|value| !value.trim().is_empty());
     let elsewhere = agent.base_url.is_some() || set(&profile.base_url_env);
-    let given = agent.api_key.is_some() || agent.api_key_env.is_some() || set(&profile.api_key_env);
+    let given = agent.api_key.is_some() || agent.api_key_env.is_some() || profile.key_envs().any(set);
     let needed = profile.base_url.starts_with("https://") && !profile.api_key_env.is_empty();
     (needed && !elsewhere && !given).then(|| profile.api_key_env.to_string())
 }

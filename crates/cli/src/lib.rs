@@ -1,6 +1,7 @@
 //! `copilotkit`: the CopilotKit runtime as one binary. This library holds what the binary does, so that other programs
 //! and tests can use it.
 
+pub mod a2a;
 pub mod args;
 mod banner;
 pub mod chat;

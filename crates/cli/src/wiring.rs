@@ -1,5 +1,7 @@
 //! From the configuration to a running lifecycle.
 
+pub(crate) mod a2a;
+mod naming;
 mod overrides;
 mod store;
 
@@ -78,7 +80,7 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         agent.model = ModelNames::One(model);
         if agent.providers().next() != before {
             // They are those of another provider.
-            (agent.base_url, agent.api_key, agent.api_key_env) = (None, None, None);
+            (agent.base_url, agent.api_key, agent.api_key_env, agent.api) = (None, None, None, None);
         }
     }
     if let Some(url) = &args.base_url {
@@ -111,7 +113,7 @@ pub(crate) fn default_model(provider: &str) -> Option<&'static str> {
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Store>) -> Result<Lifecycle> {
-    let agents = agents(config, environment)?;
+    let agents = agents(config, environment, Some(&store))?;
     let limits = &config.limits;
     let options = LifecycleOptions {
         store,
@@ -136,16 +138,17 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         subscriber_backlog: limits.subscriber_backlog.0,
         logging: logging(&config.logging),
         telemetry: telemetry(config)?,
+        thread_names: naming::thread_names(config, environment)?,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
 }
 
-/// The agents of a configuration, in its order.
+/// The agents of a configuration, in its order. Those that remember something of a thread keep it in `store`.
 ///
 /// # Errors
 /// A model, key or address that cannot be used.
-pub fn agents(config: &Config, environment: &Environment) -> Result<Vec<Registered>> {
+pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn Store>>) -> Result<Vec<Registered>> {
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
@@ -153,9 +156,13 @@ pub fn agents(config: &Config, environment: &Environment) -> Result<Vec<Register
                 Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
+            AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, store).with_context(|| at(id))?),
+            // They stand on the others.
+            AgentConfig::A2aOrchestrator(_) => continue,
         };
         agents.push(registered);
     }
+    a2a::orchestrators(config, store, &mut agents)?;
     Ok(agents)
 }
 
@@ -402,7 +409,7 @@ mod tests {
             apply_model_flags(&mut config, &args).unwrap();
             match config.agents.remove(0).1 {
                 AgentConfig::BuiltIn(agent) => (agent.api_key, agent.base_url.is_some()),
-                AgentConfig::AgUi(_) => unreachable!(),
+                _ => unreachable!(),
             }
         };
         let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };

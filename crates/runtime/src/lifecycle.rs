@@ -7,11 +7,13 @@ mod drive;
 mod input;
 mod journal;
 mod ledger;
+mod naming;
 mod pipeline;
 mod places;
 mod policy;
 mod spending;
 
+pub use naming::{NamingModel, ThreadNames};
 pub use policy::{OnBusy, OnDisconnect};
 
 use crate::agent::{Pulse, RunContext};
@@ -77,6 +79,8 @@ pub struct LifecycleOptions {
     /// Told of every run that ends with RUN_ERROR, also when its page is gone. It is called on the run's own task: what
     /// takes long belongs into a bounded channel.
     pub on_run_error: Option<OnRunError>,
+    /// Who names threads after their first run; without it they are called by their first message.
+    pub thread_names: Option<ThreadNames>,
 }
 
 /// What is told of runs that fail.
@@ -120,6 +124,7 @@ impl Default for LifecycleOptions {
             logging: LoggingOptions::default(),
             telemetry: TelemetryOptions::default(),
             on_run_error: None,
+            thread_names: None,
             subscriber_backlog: limits::SUBSCRIBER_BACKLOG,
         }
     }
@@ -137,6 +142,8 @@ pub struct Lifecycle {
     hub: Arc<Hub>,
     queues: Arc<policy::Queues>,
     tracker: TaskTracker,
+    /// Cancelled when no more runs are taken: what is done behind runs ends.
+    draining: CancellationToken,
     /// Cancelled when runs must end because the server does.
     shutdown: CancellationToken,
     /// Closes runs whose writer is gone; begun with the first run.
@@ -181,6 +188,7 @@ impl Lifecycle {
             hub,
             queues: Arc::default(),
             tracker: TaskTracker::new(),
+            draining: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             maintenance: Arc::new(Once::new()),
         }
@@ -294,6 +302,8 @@ impl Lifecycle {
         self.maintenance.call_once(|| self.maintain());
         let (begun, opened) = oneshot::channel();
         let lifecycle = self.clone();
+        let names = options.thread_names.clone().filter(|_| kind == Kind::Run);
+        let names = names.map(|names| (names, agent.id.clone(), threads::derived_name(&start.input.messages)));
         self.tracker.spawn(async move {
             let store = options.store.clone();
             let trace = ledger.trace().clone();
@@ -305,6 +315,10 @@ impl Lifecycle {
             {
                 spending::keep(&*store, &lease.thread, &trace).await;
                 store.compact(&lease).await;
+                if let Some((names, agent_id, derived)) = names.filter(|_| lease.first_seq == 0) {
+                    let naming = names.name(store, &lease.thread, &agent_id, derived);
+                    lifecycle.draining.run_until_cancelled(naming).await;
+                }
             }
             drop(counted);
         });
@@ -502,6 +516,7 @@ impl Lifecycle {
     /// RUN_ERROR `server_shutdown` and waits for that.
     pub async fn drain(&self, patience: Duration) {
         self.tracker.close();
+        self.draining.cancel();
         if tokio::time::timeout(patience, self.tracker.wait()).await.is_err() {
             self.shutdown.cancel();
             let last = self.options.stop_grace + Duration::from_secs(2);

@@ -164,6 +164,9 @@ pub enum ModelEvent {
     },
     /// More text.
     TextDelta(String),
+    /// The provider's signature for the text so far; it goes back with the assistant message. Nothing is kept of one that
+    /// comes before there is such a message.
+    TextSignature(String),
     /// The text block is complete.
     TextEnd,
     /// A reasoning block begins.

@@ -359,6 +359,8 @@ pub struct ThreadUpdate {
     pub name: Option<Option<String>>,
     /// Archived or not.
     pub archived: Option<bool>,
+    /// Only where the thread has this name, or none, at that moment; otherwise nothing of it is changed.
+    pub if_name: Option<Option<String>>,
 }
 
 /// Why a store could not do what it was asked.

@@ -140,11 +140,16 @@ pub enum StoreKind {
     Memory,
 }
 
-/// `[threads]`: how long threads are kept. A thread with an active run always stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// `[threads]`: what threads are called, and how long they are kept. A thread with an active run always stays.
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ThreadsConfig {
+    /// What a thread is called until somebody names it. `"first-message"`: the beginning of its first message. Anything
+    /// else asks a model behind the first run, and falls back to that: `"model"` the one of the run's agent (of `default`,
+    /// or the first built-in agent, where that is none), the id of a built-in agent its model, a model like
+    /// `"openai/gpt-5-nano"` that one, with the key from the environment.
+    pub generate_names: String,
     /// How long a thread may be unused before it is deleted. Not set or `""`: for ever.
     #[serde(deserialize_with = "unless_empty")]
     pub max_age: Option<Span>,
@@ -154,6 +159,19 @@ pub struct ThreadsConfig {
     /// number.
     #[serde(deserialize_with = "unless_empty")]
     pub max_bytes: Option<Size>,
+}
+
+impl Default for ThreadsConfig {
+    fn default() -> Self {
+        Self { generate_names: "first-message".to_owned(), max_age: None, max_threads: 0, max_bytes: None }
+    }
+}
+
+impl ThreadsConfig {
+    /// Whether threads are named after their first message alone.
+    pub fn names_are_first_messages(&self) -> bool {
+        self.generate_names == "first-message"
+    }
 }
 
 /// An empty text is no value.
