@@ -1,6 +1,6 @@
 //! What the server says when it is ready.
 
-use crate::config::{AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment};
+use crate::config::{AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment, PlaygroundSwitch};
 use copilotkit_adapters::openai_chat::Profile;
 use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
@@ -37,6 +37,12 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
     }
     let paths = config.server.base_path.items().join(", ");
     line("paths", format!("{paths} (REST and single endpoint); /health, /ready"));
+    let playground = config.playground.enabled;
+    if playground.serves(address.ip()) {
+        line("page", format!("{page}/ to chat, {page}/docs for the API"));
+    } else if playground == PlaygroundSwitch::default() {
+        line("page", "none on this address; with enabled = true in [playground] there is one".to_owned());
+    }
     let origins = &config.server.cors_origins;
     let origins = if origins.is_empty() { "pages of this machine".to_owned() } else { origins.join(", ") };
     line("origins", origins);

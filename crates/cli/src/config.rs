@@ -7,6 +7,7 @@ mod auth;
 mod error;
 mod hints;
 mod parts;
+mod playground;
 mod sources;
 mod transcription;
 mod units;
@@ -19,6 +20,7 @@ pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
 };
+pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
@@ -49,6 +51,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[playground]`
+    pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
@@ -79,6 +83,8 @@ struct Sections {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// The pages that the server has of its own: a chat at `/`, and the description of its routes at `/docs`.
+    playground: PlaygroundConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
@@ -116,6 +122,7 @@ impl Config {
             auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
+            playground: sections.playground,
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),

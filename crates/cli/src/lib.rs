@@ -8,6 +8,7 @@ pub mod check;
 pub mod config;
 pub mod health;
 pub mod init;
+pub mod playground;
 mod reload;
 pub mod serve;
 mod terminal;

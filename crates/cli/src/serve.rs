@@ -3,6 +3,7 @@
 use crate::args::ServeArgs;
 use crate::banner;
 use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
+use crate::playground::with_pages;
 use crate::reload::Reloader;
 use crate::wiring;
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -43,7 +44,8 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         eprintln!("copilotkit: warning: {warning}");
     }
     let readiness = Readiness::default();
-    let app = with_probes(surface, readiness.clone());
+    let app = with_probes(surface.clone(), readiness.clone());
+    let app = with_pages(app, &surface, &config, address.ip());
     let limits = &config.limits;
     let options = ServeOptions {
         header_timeout: limits.header_timeout.0,

@@ -224,10 +224,12 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     for name in agent.model.items() {
         models.push(agent.resolve(name, environment)?);
     }
+    let demo = agent.model.items() == ["demo"];
+    let description = if demo && agent.description.is_empty() { DEMO } else { &agent.description };
     let mut models = models.into_iter();
     let Some(first) = models.next() else { bail!("no model is named") };
     let mut builder = BuiltInAgent::builder(first)
-        .description(agent.description.as_str())
+        .description(description)
         .prompt(agent.prompt.as_str())
         .settings(settings(agent))
         .overridable(agent.overridable.iter().cloned())
@@ -259,6 +261,8 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     Ok(builder.build())
 }
 
+/// What pages show of a demo agent that has no description of its own.
+const DEMO: &str = "The demo model: no key, no network. Say /help to see what it can do.";
 const ASK_USER: &str = "ask_user";
 
 /// Lets the demo model show what an interrupt is.

@@ -282,7 +282,7 @@ impl Lifecycle {
         begun: oneshot::Sender<Result<Subscription, RunError>>,
     ) -> Option<Lease> {
         let store = options.store.clone();
-        let run = match self.open(&agent, start, options, kind).await {
+        let run = match Box::pin(self.open(&agent, start, options, kind)).await {
             Ok((run, subscription)) => {
                 // Nobody waits any more: the run goes on all the same.
                 let _ = begun.send(Ok(subscription));

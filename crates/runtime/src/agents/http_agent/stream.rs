@@ -43,7 +43,8 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
         let answer = tokio::select! {
             biased;
             () = poll_fn(|cx| cancelled.poll(cx)) => return,
-            answer = send(&agent, &context) => answer,
+            // In memory of its own, which is free again while the stream goes on.
+            answer = Box::pin(send(&agent, &context)) => answer,
         };
         let mut body = match answer {
             Ok(body) => body,
