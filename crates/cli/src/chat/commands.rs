@@ -171,7 +171,13 @@ mod tests {
         assert_eq!(Said::of("  "), Said::Nothing);
         assert_eq!(Said::of("/switch  2 "), Said::Command(Command::Switch, "2".to_owned()));
         assert_eq!(Said::of("/exit"), Said::Command(Command::Quit, String::new()));
-        for (line, sent) in [("hi", "hi"), ("/think", "/think"), ("//help", "/help"), ("/threadsx", "/threadsx"), ("/state {}", "/state {}")] {
+        for (line, sent) in [
+            ("hi", "hi"),
+            ("/think", "/think"),
+            ("//help", "/help"),
+            ("/threadsx", "/threadsx"),
+            ("/state {}", "/state {}"),
+        ] {
             assert_eq!(Said::of(line), Said::Words(sent.to_owned()), "{line}");
         }
     }
