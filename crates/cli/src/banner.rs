@@ -84,7 +84,7 @@ fn describe(agent: &AgentConfig, environment: &Environment) -> String {
 }
 
 /// An address may carry a user and a password: only its host is shown.
-fn host(url: &str) -> String {
+pub(crate) fn host(url: &str) -> String {
     let url = url::Url::parse(url).ok();
     let (name, port) = url.as_ref().map_or(("?", None), |url| (url.host_str().unwrap_or("?"), url.port()));
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();

@@ -28,6 +28,8 @@ pub use units::{Size, Span};
 use copilotkit_runtime::limits::JSON_DEPTH;
 use error::Place;
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -57,6 +59,10 @@ pub struct Config {
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
     pub file: Option<PathBuf>,
+    /// What each section was made of, as a number: equal ones are equal.
+    pub(crate) sections: BTreeMap<String, u64>,
+    /// The keys whose value holds that of a variable.
+    pub(crate) expanded: BTreeSet<String>,
 }
 
 /// The configuration file of `copilotkit serve`.
@@ -120,9 +126,23 @@ impl Config {
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
+            sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
+            expanded: merged.expanded.clone(),
         };
         config.check(&merged)?;
         Ok(config)
+    }
+
+    /// The sections that differ from those of another one.
+    pub(crate) fn changed(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.sections.keys().chain(other.sections.keys()).collect();
+        let differs = |name: &&String| self.sections.get(*name) != other.sections.get(*name);
+        names.into_iter().filter(differs).cloned().collect()
+    }
+
+    /// Whether the value at a key was taken from a variable, in whole or in part.
+    pub(crate) fn is_expanded(&self, path: &[&str]) -> bool {
+        self.expanded.contains(&path.join("."))
     }
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
@@ -212,6 +232,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// A section as a number. Secrets are in it: only whether two are the same can be seen.
+fn number(section: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    section.to_string().hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Place {

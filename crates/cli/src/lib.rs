@@ -3,9 +3,15 @@
 
 pub mod args;
 mod banner;
+pub mod chat;
+pub mod check;
 pub mod config;
+pub mod health;
+pub mod init;
 pub mod playground;
+mod reload;
 pub mod serve;
+mod terminal;
 pub mod threads;
 pub mod wiring;
 

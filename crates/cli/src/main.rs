@@ -2,7 +2,7 @@
 
 use clap::Parser as _;
 use copilotkit_cli::args::{Args, Command};
-use copilotkit_cli::{serve, threads};
+use copilotkit_cli::{chat, check, health, init, serve, threads};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -17,11 +17,15 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     let result = match args.command {
-        Command::Serve(serve) => serve::run(serve).await,
-        Command::Threads(command) => threads::run(command).await,
+        Command::Serve(serve) => serve::run(serve).await.map(|()| ExitCode::SUCCESS),
+        Command::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(args).await,
+        Command::Chat(args) => chat::run(args).await,
+        Command::Healthcheck(args) => health::run(args).await,
+        Command::Threads(command) => threads::run(command).await.map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("copilotkit: {error:#}");
             if error.is::<threads::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }

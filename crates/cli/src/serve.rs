@@ -2,10 +2,11 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{Config, Environment, LimitsConfig, Sources, ignored_variable};
+use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
 use crate::playground::with_pages;
+use crate::reload::Reloader;
 use crate::wiring;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
@@ -24,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: ServeArgs) -> Result<()> {
     let (environment, lookup) = environment();
     let config = load(&args, &environment, &lookup)?;
-    if args.api_key.is_some() {
-        eprintln!("copilotkit: warning: --api-key is visible to other users of this machine; set the variable instead");
+    for warning in secret_warnings(&args, &config) {
+        eprintln!("copilotkit: warning: {warning}");
     }
     let store = wiring::open_store(&config).await?;
     let lifecycle = wiring::lifecycle(&config, &lookup, store.store.clone())?;
@@ -56,6 +57,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     };
     // Before the address is said: from then on a signal is a wish to stop in good order.
     let signals = Signals::watch()?;
+    let reloader = Reloader::new(&args, &config, lifecycle.clone());
     let stop = Stop::default();
     let drain = async {
         let left = limits.drain_timeout.0.saturating_sub(stop.asked.get().map_or(Duration::ZERO, Instant::elapsed));
@@ -66,6 +68,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     tokio::select! {
         () = serving => Ok(()),
         () = store.prune() => Ok(()),
+        () = reloader.watch(&stop.hangup) => Ok(()),
         result = stop.watch(signals, limits, &readiness, &lifecycle) => result,
     }
 }
@@ -80,6 +83,8 @@ struct Stop {
     asked: OnceLock<Instant>,
     /// From here on no new runs are taken.
     now: CancellationToken,
+    /// The terminal that the server was started on is gone.
+    hangup: CancellationToken,
 }
 
 impl Stop {
@@ -92,7 +97,10 @@ impl Stop {
         readiness: &Readiness,
         lifecycle: &Lifecycle,
     ) -> Result<()> {
-        let asked = signals.next().await?;
+        let asked = tokio::select! {
+            asked = signals.next() => asked?,
+            () = self.hangup.cancelled() => Asked::Interrupt,
+        };
         readiness.withdraw();
         self.asked.get_or_init(Instant::now);
         let delay = delay(asked, limits);
@@ -196,6 +204,32 @@ impl Signals {
     }
 }
 
+/// What is said about secrets that others may read.
+fn secret_warnings(args: &ServeArgs, config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if args.api_key.is_some() {
+        warnings.push("--api-key is visible to other users of this machine; set the variable instead".to_owned());
+    }
+    let from_flag = |id: &str| args.api_key.is_some() && id == "default";
+    for (id, agent) in &config.agents {
+        if let AgentConfig::BuiltIn(agent) = agent
+            && agent.api_key.is_some()
+            && !from_flag(id)
+            && !config.is_expanded(&["agents", id, "api_key"])
+        {
+            let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
+            warnings.push(format!("agents.{id}.api_key: the key itself stands in the file; {remedy}"));
+        }
+    }
+    if config.transcription.as_ref().is_some_and(|it| it.api_key.is_some())
+        && !config.is_expanded(&["transcription", "api_key"])
+    {
+        let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
+        warnings.push(format!("transcription.api_key: the key itself stands in the file; {remedy}"));
+    }
+    warnings
+}
+
 /// The process's environment, once, and as a lookup. Variables that are not Unicode are no configuration.
 pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
     let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
@@ -208,8 +242,12 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
     let file = match &args.config {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let path = path.display();
+                anyhow!(
+                    "the configuration file {path} cannot be read: {error}\n  to mend it: name a file that is there, or write one by copilotkit init {path}"
+                )
+            })?;
             Some((path.clone(), text))
         }
         None => None,

@@ -4,7 +4,7 @@ mod desk;
 mod list;
 mod remove;
 mod show;
-mod terminal;
+pub(crate) mod terminal;
 mod transfer;
 
 use crate::args::{BackupArgs, ThreadsCommand};

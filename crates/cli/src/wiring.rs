@@ -23,6 +23,7 @@ use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
 use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Store, Tool};
 use http::{HeaderName, HeaderValue};
+use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,7 +37,12 @@ const DEFAULT_AGENT: &str = "default";
 /// Flags that fit no agent.
 pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     let model = match (&args.provider, &args.model) {
-        (Some(provider), None) if provider == "demo" => Some("demo".to_owned()),
+        (Some(provider), None) if default_model(provider).is_some() => {
+            default_model(provider).map(|model| match provider.as_str() {
+                "demo" => model.to_owned(),
+                provider => format!("{provider}/{model}"),
+            })
+        }
         (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
         (None, Some(model)) if model == "demo" || model.contains(['/', ':']) => Some(model.clone()),
         (Some(provider), None) => {
@@ -78,7 +84,7 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         agent.base_url = Some(url.clone());
     }
     if let Some(key) = &args.api_key {
-        agent.api_key = Some(key.clone());
+        agent.api_key = Some(key.expose_secret().to_owned());
         agent.api_key_env = None;
     }
     if let Some(conflict) = agent.address_conflict() {
@@ -87,21 +93,22 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     Ok(())
 }
 
+/// The model of a provider that is named without one.
+pub(crate) fn default_model(provider: &str) -> Option<&'static str> {
+    match provider {
+        "demo" => Some("demo"),
+        "openai" => Some("gpt-4o"),
+        "deepseek" => Some("deepseek-chat"),
+        _ => None,
+    }
+}
+
 /// The lifecycle of a configuration, with its threads in `store`.
 ///
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Store>) -> Result<Lifecycle> {
-    let mut agents = Vec::with_capacity(config.agents.len());
-    for (id, agent) in &config.agents {
-        let registered = match agent {
-            AgentConfig::BuiltIn(agent) => {
-                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
-            }
-            AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
-        };
-        agents.push(registered);
-    }
+    let agents = agents(config, environment)?;
     let limits = &config.limits;
     let options = LifecycleOptions {
         store,
@@ -127,6 +134,24 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
+}
+
+/// The agents of a configuration, in its order.
+///
+/// # Errors
+/// A model, key or address that cannot be used.
+pub fn agents(config: &Config, environment: &Environment) -> Result<Vec<Registered>> {
+    let mut agents = Vec::with_capacity(config.agents.len());
+    for (id, agent) in &config.agents {
+        let registered = match agent {
+            AgentConfig::BuiltIn(agent) => {
+                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+            }
+            AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
+        };
+        agents.push(registered);
+    }
+    Ok(agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {
@@ -347,7 +372,7 @@ mod tests {
         let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };
         assert_eq!(with(model("openai/b")), (Some("k".to_owned()), true));
         assert_eq!(with(model("groq/b")), (None, false));
-        let own = ServeArgs { api_key: Some("g".to_owned()), ..model("groq/b") };
+        let own = ServeArgs { api_key: Some("g".into()), ..model("groq/b") };
         assert_eq!(with(own), (Some("g".to_owned()), false));
     }
 

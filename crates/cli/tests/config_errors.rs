@@ -112,6 +112,39 @@ const CASES: &[(&str, &str)] = &[
     ("two keys of a service", "[transcription]\napi_key = \"k\"\napi_key_env = \"SET\""),
     ("a service's key that is not set", "[transcription]\napi_key_env = \"NOPE\""),
     ("an unknown key of a service", "[transcription]\nurl = \"http://x\""),
+    ("a truth in quotes", "[server]\nallow_credentials = \"yes\""),
+    ("a list in the place of a text", "[store]\npath = [\"a\"]"),
+    ("a number below zero", "[threads]\nmax_threads = -1"),
+    ("a size below zero", "[limits]\nrun_bytes = -5"),
+    ("a policy that is none", "[server]\non_busy = \"wait\""),
+    ("another policy that is none", "[server]\non_disconnect = \"stop\""),
+    ("a mode in capitals", "[server]\nmode = \"Multi\""),
+    ("an agent without an id", "[agents.\"\"]\ntype = \"built-in\"\nmodel = \"demo\""),
+    ("a type that is no text", "[agents.a]\ntype = 1"),
+    ("a model that is no text", "[agents.a]\ntype = \"built-in\"\nmodel = 5"),
+    ("a temperature in quotes", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ntemperature = \"hot\""),
+    ("a dialect that is none", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi = \"graphql\""),
+    ("a model of a provider without a name", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/\""),
+    ("a service without an address", "[agents.a]\ntype = \"built-in\"\nmodel = \"custom/x\""),
+    (
+        "a tool without a name",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nurl = \"http://x\"",
+    ),
+    (
+        "a tool at an address that is none",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"/orders\"",
+    ),
+    (
+        "a tool with a time that is none",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\ntimeout = 3",
+    ),
+    ("headers that are no table", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = [\"a\"]"),
+    ("a word for headers", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nforward_headers = \"all\""),
+    ("a passage that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\npassthrough = \"all\""),
+    ("a key of another type of agent", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nmodel = \"demo\""),
+    ("a file at a scheme that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"ftp://x/\""),
+    ("a section that is no table", "server = 1"),
+    ("a key twice", "[server]\nport = 1\nport = 2"),
     ("no TOML", "[server\nport = 1"),
     ("no value", "port ="),
 ];
@@ -133,6 +166,12 @@ fn every_wrong_configuration_says_what_to_do() {
     let mut out = String::new();
     for (name, text) in CASES {
         let error = load(Some(text), &[]).expect_err(name);
+        let (place, rest) = error.split_once(": ").unwrap();
+        let line = place.strip_prefix("copilotkit.toml:").and_then(|line| line.parse::<usize>().ok());
+        assert!(line.is_some_and(|line| line >= 1 && line <= text.lines().count()), "{name}: no line: {error}");
+        let (reason, remedy) =
+            rest.split_once("\n  to mend it: ").unwrap_or_else(|| panic!("{name}: no remedy: {error}"));
+        assert!(!reason.trim().is_empty() && !remedy.trim().is_empty(), "{name}: {error}");
         writeln!(out, "{name}\n  {}\n", error.replace('\n', "\n  ")).unwrap();
     }
     let error = load(None, &[("COPILOTKIT_SERVER__PORT", "abc")]).unwrap_err();

@@ -11,6 +11,7 @@ mod factory;
 mod handlers;
 mod hooks;
 mod json;
+mod port;
 pub mod probes;
 #[cfg(feature = "protobuf")]
 mod protobuf;

@@ -34,6 +34,8 @@ pub mod threads;
 pub mod tool;
 pub mod tools;
 pub mod transcribe;
+#[cfg(feature = "lifecycle")]
+mod wait;
 
 pub use agent::{Agent, AgentError, EventStream, RunContext};
 pub use copilotkit_protocol as protocol;

@@ -282,7 +282,7 @@ impl Lifecycle {
         begun: oneshot::Sender<Result<Subscription, RunError>>,
     ) -> Option<Lease> {
         let store = options.store.clone();
-        let run = match self.open(&agent, start, options, kind).await {
+        let run = match Box::pin(self.open(&agent, start, options, kind)).await {
             Ok((run, subscription)) => {
                 // Nobody waits any more: the run goes on all the same.
                 let _ = begun.send(Ok(subscription));
@@ -314,10 +314,9 @@ impl Lifecycle {
         kind: Kind,
     ) -> Result<(drive::Drive, Subscription), RunError> {
         let input = start.input;
-        let thread = ThreadKey::new(&start.principal, input.thread_id.as_str());
         let store = options.store.clone();
         let begin = BeginRun {
-            thread: thread.clone(),
+            thread: ThreadKey::new(&start.principal, input.thread_id.as_str()),
             run_id: input.run_id.as_str().into(),
             agent_id: agent.id.clone(),
             message_ids: input.messages.iter().map(|message| message.id().to_owned()).collect(),
@@ -325,14 +324,7 @@ impl Lifecycle {
             ttl: options.lease_ttl,
         };
         let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;
-        let lease = begun.lease;
-        let signal = match store.follow(&thread).await {
-            Ok(signal) => signal,
-            Err(error) => {
-                drive::close_abandoned(&*store, &lease).await;
-                return Err(error.into());
-            }
-        };
+        let (lease, stop) = (begun.lease, begun.stop);
         let echo = (kind == Kind::Run).then(|| input::echo(&input, &begun.known));
         let now = Instant::now();
         let context = RunContext {
@@ -347,16 +339,14 @@ impl Lifecycle {
         // A suggestion's thread is one that nobody else may find.
         let publisher = self.hub.publisher(&lease, kind == Kind::Run);
         let mut subscription = Subscription::to_run(store, &lease, &publisher);
-        let abandoned = CancellationToken::new();
         if options.on_disconnect == OnDisconnect::Cancel {
-            subscription.cancels(abandoned.clone());
+            subscription.cancels(stop.clone());
         }
         let shutdown = self.shutdown.clone();
         let counters = self.counters.clone();
         // What frontends ask for suggestions is not part of any conversation.
         let tap = self.feed.as_ref().filter(|_| kind == Kind::Run).map(|feed| feed.tap(agent.id.clone()));
-        let drive =
-            drive::Drive { options, shutdown, abandoned, signal, publisher, lease, context, echo, counters, tap };
+        let drive = drive::Drive { options, shutdown, stop, publisher, lease, context, echo, counters, tap };
         Ok((drive, subscription))
     }
 

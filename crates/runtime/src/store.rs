@@ -33,6 +33,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// A thread of a principal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,8 +100,8 @@ pub trait RunLog: Send + Sync {
 /// What runs and their readers tell each other.
 #[async_trait]
 pub trait RunSignals: Send + Sync {
-    /// Follows a thread: the receiver changes whenever frames were appended, a run began or ended, or a stop was asked
-    /// for. An unknown thread is followed too.
+    /// Follows a thread: the receiver changes whenever frames were appended, or a run began or ended. An unknown thread
+    /// is followed too. Whoever writes need not follow: its appends would wake it.
     ///
     /// # Errors
     /// When the store cannot be reached.
@@ -112,7 +113,7 @@ pub trait RunSignals: Send + Sync {
     /// [`StoreError::Fenced`] when it was lost.
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError>;
 
-    /// Asks the live run of a thread to stop. Returns without waiting for its end.
+    /// Asks the live run of a thread to stop: cancels [`Begun::stop`]. Returns without waiting for its end.
     ///
     /// # Errors
     /// When the store cannot be reached.
@@ -204,6 +205,8 @@ pub struct Begun {
     pub lease: Lease,
     /// Those of the given message ids that the thread's log holds.
     pub known: HashSet<String>,
+    /// Cancelled when the run is asked to stop.
+    pub stop: CancellationToken,
 }
 
 /// The right to write to a thread.
@@ -280,8 +283,6 @@ pub struct Signal {
     pub head: u64,
     /// The live run.
     pub live: Option<u64>,
-    /// The run that was asked to stop.
-    pub stop: Option<u64>,
 }
 
 /// Which run to stop.

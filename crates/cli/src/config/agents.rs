@@ -210,7 +210,7 @@ impl BuiltInConfig {
         merged.check_key(&["agents", id], self.api_key.is_some(), self.api_key_env.as_deref())?;
         for name in self.model.items() {
             self.resolve(name, &merged.environment)
-                .map_err(|error| merged.error(&at("model"), error.to_string(), String::new()))?;
+                .map_err(|error| merged.model_error(&at("model"), &error.to_string()))?;
         }
         if self.max_steps == Some(0) {
             return Err(merged.error(

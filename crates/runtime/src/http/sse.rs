@@ -5,6 +5,7 @@ use super::protobuf;
 use super::resume::{Resume, X_RESUME};
 use crate::hub::{Batch, Subscription};
 use crate::store::Frame;
+use crate::wait::Patience;
 use axum::body::Body;
 use bytes::Bytes;
 use copilotkit_protocol::gate::Peer;
@@ -16,7 +17,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
 
 pub(super) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Around each event: `data: ` and two line ends.
@@ -102,19 +102,20 @@ fn stream(
     keep_alive: Duration,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     async_stream::stream! {
-        let mut due = Instant::now() + keep_alive;
+        let speaks = !keep_alive.is_zero() && !encoding.keep_alive.is_empty();
+        let mut silence = speaks.then(|| Patience::new(keep_alive));
         loop {
-            let batch = if keep_alive.is_zero() || encoding.keep_alive.is_empty() {
-                subscription.next_batch().await
-            } else {
-                match timeout_at(due, subscription.next_batch()).await {
-                    Ok(batch) => batch,
-                    Err(_) => {
+            let batch = match &mut silence {
+                None => subscription.next_batch().await,
+                Some(patience) => tokio::select! {
+                    biased;
+                    batch = subscription.next_batch() => batch,
+                    () = patience.exhausted() => {
                         yield Ok(Bytes::from_static(encoding.keep_alive));
-                        due = Instant::now() + keep_alive;
+                        patience.renew(keep_alive);
                         continue;
                     }
-                }
+                },
             };
             let batch = batch.unwrap_or_else(|error| {
                 tracing::error!(%error, "a thread's log could not be read: its stream was ended");
@@ -126,7 +127,9 @@ fn stream(
                 for piece in pieces {
                     yield Ok(piece);
                 }
-                due = Instant::now() + keep_alive;
+                if let Some(patience) = &mut silence {
+                    patience.renew(keep_alive);
+                }
             }
             if batch.is_empty() || subscription.is_done() {
                 if !subscription.is_complete() {

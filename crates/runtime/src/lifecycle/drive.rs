@@ -7,21 +7,25 @@ use crate::counters::Counters;
 use crate::debug::Tap;
 use crate::hub::Publisher;
 use crate::middleware::Next;
-use crate::store::{Append, Frame, Lease, ReadLog, Signal, Store, StoreError};
+use crate::store::{Append, Frame, Lease, ReadLog, Store, StoreError};
+use crate::wait::Interrupts;
 use copilotkit_protocol::{Code, Emitted, End, Event, EventKind, RunAgentInput, RunError, to_vec};
-use futures::stream::{ReadyChunks, StreamExt as _};
+use futures::stream::StreamExt as _;
 use futures::{FutureExt as _, Stream};
 use std::any::Any;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The most events that are processed before they are written and others get their turn.
 const BATCH: usize = 256;
+/// Memory for so many events is kept from batch to batch.
+const KEPT: usize = 8;
 
 /// The target of lines that were asked for in `[debug]`.
 const TARGET: &str = "copilotkit::debug";
@@ -33,9 +37,8 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) struct Drive {
     pub(super) options: Arc<LifecycleOptions>,
     pub(super) shutdown: CancellationToken,
-    /// Cancelled when the reader that started the run has gone and the run is to go with it.
-    pub(super) abandoned: CancellationToken,
-    pub(super) signal: watch::Receiver<Signal>,
+    /// Cancelled when somebody asks the run to stop, or when the reader that started it has gone and it is to go too.
+    pub(super) stop: CancellationToken,
     pub(super) publisher: Publisher,
     pub(super) lease: Lease,
     pub(super) context: RunContext,
@@ -46,14 +49,45 @@ pub(super) struct Drive {
 }
 
 type Item = Result<Result<Emitted, AgentError>, Box<dyn Any + Send>>;
-type Batches = ReadyChunks<Pin<Box<dyn Stream<Item = Item> + Send>>>;
+
+/// The agent's events, taken as they are ready.
+struct Batches {
+    stream: Pin<Box<dyn Stream<Item = Item> + Send>>,
+    /// The batch that was taken last; its memory is used again.
+    items: Vec<Item>,
+    ended: bool,
+}
+
+impl Batches {
+    /// Takes what is ready, at most [`BATCH`]; false at the end.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.items.is_empty() && self.items.capacity() > KEPT {
+            self.items = Vec::new();
+        }
+        while !self.ended && self.items.len() < BATCH {
+            match self.stream.poll_next_unpin(cx) {
+                Poll::Ready(Some(item)) => self.items.push(item),
+                Poll::Ready(None) => self.ended = true,
+                Poll::Pending if self.items.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(!self.items.is_empty())
+    }
+
+    /// True when nothing is ready; what is ready is kept for the next look.
+    fn are_silent(&mut self) -> bool {
+        poll_fn(|cx| self.poll(cx)).now_or_never().is_none()
+    }
+}
 
 /// What woke the run.
 enum Wake {
-    Batch(Option<Vec<Item>>),
+    /// There are events; false at the end of them.
+    Batch(bool),
     Stop,
     Shutdown,
-    Time(Due),
+    Time,
 }
 
 /// What is due.
@@ -61,25 +95,23 @@ enum Due {
     End,
     Renew,
     Idle,
+    Nothing,
 }
 
-/// The three deadlines of a run over one timer of the runtime, which is set anew only when it fires too early: moving a
-/// deadline back, as every batch does, costs nothing.
-struct Timer {
+/// The deadlines of a run. Moving one back, as every batch does, costs nothing: the timer that was set fires too early,
+/// finds nothing due, and is set anew.
+struct Deadlines {
     end_at: Instant,
     renew_at: Instant,
     lapses_at: Instant,
     idle_at: Instant,
-    sleep: Pin<Box<Sleep>>,
 }
 
-impl Timer {
+impl Deadlines {
     fn new(options: &LifecycleOptions, deadline: std::time::Instant) -> Self {
         let now = Instant::now();
-        let end_at = Instant::from_std(deadline);
         let (renew_at, idle_at) = (now + options.lease_ttl / 3, now + options.agent_idle);
-        let sleep = Box::pin(tokio::time::sleep_until(end_at.min(renew_at).min(idle_at)));
-        Self { end_at, renew_at, lapses_at: now + options.lease_ttl, idle_at, sleep }
+        Self { end_at: Instant::from_std(deadline), renew_at, lapses_at: now + options.lease_ttl, idle_at }
     }
 
     /// The lease lasts `ttl` from when its renewal was asked for.
@@ -87,27 +119,22 @@ impl Timer {
         (self.renew_at, self.lapses_at) = (asked + ttl / 3, asked + ttl);
     }
 
-    /// Ends the run no later than `grace` from now.
-    fn end_within(&mut self, grace: Duration) {
-        self.end_at = self.end_at.min(Instant::now() + grace);
-        self.sleep.as_mut().reset(self.end_at);
+    fn due(&self) -> Due {
+        let now = Instant::now();
+        if now >= self.end_at {
+            Due::End
+        } else if now >= self.renew_at {
+            Due::Renew
+        } else if now >= self.idle_at {
+            Due::Idle
+        } else {
+            Due::Nothing
+        }
     }
 
-    async fn due(&mut self) -> Due {
-        loop {
-            self.sleep.as_mut().await;
-            let now = Instant::now();
-            if now >= self.end_at {
-                return Due::End;
-            }
-            if now >= self.renew_at {
-                return Due::Renew;
-            }
-            if now >= self.idle_at {
-                return Due::Idle;
-            }
-            self.sleep.as_mut().reset(self.end_at.min(self.renew_at).min(self.idle_at));
-        }
+    /// A timer for the next of them.
+    fn timer(&self) -> impl Future<Output = Wake> + Send + use<> {
+        tokio::time::sleep_until(self.end_at.min(self.renew_at).min(self.idle_at)).map(|()| Wake::Time)
     }
 }
 
@@ -204,92 +231,86 @@ impl Drive {
     /// Drives the agent. `None` when the terminal event is in `last`, or when the lease was lost.
     async fn agent(&mut self, chain: Next, pipeline: &mut Pipeline, last: &mut Append) -> Option<End> {
         let mut batches = fence(chain, self.context.clone());
-        let mut timer = Timer::new(&self.options, self.context.deadline);
+        let mut deadlines = Deadlines::new(&self.options, self.context.deadline);
+        let mut interrupts = Interrupts::new();
+        interrupts.add(self.stop.clone().cancelled_owned().map(|()| Wake::Stop));
+        interrupts.add(self.shutdown.clone().cancelled_owned().map(|()| Wake::Shutdown));
+        interrupts.add(deadlines.timer());
         let mut pulse = self.context.pulse.count();
         let mut stopping: Option<End> = None;
         loop {
-            match self.wake(&mut batches, &mut timer, stopping.is_none()).await {
-                Wake::Batch(Some(items)) => {
-                    let full = items.len() == BATCH;
-                    let failed = take(items, pipeline, last);
-                    timer.idle_at = Instant::now() + self.options.agent_idle;
+            match wake(&mut batches, &mut interrupts).await {
+                Wake::Batch(true) => {
+                    let full = batches.items.len() == BATCH;
+                    let failed = take(&mut batches.items, pipeline, last);
+                    deadlines.idle_at = Instant::now() + self.options.agent_idle;
                     if pipeline.is_finished() {
                         return None;
                     }
                     if let Some(end) = failed {
                         return Some(stopping.unwrap_or(end));
                     }
-                    if let Err(error) = self.append(last, timer.lapses_at).await {
+                    if let Err(error) = self.append(last, deadlines.lapses_at).await {
                         return self.lost(error);
                     }
                     if full {
                         tokio::task::yield_now().await;
                     }
                 }
-                Wake::Batch(None) => return Some(stopping.unwrap_or(End::Ended)),
+                Wake::Batch(false) => return Some(stopping.unwrap_or(End::Ended)),
+                // It is ending already.
+                Wake::Stop | Wake::Shutdown if stopping.is_some() => {}
                 Wake::Stop => {
-                    self.context.cancel.cancel();
-                    timer.end_within(self.options.stop_grace);
                     stopping = Some(End::Stopped);
+                    self.end_soon(&mut deadlines, &mut interrupts);
                 }
                 Wake::Shutdown => {
-                    self.context.cancel.cancel();
-                    timer.end_within(self.options.stop_grace);
                     stopping = Some(failure(Code::ServerShutdown, "The server was shut down before the run ended."));
+                    self.end_soon(&mut deadlines, &mut interrupts);
                 }
-                Wake::Time(Due::End) => {
-                    self.context.cancel.cancel();
-                    let message = || format!("The run was ended after {} s.", self.options.run_max.as_secs());
-                    return Some(stopping.unwrap_or_else(|| failure(Code::RunTimeout, message())));
-                }
-                Wake::Time(Due::Idle) => {
-                    let beats = self.context.pulse.count();
-                    if beats == pulse && stopping.is_none() {
-                        self.context.cancel.cancel();
-                        let silence = self.options.agent_idle.as_secs();
-                        let message = format!("The agent was silent for {silence} s and was ended.");
-                        return Some(failure(Code::AgentTimeout, message));
-                    }
-                    pulse = beats;
-                    timer.idle_at = Instant::now() + self.options.agent_idle;
-                }
-                Wake::Time(Due::Renew) => {
-                    let asked = Instant::now();
-                    match self.options.store.renew(&self.lease, self.options.lease_ttl).await {
-                        Ok(()) => timer.renewed(asked, self.options.lease_ttl),
-                        Err(error) if error.is_retryable() && asked + RETRY < timer.lapses_at => {
-                            timer.renew_at = asked + RETRY;
+                Wake::Time => {
+                    match deadlines.due() {
+                        Due::Nothing => {}
+                        Due::End => {
+                            self.context.cancel.cancel();
+                            let message = || format!("The run was ended after {} s.", self.options.run_max.as_secs());
+                            return Some(stopping.unwrap_or_else(|| failure(Code::RunTimeout, message())));
                         }
-                        Err(error) => return self.lost(error),
+                        Due::Idle => {
+                            let beats = self.context.pulse.count();
+                            // What came at the last moment counts.
+                            if beats == pulse && stopping.is_none() && batches.are_silent() {
+                                self.context.cancel.cancel();
+                                let silence = self.options.agent_idle.as_secs();
+                                let message = format!("The agent was silent for {silence} s and was ended.");
+                                return Some(failure(Code::AgentTimeout, message));
+                            }
+                            pulse = beats;
+                            deadlines.idle_at = Instant::now() + self.options.agent_idle;
+                        }
+                        Due::Renew => {
+                            let asked = Instant::now();
+                            match self.options.store.renew(&self.lease, self.options.lease_ttl).await {
+                                Ok(()) => deadlines.renewed(asked, self.options.lease_ttl),
+                                Err(error) if error.is_retryable() && asked + RETRY < deadlines.lapses_at => {
+                                    deadlines.renew_at = asked + RETRY;
+                                }
+                                Err(error) => return self.lost(error),
+                            }
+                        }
                     }
+                    interrupts.add(deadlines.timer());
                 }
             }
         }
     }
 
-    async fn wake(&mut self, batches: &mut Batches, timer: &mut Timer, stoppable: bool) -> Wake {
-        let run = self.lease.run;
-        let stop = async {
-            // The sender lives as long as the store; without it nobody can ask to stop.
-            if self.signal.wait_for(|signal| signal.stop == Some(run)).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = stop, if stoppable => Wake::Stop,
-            () = self.abandoned.cancelled(), if stoppable => Wake::Stop,
-            () = self.shutdown.cancelled(), if stoppable => Wake::Shutdown,
-            // Before the agent: one that always has something must not keep its run for ever.
-            due = timer.due() => match due {
-                Due::Idle => match batches.next().now_or_never() {
-                    Some(batch) => Wake::Batch(batch),
-                    None => Wake::Time(Due::Idle),
-                },
-                due => Wake::Time(due),
-            },
-            batch = batches.next() => Wake::Batch(batch),
-        }
+    /// Asks the agent to end, and gives it no more than its grace for that.
+    fn end_soon(&self, deadlines: &mut Deadlines, interrupts: &mut Interrupts<Wake>) {
+        self.context.cancel.cancel();
+        deadlines.end_at = deadlines.end_at.min(Instant::now() + self.options.stop_grace);
+        // Beside the one that is set: it fires first, and the other finds the run gone.
+        interrupts.add(deadlines.timer());
     }
 
     /// Appends, and tries again while the lease lasts: frames are numbered, so that none is stored twice. What the store
@@ -328,9 +349,18 @@ impl Drive {
     }
 }
 
+/// Waits for the agent, or for what interrupts it: an agent that always has something must not keep its run for ever.
+async fn wake(batches: &mut Batches, interrupts: &mut Interrupts<Wake>) -> Wake {
+    poll_fn(|cx| match interrupts.poll(cx) {
+        Poll::Ready(wake) => Poll::Ready(wake),
+        Poll::Pending => batches.poll(cx).map(Wake::Batch),
+    })
+    .await
+}
+
 /// Processes a batch. `Some` when the run must end.
-fn take(items: Vec<Item>, pipeline: &mut Pipeline, out: &mut Append) -> Option<End> {
-    for item in items {
+fn take(items: &mut Vec<Item>, pipeline: &mut Pipeline, out: &mut Append) -> Option<End> {
+    for item in items.drain(..) {
         match item {
             Ok(Ok(emitted)) => {
                 if let Err(overrun) = pipeline.push(emitted, out) {
@@ -364,7 +394,7 @@ fn fence(chain: Next, context: RunContext) -> Batches {
         })
         .flatten_stream()
         .boxed();
-    stream.ready_chunks(BATCH)
+    Batches { stream, items: Vec::new(), ended: false }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

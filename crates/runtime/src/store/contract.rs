@@ -305,15 +305,16 @@ async fn stop_reaches_the_live_run_once(store: Arc<dyn Store>) -> Checked {
     let stop = |run_id: Option<&str>| store.stop(StopRun { thread: thread.clone(), run_id: run_id.map(str::to_owned) });
     assert_eq!(stop(None).await?, StopOutcome::Idle);
     assert_eq!(stop(Some("r")).await?, StopOutcome::OtherRun);
-    let lease = store.begin(begin_of(&thread, "r", TTL)).await?.lease;
-    let mut signal = store.follow(&thread).await?;
+    let Begun { lease, stop: asked, .. } = store.begin(begin_of(&thread, "r", TTL)).await?;
     assert_eq!(stop(Some("other")).await?, StopOutcome::OtherRun);
-    assert_eq!(signal.borrow_and_update().stop, None);
+    assert!(!asked.is_cancelled());
     assert_eq!(stop(Some("r")).await?, StopOutcome::Requested);
     assert_eq!(stop(None).await?, StopOutcome::Idle);
-    signal.wait_for(|signal| signal.stop == Some(lease.run)).await?;
+    asked.cancelled().await;
     store.finish(&lease, &append_of(vec![started(&lease), finished(&lease, 1)])).await?;
-    signal.wait_for(|signal| signal.live.is_none() && signal.stop.is_none()).await?;
+    let next = store.begin(begin_of(&thread, "r", TTL)).await?;
+    assert!(!next.stop.is_cancelled(), "another run is not asked to stop");
+    store.finish(&next.lease, &append_of(vec![started(&next.lease), finished(&next.lease, 1)])).await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::Inner;
 use crate::agent::{AgentError, RunContext};
 use crate::client::{StreamBody, StreamResponse};
+use crate::wait::{Interrupts, Patience};
 use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
 use copilotkit_protocol::wire::MAX_DEPTH;
@@ -10,6 +11,7 @@ use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, Wir
 use futures::stream::{Stream, StreamExt as _};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -36,13 +38,13 @@ type Batch = Vec<Result<Emitted, AgentError>>;
 
 fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> + Send {
     async_stream::stream! {
-        let cancel = context.cancel.clone();
-        let cancelled = cancel.cancelled();
-        tokio::pin!(cancelled);
+        let mut cancelled = Interrupts::new();
+        cancelled.add(context.cancel.clone().cancelled_owned());
         let answer = tokio::select! {
             biased;
-            () = &mut cancelled => return,
-            answer = send(&agent, &context) => answer,
+            () = poll_fn(|cx| cancelled.poll(cx)) => return,
+            // In memory of its own, which is free again while the stream goes on.
+            answer = Box::pin(send(&agent, &context)) => answer,
         };
         let mut body = match answer {
             Ok(body) => body,
@@ -52,15 +54,16 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
             }
         };
         let mut reader = Reader { decoder: Decoder::new(agent.event_max + FIELD), over: false };
+        let mut patience = Patience::new(agent.idle_timeout);
         loop {
-            let patience = if reader.over { AFTER_TERMINAL.min(agent.idle_timeout) } else { agent.idle_timeout };
             let taken = tokio::select! {
                 biased;
-                () = &mut cancelled => return,
-                taken = timeout(patience, body.next_batch()) => taken,
+                () = poll_fn(|cx| cancelled.poll(cx)) => return,
+                taken = body.next_batch() => Some(taken),
+                () = patience.exhausted() => None,
             };
             let error = match taken {
-                Ok(Ok(Some(arrived))) => {
+                Some(Ok(Some(arrived))) => {
                     // Comments are life too, though they are no events.
                     context.pulse.beat();
                     let was_over = reader.over;
@@ -77,7 +80,7 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                         }
                         let behind = tokio::select! {
                             biased;
-                            () = &mut cancelled => return,
+                            () = poll_fn(|cx| cancelled.poll(cx)) => return,
                             behind = timeout(END_GRACE, body.next_batch()) => behind,
                         };
                         // What is no more of the body is seen in the next turn, or matters no more.
@@ -91,11 +94,13 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                     if failed {
                         return;
                     }
+                    let over = AFTER_TERMINAL.min(agent.idle_timeout);
+                    patience.renew(if reader.over { over } else { agent.idle_timeout });
                     continue;
                 }
-                Ok(Ok(None)) => break,
-                Ok(Err(error)) => agent.disconnected(&error),
-                Err(_) => agent.silent(),
+                Some(Ok(None)) => break,
+                Some(Err(error)) => agent.disconnected(&error),
+                None => agent.silent(),
             };
             if !reader.over {
                 yield vec![Err(error)];

@@ -8,8 +8,8 @@ use crate::lifecycle::{Lifecycle, StartRun};
 use axum::body::Body;
 use copilotkit_protocol::RunAgentInput;
 use copilotkit_protocol::gate::Peer;
-use http::Response;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response};
 use std::sync::Arc;
 
 /// The only tool of a request for suggestions.
@@ -58,7 +58,7 @@ async fn stream(
         return replay(state, &lifecycle, &agent_id, parts, &input, resume).await;
     }
     let peer = Peer::of(input.protocol_version.as_deref());
-    let headers = Arc::new(parts.headers.clone());
+    let headers = Arc::new(copied(&parts.headers));
     let start = StartRun { agent_id, principal: principal(parts), headers, input };
     let subscription = match suggestion {
         true => lifecycle.suggest(start).await?,
@@ -77,6 +77,17 @@ pub(super) async fn connect(
     let resume = Resume::of(parts)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     replay(state, &lifecycle, &agent_id, parts, &input, resume).await
+}
+
+/// Headers in memory of their own: as they came they are parts of the connection's buffer, which would be held as long
+/// as the run.
+fn copied(headers: &HeaderMap) -> HeaderMap {
+    let copy = |value: &HeaderValue| {
+        let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        copy.set_sensitive(value.is_sensitive());
+        Some(copy)
+    };
+    headers.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect()
 }
 
 /// A thread from its beginning or from the cursor, up to the end of its live run.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// What a thread occupies besides its contents, and an entry of one of its maps besides its key.
 const THREAD_OVERHEAD: usize = 512;
@@ -59,7 +60,7 @@ struct Live {
     frames: Vec<Frame>,
     size: usize,
     expires: Instant,
-    stop: bool,
+    stop: CancellationToken,
 }
 
 /// A finished run; its compact form is made after its end, or when it is first asked for.
@@ -110,11 +111,7 @@ impl Thread {
     }
 
     pub(super) fn signal(&self) -> Signal {
-        Signal {
-            head: self.next_seq,
-            live: self.live.as_ref().map(|live| live.run),
-            stop: self.live.as_ref().filter(|live| live.stop).map(|live| live.run),
-        }
+        Signal { head: self.next_seq, live: self.live.as_ref().map(|live| live.run) }
     }
 
     /// Empties a thread that is about to be forgotten. False while a run is live: then it stays.
@@ -139,6 +136,7 @@ impl Thread {
         self.updated_at = now.millis;
         self.agent_id = request.agent_id;
         let (run, first_seq) = (runs.fetch_add(1, Ordering::Relaxed), self.next_seq);
+        let stop = CancellationToken::new();
         self.live = Some(Live {
             run,
             run_id: request.run_id,
@@ -146,10 +144,10 @@ impl Thread {
             frames: Vec::new(),
             size: 0,
             expires: now.instant + request.ttl,
-            stop: false,
+            stop: stop.clone(),
         });
         let known = request.message_ids.into_iter().filter(|id| self.known.contains_key(id)).collect();
-        Ok(Begun { lease: Lease { thread: request.thread, run, first_seq }, known })
+        Ok(Begun { lease: Lease { thread: request.thread, run, first_seq }, known, stop })
     }
 
     fn owned(&mut self, lease: &Lease) -> Result<&mut Live, StoreError> {
@@ -223,8 +221,8 @@ impl Thread {
     pub(super) fn stop(&mut self, run_id: Option<&str>) -> StopOutcome {
         match (&mut self.live, run_id) {
             (Some(live), Some(run_id)) if *live.run_id != *run_id => StopOutcome::OtherRun,
-            (Some(live), _) if !live.stop => {
-                live.stop = true;
+            (Some(live), _) if !live.stop.is_cancelled() => {
+                live.stop.cancel();
                 StopOutcome::Requested
             }
             (None, Some(_)) => StopOutcome::OtherRun,

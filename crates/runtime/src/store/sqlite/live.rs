@@ -6,6 +6,7 @@ use copilotkit_protocol::EventKind;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Bytes of frames that stay in memory behind their commit, for readers that are a little late.
 const KEPT: usize = 128 * 1024;
@@ -46,7 +47,7 @@ pub(super) struct Live {
     expires: Instant,
     /// When the lease lapses, on the clock of people, where the file does not say so yet.
     renewed: Option<u64>,
-    pub(super) stop: bool,
+    pub(super) stop: CancellationToken,
     end: End,
     fault: Option<Fault>,
 }
@@ -107,7 +108,7 @@ impl Live {
             message_ids: Vec::new(),
             expires,
             renewed: None,
-            stop: false,
+            stop: CancellationToken::new(),
             end: End::No,
             fault: None,
         }

@@ -41,7 +41,8 @@ impl RunLog for SqliteStore {
                 self.inner.readers.read(move |connection| reads::known(connection, row, message_ids)).await?
             }
         };
-        Ok(Begun { lease: opened.take(), known })
+        let stop = opened.stop.clone();
+        Ok(Begun { lease: opened.take(), known, stop })
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
@@ -165,9 +166,9 @@ impl RunSignals for SqliteStore {
         Ok(slot.with(|state| match state.live.as_mut().filter(|live| live.is_held()) {
             None => idle,
             Some(live) if run_id.is_some_and(|run_id| *live.run_id != *run_id) => StopOutcome::OtherRun,
-            Some(live) if live.stop => StopOutcome::Idle,
+            Some(live) if live.stop.is_cancelled() => StopOutcome::Idle,
             Some(live) => {
-                live.stop = true;
+                live.stop.cancel();
                 StopOutcome::Requested
             }
         }))

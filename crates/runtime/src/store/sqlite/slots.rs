@@ -61,11 +61,7 @@ impl Slot {
 impl State {
     fn signal(&self) -> Signal {
         let held = self.live.as_ref().filter(|live| live.is_held());
-        Signal {
-            head: self.live.as_ref().map_or(self.head.unwrap_or(0), Live::head),
-            live: held.map(|live| live.run),
-            stop: held.filter(|live| live.stop).map(|live| live.run),
-        }
+        Signal { head: self.live.as_ref().map_or(self.head.unwrap_or(0), Live::head), live: held.map(|live| live.run) }
     }
 
     /// The run is over and in the file.

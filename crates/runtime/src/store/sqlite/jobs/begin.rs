@@ -9,6 +9,7 @@ use crate::store::{BeginRun, Lease, StoreError};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Takes a thread's lease and opens a run. What is left of the run before, one that lapsed or one that the disk had no
 /// room for, is written first.
@@ -29,6 +30,8 @@ pub(in crate::store::sqlite) struct Opened {
     lease: Lease,
     /// The thread's row.
     pub(in crate::store::sqlite) row: i64,
+    /// Cancelled when the run is asked to stop.
+    pub(in crate::store::sqlite) stop: CancellationToken,
     slot: Arc<Slot>,
     taken: bool,
 }
@@ -87,7 +90,7 @@ impl Begin {
             .execute(params![row, &**run_id, &**agent_id, self.instance, expires, now, first_seq])?;
         let run = connection.last_insert_rowid() as u64;
         let lease = Lease { thread: thread.clone(), run, first_seq };
-        Ok(Opened { lease, row, slot: self.slot.clone(), taken: false })
+        Ok(Opened { lease, row, stop: CancellationToken::new(), slot: self.slot.clone(), taken: false })
     }
 }
 
@@ -132,7 +135,8 @@ impl Job for Begin {
         if let (Ok(()), Some(Ok(opened))) = (&outcome, &self.opened) {
             let Lease { run, first_seq, .. } = opened.lease;
             let expires = Instant::now() + self.request.ttl;
-            let live = Live::new(opened.row, run, self.request.run_id.clone(), first_seq, expires);
+            let mut live = Live::new(opened.row, run, self.request.run_id.clone(), first_seq, expires);
+            live.stop = opened.stop.clone();
             self.slot.with(|state| state.live = Some(live));
         }
         answer(self.reply, outcome, self.opened);
