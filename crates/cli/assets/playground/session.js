@@ -73,7 +73,12 @@ export class Session {
     const { tools, context, forwardedProps } = this.setup();
     const { messages, state } = this.conversation;
     const input = this.#input({
-      messages: toSend(messages), tools, context, forwardedProps, ...(state !== undefined && { state }), ...more,
+      messages: toSend(messages),
+      tools,
+      context,
+      forwardedProps,
+      ...(state !== undefined && { state }),
+      ...more,
     });
     this.lastInput = input;
     await this.#follow("running", (signal) => this.api.run(this.agentId, input, { signal }));
@@ -91,7 +96,7 @@ export class Session {
     for (const entry of resume) {
       const asked = interrupts.find(({ id }) => id === entry.interruptId);
       this.conversation.note({ kind: "answer", ...entry, question: asked.message });
-      this.conversation._answered(asked, entry.status);
+      this.conversation._answered(asked, entry);
     }
     this.conversation.interrupts = [];
     await this.run({ resume });
@@ -170,7 +175,8 @@ export class Session {
           this.conversation.apply(event, now, !replay || this.status === "running");
         }
         any = true;
-        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping") this.status = "running";
+        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping")
+          this.status = "running";
         this.onChange();
       }
     } catch (error) {
@@ -201,9 +207,22 @@ export class Session {
     if (kind === "unauthorized") return;
     if (during === "run") {
       const title = kind === "busy" ? "Another run is active on this thread" : "The message was not taken";
-      this.conversation.note({ kind: "error", title, message: error.message, code: error.code, busy: kind === "busy", retry: true });
+      this.conversation.note({
+        kind: "error",
+        title,
+        message: error.message,
+        code: error.code,
+        busy: kind === "busy",
+        retry: true,
+      });
     } else if (during === "follow") {
-      this.conversation.note({ kind: "error", title: "The connection was lost", message: error.message, code: error.code, follow: true });
+      this.conversation.note({
+        kind: "error",
+        title: "The connection was lost",
+        message: error.message,
+        code: error.code,
+        follow: true,
+      });
     }
   }
 
@@ -219,9 +238,13 @@ export class Session {
 function pause(ms, signal) {
   return new Promise((done, fail) => {
     const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      fail(signal.reason ?? new DOMException("aborted", "AbortError"));
-    }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        fail(signal.reason ?? new DOMException("aborted", "AbortError"));
+      },
+      { once: true },
+    );
   });
 }
