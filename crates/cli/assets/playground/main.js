@@ -298,26 +298,32 @@ function unreachable() {
   plan();
 }
 
+/** Asks which agents there are: the server may have been given others. */
+async function readInfo() {
+  info = await api.info();
+  ready = true;
+  const select = $("agent");
+  const ids = Object.keys(info.agents);
+  const { value } = select;
+  select.replaceChildren(...ids.map((id) => h("option", { value: id, text: id, title: info.agents[id].description })));
+  if (info.agents[value]) select.value = value;
+  select.disabled = !ids.length;
+  $("version").textContent = `v${info.version}`;
+  if (!ids.length) toast("This server has no agents. Add [agents.default] to its configuration.", { error: true });
+}
+
 async function start() {
   try {
-    info = await api.info();
+    await readInfo();
   } catch (error) {
     return complain(error);
   }
-  ready = true;
   $("banner").hidden = true;
-  const select = $("agent");
-  const ids = Object.keys(info.agents);
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const wanted = [session?.agentId, asked.get("agent"), "default", ids[0]].find((id) => id && info.agents[id]);
-  select.replaceChildren(...ids.map((id) => h("option", { value: id, text: id, title: info.agents[id].description })));
-  select.disabled = !ids.length;
-  $("version").textContent = `v${info.version}`;
   signOut.hidden = !token.get();
-  if (!ids.length) toast("This server has no agents. Add [agents.default] to its configuration.", { error: true });
-  if (!session || !session.conversation.messages.length)
-    begin(wanted ?? "default", session?.threadId ?? asked.get("thread") ?? newId(), session?.known ?? asked.has("thread"));
-  else select.value = wanted;
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const wanted = [session?.agentId, asked.get("agent"), "default"].find((id) => id && info.agents[id]) ?? Object.keys(info.agents)[0];
+  if (session?.conversation.messages.length) $("agent").value = wanted;
+  else begin(wanted ?? "default", session?.threadId ?? asked.get("thread") ?? newId(), session?.known ?? asked.has("thread"));
   everything = true;
   redraw();
   await threads.refresh();
@@ -390,6 +396,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState !== "visible" || !ready) return;
   session?.catchUp();
   threads.refresh();
+  readInfo().then(redraw, complain);
 });
 window.addEventListener("hashchange", () => {
   const asked = new URLSearchParams(location.hash.slice(1));
