@@ -234,7 +234,7 @@ const APPLY = {
     }
     chat.interrupts = [];
     chat.pending = [];
-    chat.runs.push({ runId, startedAt: at, live, ended: false, firstMessage: chat.messages.length });
+    chat.runs.push({ runId, startedAt: at, live, ended: false, firstMessage: chat.messages.length, resume: input?.resume });
     chat.changed.run = true;
   },
   RUN_FINISHED(chat, { outcome, usage }, at, live) {

@@ -43,7 +43,7 @@ const transcript = new Transcript(
       note.after === (session.conversation.messages.at(-1)?.id ?? ""),
     answer: (...answer) => session.answer(...answer),
     giveResult: (...result) => session.giveResult(...result),
-    retry: () => session.run(),
+    retry: () => session.retry(),
     follow: () => session.followAgain(),
     redraw: () => draw(true),
   },
@@ -321,7 +321,8 @@ async function start() {
   $("banner").hidden = true;
   signOut.hidden = !token.get();
   const asked = new URLSearchParams(location.hash.slice(1));
-  const wanted = [session?.agentId, asked.get("agent"), "default"].find((id) => id && info.agents[id]) ?? Object.keys(info.agents)[0];
+  const wanted =
+    [session?.agentId, asked.get("agent"), "default"].find((id) => id && info.agents[id]) ?? Object.keys(info.agents)[0];
   if (session?.conversation.messages.length) $("agent").value = wanted;
   else begin(wanted ?? "default", session?.threadId ?? asked.get("thread") ?? newId(), session?.known ?? asked.has("thread"));
   everything = true;

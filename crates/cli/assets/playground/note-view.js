@@ -50,15 +50,18 @@ function failure(note, context) {
   return errorCard(note.title, note.message, note.code, actions);
 }
 
-function answered({ status, payload, question }) {
-  const rejected = isRejection({ status, payload });
-  const approved = payload === undefined || payload?.approved === true;
-  const said = rejected
-    ? "You rejected"
-    : approved
-      ? "You approved"
-      : `You answered: ${typeof payload === "string" ? payload : JSON.stringify(payload)}`;
-  return h("div", { class: "answered" }, icon(rejected ? "close" : "check", 14), h("span", { text: said, title: question }));
+function answered(answer) {
+  const rejected = isRejection(answer);
+  return h("div", { class: "answered" }, icon(rejected ? "close" : "check", 14), h("span", { text: told(answer), title: answer.question }));
+}
+
+/** What a person did with a question. */
+function told(answer) {
+  const { status, payload } = answer;
+  if (status === "cancelled" && payload === undefined) return "You went on without an answer";
+  if (isRejection(answer)) return payload?.reason ? `You rejected: ${payload.reason}` : "You rejected";
+  if (payload === undefined || payload?.approved === true) return payload?.editedArgs ? "You approved with changes" : "You approved";
+  return `You answered: ${typeof payload === "string" ? payload : JSON.stringify(payload)}`;
 }
 
 /** A question that the run ended with. */

@@ -61,8 +61,18 @@ export class Session {
   /** Sends words of the person, with attachments as content parts. */
   async send(text, parts = []) {
     const content = parts.length ? [...(text ? [{ type: "text", text }] : []), ...parts] : text;
+    const { interrupts } = this.conversation;
+    // A question that is passed over is cancelled: the next run has to say something of each.
+    const resume = interrupts.map(({ id }) => this.decisions.get(id) ?? { interruptId: id, status: "cancelled" });
+    if (resume.length) this.#decide(resume);
     this.conversation.add({ id: newId(), role: "user", content });
-    await this.run();
+    await this.run(resume.length ? { resume } : {});
+  }
+
+  /** Runs the agent once more on what it failed at. */
+  async retry() {
+    const resume = this.lastInput ? this.lastInput.resume : this.conversation.runs.at(-1)?.resume;
+    await this.run(resume ? { resume } : {});
   }
 
   /** Runs the agent on the conversation as it is. */
@@ -93,13 +103,17 @@ export class Session {
     this.onChange();
     if (!interrupts.every(({ id }) => this.decisions.has(id))) return;
     const resume = interrupts.map(({ id }) => this.decisions.get(id));
+    this.#decide(resume);
+    await this.run({ resume });
+  }
+
+  #decide(resume) {
     for (const entry of resume) {
-      const asked = interrupts.find(({ id }) => id === entry.interruptId);
-      this.conversation.note({ kind: "answer", ...entry, question: asked.message });
+      const asked = this.conversation.asked.get(entry.interruptId);
+      this.conversation.note({ kind: "answer", ...entry, question: asked?.message });
       this.conversation._answered(asked, entry);
     }
     this.conversation.interrupts = [];
-    await this.run({ resume });
   }
 
   /** Notes the result of a tool that the page was to call; with the last one the run goes on. */
@@ -138,6 +152,8 @@ export class Session {
   /** Sends a request, reads its stream, and connects again for as long as a run is known to go on. */
   async #follow(status, request) {
     const abort = new AbortController();
+    // Of two streams of one thread each event would come twice.
+    this.#abort?.abort();
     this.#abort = abort;
     this.problem = null;
     this.#set(status);
