@@ -121,6 +121,7 @@ const CASES: &[(&str, &str)] = &[
     ("two keys of a service", "[transcription]\napi_key = \"k\"\napi_key_env = \"SET\""),
     ("a service's key that is not set", "[transcription]\napi_key_env = \"NOPE\""),
     ("an unknown key of a service", "[transcription]\nurl = \"http://x\""),
+    ("a page at a place that is none", "[playground]\nenabled = \"everywhere\""),
     ("a truth in quotes", "[server]\nallow_credentials = \"yes\""),
     ("a list in the place of a text", "[store]\npath = [\"a\"]"),
     ("a number below zero", "[threads]\nmax_threads = -1"),
