@@ -2,15 +2,20 @@
 //!
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
+mod a2a;
 mod agents;
 mod auth;
 mod error;
 mod hints;
 mod parts;
+mod playground;
 mod sources;
+mod telemetry;
 mod transcription;
 mod units;
 
+pub(crate) use a2a::A2aAddress;
+pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
 pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
@@ -19,7 +24,11 @@ pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
 };
+pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
+pub use telemetry::{
+    BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
+};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
@@ -49,6 +58,16 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[logging]`
+    pub logging: LoggingConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
+    /// `[prices]`
+    pub prices: PricesConfig,
+    /// `[budgets]`
+    pub budgets: BudgetsConfig,
+    /// `[playground]`
+    pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
@@ -79,6 +98,18 @@ struct Sections {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// What is written to stderr.
+    logging: LoggingConfig,
+    /// Traces and metrics. Nothing is sent anywhere unless an endpoint is set, here or by the variables of OpenTelemetry.
+    telemetry: TelemetryConfig,
+    /// What tokens cost, by model; it goes before the built-in list.
+    #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "PricesConfig::is_empty"))]
+    prices: PricesConfig,
+    /// What a principal may use in a day, from midnight to midnight UTC. Beyond it runs are refused with 429
+    /// `budget_exhausted`.
+    budgets: BudgetsConfig,
+    /// The pages that the server has of its own: a chat at `/`, and the description of its routes at `/docs`.
+    playground: PlaygroundConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
@@ -109,6 +140,7 @@ impl Config {
             let agent = AgentConfig::read(&merged, &id, value)?;
             agents.push((id, agent));
         }
+        AgentConfig::check_orchestrators(&merged, &agents)?;
         let config = Self {
             server: sections.server,
             store: sections.store,
@@ -116,6 +148,11 @@ impl Config {
             auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
+            logging: sections.logging,
+            telemetry: sections.telemetry,
+            prices: sections.prices,
+            budgets: sections.budgets,
+            playground: sections.playground,
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -140,6 +177,7 @@ impl Config {
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         self.auth.check(merged)?;
+        telemetry::check(&self.telemetry, &self.prices, &self.budgets, merged)?;
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;

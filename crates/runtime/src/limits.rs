@@ -136,3 +136,6 @@ pub const DEBUG_BACKLOG: usize = 4 * 1024 * 1024;
 pub const TRANSCRIPTION: Duration = Duration::from_secs(120);
 /// How long a hook, or the choice of a request's agents, may take. The client waits meanwhile.
 pub const HOOK: Duration = Duration::from_secs(10);
+/// The most bytes of what was said that one attribute of a span holds, where content is captured. Collectors refuse
+/// requests of a few MiB, and a batch has hundreds of spans.
+pub const TRACE_CONTENT: usize = 64 * 1024;

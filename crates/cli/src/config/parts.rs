@@ -201,6 +201,9 @@ pub struct LimitsConfig {
     /// The most runs of one principal at once, suggestions included. Not set: 50, and no bound for the one principal of a
     /// server without authentication. Beyond it: 429.
     pub runs_per_principal: Option<usize>,
+    /// The most requests of one principal in a minute, of any kind; all of them may come at once. Not set: any number.
+    /// Beyond it: 429 `too_many_requests`.
+    pub requests_per_minute: Option<u32>,
     /// The largest event that an agent may send, at most 10 MiB, which is what clients take.
     pub event_max: Size,
     /// How deep arrays and objects may be nested in a request's body and in an agent's event, at most 128 levels.
@@ -237,6 +240,7 @@ impl Default for LimitsConfig {
             connections: limits::CONNECTIONS,
             runs: limits::RUNS,
             runs_per_principal: None,
+            requests_per_minute: None,
             event_max: Size(limits::EVENT_MAX),
             json_depth: limits::JSON_DEPTH,
             run_events: limits::RUN_EVENTS,

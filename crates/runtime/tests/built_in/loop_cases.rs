@@ -233,6 +233,23 @@ async fn signatures_go_to_the_page_and_back_to_the_model() {
 }
 
 #[tokio::test]
+async fn a_signature_of_the_text_belongs_to_the_message() {
+    let mut said = text("m1", &["So"]);
+    said.insert(said.len() - 1, Ok(ModelEvent::TextSignature("sig".into())));
+    said.insert(0, Ok(ModelEvent::TextSignature("too early: no page has a message for it".into())));
+    let call = call("c", "server_weather", &[r#"{"city":"Rome"}"#]);
+    let script = Script::new([calls([said, call]), stop([text("m2", &["ok"])])]);
+    let agent = BuiltInAgent::builder(script.clone()).tool(weather()).build();
+    let (events, _) = run(&agent, hi()).await;
+    let values: Vec<_> = events.iter().filter(|event| event["type"] == "REASONING_ENCRYPTED_VALUE").collect();
+    assert_eq!(values.len(), 1);
+    assert_eq!((&values[0]["entityId"], &values[0]["subtype"]), (&json!("m1"), &json!("message")));
+    let calls = script.calls();
+    let ModelMessage::Assistant { reasoning, .. } = &calls[1].messages[1] else { panic!() };
+    assert_eq!((reasoning.len(), reasoning[0].encrypted_value.as_deref()), (1, Some("sig")));
+}
+
+#[tokio::test]
 async fn ids_that_were_used_before_are_not_given_out_again() {
     let mut input = hi();
     input.messages.push(input.messages[0].clone());

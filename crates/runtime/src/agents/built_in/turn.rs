@@ -79,6 +79,8 @@ pub(super) struct Turn<'a> {
     reasoning_id: String,
     reasoning_open: bool,
     content: String,
+    /// The provider's signature for the message.
+    signature: Option<String>,
     reasoning: Vec<ReasoningBlock>,
     calls: Vec<Call>,
 }
@@ -93,6 +95,7 @@ impl<'a> Turn<'a> {
             reasoning_id: String::new(),
             reasoning_open: false,
             content: String::new(),
+            signature: None,
             reasoning: Vec::new(),
             calls: Vec::new(),
         }
@@ -106,6 +109,7 @@ impl<'a> Turn<'a> {
                 self.close(out);
                 self.text = Text::Announced(id);
             }
+            ModelEvent::TextSignature(value) => self.text_signature(value, out),
             ModelEvent::TextEnd => self.close(out),
             ModelEvent::ReasoningStart { id } => self.reasoning_start(id, out),
             ModelEvent::ReasoningDelta(delta) => self.reasoning_delta(delta, out),
@@ -140,7 +144,11 @@ impl<'a> Turn<'a> {
     }
 
     /// What the next call of the model is told, and the calls that wait for an answer.
-    pub(super) fn into_parts(self) -> (ModelMessage, Vec<Call>) {
+    pub(super) fn into_parts(mut self) -> (ModelMessage, Vec<Call>) {
+        // As the history of the next run has it.
+        let signature =
+            self.signature.map(|value| ReasoningBlock { text: String::new(), encrypted_value: Some(value) });
+        self.reasoning.extend(signature);
         let tool_calls = self
             .calls
             .iter()
@@ -180,6 +188,14 @@ impl<'a> Turn<'a> {
         }
         self.content.push_str(&delta);
         out.push(TextMessageContent { message_id: self.message_id.clone(), delta, ..Default::default() }.into());
+    }
+
+    fn text_signature(&mut self, value: String, out: &mut Vec<Event>) {
+        // A page keeps it only for a message that it has.
+        if self.used {
+            out.push(encrypted(EncryptedValueSubtype::Message, &self.message_id, &value));
+            self.signature = Some(value);
+        }
     }
 
     fn reasoning_start(&mut self, id: Option<String>, out: &mut Vec<Event>) {

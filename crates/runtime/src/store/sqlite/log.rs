@@ -222,6 +222,15 @@ impl RunSignals for SqliteStore {
 
 #[async_trait]
 impl Recovery for SqliteStore {
+    /// The file and its log beside it.
+    fn size(&self) -> Option<u64> {
+        let path = &self.inner.place.path;
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len()).ok();
+        Some(size(path)? + size(log.as_ref()).unwrap_or(0))
+    }
+
     /// Closes runs of this process whose lease lapsed. Those of a former process were closed when the file was opened.
     async fn recover(&self) -> Result<usize, StoreError> {
         let now = Instant::now();
