@@ -1,9 +1,11 @@
 //! The command line.
 
+mod a2a;
 mod chat;
 mod setup;
 mod threads;
 
+pub use a2a::*;
 pub use chat::ChatArgs;
 pub use setup::{CheckArgs, HealthArgs, InitArgs};
 pub use threads::*;
@@ -69,6 +71,9 @@ Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 the run waits f
 Exit status: 0 done, 1 it failed or was refused, 2 the command line is wrong."
     )]
     Threads(ThreadsCommand),
+    /// Talk to a remote A2A agent.
+    #[command(subcommand)]
+    A2a(A2aCommand),
 }
 
 /// Options of `serve`.

@@ -24,6 +24,15 @@ const CASES: &[(&str, &str)] = &[
     ("a host with a port", "[server]\nallowed_hosts = [\"a.example:80\"]"),
     ("a store that is not there", "[store]\nkind = \"postgres\""),
     ("a store without a file", "[store]\npath = \"\""),
+    ("a name by nobody", "[threads]\ngenerate_names = \"somebody\""),
+    (
+        "a name by an agent without a model",
+        "[threads]\ngenerate_names = \"a\"\n[agents.a]\ntype = \"ag-ui\"\nurl = \"http://127.0.0.1:1\"",
+    ),
+    (
+        "a name where no agent has a model",
+        "[threads]\ngenerate_names = \"model\"\n[agents.a]\ntype = \"ag-ui\"\nurl = \"http://127.0.0.1:1\"",
+    ),
     ("an age without a unit", "[threads]\nmax_age = \"30\""),
     ("a size that is none", "[threads]\nmax_bytes = \"much\""),
     ("a duration without a unit", "[limits]\nrun_max = \"60\""),

@@ -1,6 +1,7 @@
 //! The contract of an agent: a run's context in, a stream of events out.
 
 use crate::principal::Principal;
+use crate::telemetry::Trace;
 use async_trait::async_trait;
 use copilotkit_protocol::{AgentCapabilities, Emitted, RunAgentInput};
 use futures::stream::BoxStream;
@@ -59,6 +60,8 @@ pub struct RunContext {
     pub deadline: Instant,
     /// Beaten by an agent that is alive though it has nothing to say, so that it is not taken for dead.
     pub pulse: Pulse,
+    /// Where what is done for the run hangs in its trace.
+    pub trace: Trace,
 }
 
 /// Tells the lifecycle that an agent is alive while it is silent: a remote agent's keep-alive comments, a long tool.
@@ -100,6 +103,7 @@ impl RunContext {
             cancel: CancellationToken::new(),
             deadline: Instant::now() + crate::limits::RUN_MAX,
             pulse: Pulse::default(),
+            trace: Trace::default(),
         }
     }
 }

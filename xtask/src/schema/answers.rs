@@ -192,6 +192,12 @@ async fn guarded(bench: &mut Bench) {
                 bench.app = with_probes(surface, Readiness::default());
                 bench.ask(&template, Asked(method, &path, JSON, json("{}")), status).await;
             }
+            let surface = Surface::new(
+                Lifecycle::new(Arc::default(), LifecycleOptions::default()),
+                SurfaceOptions { requests_per_minute: Some(0), ..SurfaceOptions::default() },
+            );
+            bench.app = with_probes(surface, Readiness::default());
+            bench.ask(&template, Asked(method, &path, JSON, json("{}")), 429).await;
         }
     }
     bench.app = open;

@@ -52,7 +52,8 @@ const NO_RUN: Answer = Answer(
 const TOO_MANY: Answer = Answer(
     429,
     ERROR,
-    "The principal has as many active runs as it may have (`too_many_runs_per_principal`); the server has room for others.",
+    "The principal has as many active runs as it may have (`too_many_runs_per_principal`; the server has room for others), \
+     or has used up its tokens or its money of the day (`budget_exhausted`).",
 );
 const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`thread_busy`).");
 const BAD_THREAD: Answer = Answer(400, ERROR, "The thread's id is too long (`invalid_parameter`).");
@@ -76,6 +77,7 @@ const UNKNOWN: &str = "Where authentication is on, it is not known who asks: the
 const FOREIGN: &str = "The request came by a name that the server does not answer to (`host_not_allowed`), or from a page \
      of an origin that may not use it (`origin_not_allowed`); or the caller is known, and this server is not for them \
      (`forbidden`).";
+const TOO_OFTEN: &str = "The principal sends more requests than it may in a minute (`too_many_requests`).";
 const NO_AUTH: &str = "It cannot be found out now who asks (`auth_unavailable`).";
 
 /// Every route must be described here: a new one without is an error of `cargo xtask schema`.
@@ -383,14 +385,16 @@ fn guarded(responses: &mut Map<String, Value>, scope: Option<&str>) {
         None => FOREIGN.to_owned(),
     };
     responses.insert("403".to_owned(), error(&foreign));
-    match responses.get_mut("503") {
-        Some(busy) => {
-            busy["description"] = format!("{} {NO_AUTH}", busy["description"].as_str().unwrap_or_default()).into()
-        }
-        None => {
-            let mut busy = error(NO_AUTH);
-            busy["headers"] = header("Retry-After", "Seconds until another try makes sense.");
-            responses.insert("503".to_owned(), busy);
+    for (status, when) in [("429", TOO_OFTEN), ("503", NO_AUTH)] {
+        match responses.get_mut(status) {
+            Some(busy) => {
+                busy["description"] = format!("{} {when}", busy["description"].as_str().unwrap_or_default()).into()
+            }
+            None => {
+                let mut busy = error(when);
+                busy["headers"] = header("Retry-After", "Seconds until another try makes sense.");
+                responses.insert(status.to_owned(), busy);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::dialect::{Codec, CodecOptions, Stage, error};
 use crate::outbound::Secrets;
 use crate::spec::Api;
 use bytes::Bytes;
+use copilotkit_runtime::Trace;
 use copilotkit_runtime::agent::Pulse;
 use copilotkit_runtime::client::{StreamBody, StreamError, StreamResponse};
 use copilotkit_runtime::model::{ModelError, ModelErrorKind, ModelEvent, ModelRequest, ModelStream};
@@ -64,7 +65,7 @@ fn batches(inner: Arc<Inner>, request: ModelRequest) -> impl Stream<Item = Batch
             }
         };
         let retries = request.settings.max_retries.unwrap_or(RETRIES).min(RETRIES_MAX);
-        let (cancel, pulse) = (request.cancel, request.pulse);
+        let (cancel, pulse, trace) = (request.cancel, request.pulse, request.trace);
         let mut secrets = inner.secrets.clone();
         let mut out = Vec::new();
         for attempt in 0..=retries {
@@ -73,7 +74,10 @@ fn batches(inner: Arc<Inner>, request: ModelRequest) -> impl Stream<Item = Batch
             let failure = loop {
                 let step = async {
                     match &mut answer {
-                        None => Answer::open(&inner, body.clone(), &pulse, &mut secrets).await.map(|opened| answer = Some(opened)),
+                        None => {
+                            let opened = Answer::open(&inner, body.clone(), &pulse, &trace, &mut secrets).await;
+                            opened.map(|opened| answer = Some(opened))
+                        }
                         Some(answer) => answer.read(&inner, &mut out).await,
                     }
                 };
@@ -132,8 +136,15 @@ struct Answer {
 }
 
 impl Answer {
-    async fn open(inner: &Inner, body: Bytes, pulse: &Pulse, secrets: &mut Secrets) -> Result<Self, Failure> {
+    async fn open(
+        inner: &Inner,
+        body: Bytes,
+        pulse: &Pulse,
+        trace: &Trace,
+        secrets: &mut Secrets,
+    ) -> Result<Self, Failure> {
         let mut headers = inner.headers.clone();
+        trace.inject(&mut headers);
         if let Some(authorize) = &inner.options.authorize {
             let request = Unsigned { method: "POST", url: &inner.url, body: &body };
             let added = match pulse.during(timeout(AUTHORIZE_MAX, authorize.authorize(request))).await {

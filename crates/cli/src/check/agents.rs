@@ -3,7 +3,8 @@
 use super::{Context, Finding, Probe};
 use crate::banner::host;
 use crate::chat::plain;
-use crate::config::{AgUiConfig, AgentConfig, BuiltInConfig, Environment, ToolConfig};
+use crate::config::{A2aAddress, A2aMemberConfig, AgUiConfig, AgentConfig, BuiltInConfig, Environment, ToolConfig};
+use crate::terminal::one_line;
 use copilotkit_adapters::spec::split;
 use copilotkit_adapters::{Api, Check, Profile, ServiceModel, check};
 use copilotkit_runtime::Model as _;
@@ -30,6 +31,13 @@ pub(super) fn probes(context: &Context<'_>) -> Vec<Probe> {
                 probes.extend(agent.tools.iter().filter(|tool| !tool.interrupt).filter_map(|it| tool(context, id, it)));
             }
             AgentConfig::AgUi(agent) => probes.push(ag_ui(context, id, agent)),
+            AgentConfig::A2a(agent) => probes.push(a2a(format!("agents.{id}"), &agent.address())),
+            AgentConfig::A2aOrchestrator(team) => {
+                let one = |(number, member): (usize, &A2aMemberConfig)| {
+                    a2a(format!("agents.{id}.agents[{number}]"), &member.address())
+                };
+                probes.extend(team.agents.iter().enumerate().map(one));
+            }
         }
     }
     probes
@@ -258,6 +266,27 @@ fn ag_ui(context: &Context<'_>, id: &str, agent: &AgUiConfig) -> Probe {
                 format!("{place} answers {number} to an empty input, which no AG-UI agent should take"),
                 "see whether it is an AG-UI agent: copilotkit chat --url",
             ),
+        }
+    })
+}
+
+/// An A2A agent is not asked anything: its card says whether it can be spoken to.
+fn a2a(what: String, address: &A2aAddress<'_>) -> Probe {
+    let (client, place) = (crate::wiring::a2a::client(address), host(address.url));
+    Probe::remote(what, async move {
+        let client = match client {
+            Ok(client) => client,
+            Err(error) => return Finding::failed(format!("{place}: {error:#}"), "mend the address or the headers"),
+        };
+        match client.card().await {
+            Ok(known) => {
+                let version = known.interface().map_or_else(String::new, |(_, dialect)| dialect.version().to_string());
+                Finding::ok(format!("{place}: {} speaks A2A {version}", one_line(&known.card.name, 64)))
+            }
+            Err(error) => {
+                let remedy = "start the agent, or mend `url`: copilotkit a2a card URL shows what is there";
+                Finding::failed(one_line(&error.to_string(), 300), remedy)
+            }
         }
     })
 }

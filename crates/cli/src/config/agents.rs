@@ -1,7 +1,7 @@
 //! `[agents.ID]`: told apart by `type`.
 
 use super::sources::Merged;
-use super::{ConfigError, Environment, Span};
+use super::{A2aConfig, A2aOrchestratorConfig, ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
 use copilotkit_adapters::service::RETRIES;
 use copilotkit_adapters::spec::split;
@@ -26,11 +26,34 @@ pub enum AgentConfig {
     /// `type = "ag-ui"`: a remote AG-UI agent.
     #[cfg_attr(feature = "schema", schemars(rename = "ag-ui"))]
     AgUi(AgUiConfig),
+    /// `type = "a2a"`: a remote A2A agent.
+    #[cfg_attr(feature = "schema", schemars(rename = "a2a"))]
+    A2a(A2aConfig),
+    /// `type = "a2a-orchestrator"`: one of our agents that asks remote A2A agents.
+    #[cfg_attr(feature = "schema", schemars(rename = "a2a-orchestrator"))]
+    A2aOrchestrator(A2aOrchestratorConfig),
 }
 
-const TYPES: &str = "`built-in` or `ag-ui`";
+const TYPES: &str = "`built-in`, `ag-ui`, `a2a` or `a2a-orchestrator`";
 
 impl AgentConfig {
+    /// An orchestrator needs an agent of ours that is none itself.
+    pub(super) fn check_orchestrators(merged: &Merged, agents: &[(String, Self)]) -> Result<(), ConfigError> {
+        for (id, agent) in agents {
+            let Self::A2aOrchestrator(team) = agent else { continue };
+            let wanted = &team.orchestrator;
+            let reason = match agents.iter().find(|(id, _)| id == wanted) {
+                Some((_, Self::BuiltIn(_) | Self::AgUi(_))) => continue,
+                Some((_, Self::A2a(_))) => format!("`{wanted}` is a remote A2A agent, which takes no tools"),
+                Some((_, Self::A2aOrchestrator(_))) => format!("`{wanted}` is an orchestrator itself"),
+                None => format!("there is no agent `{wanted}`"),
+            };
+            let remedy = "name a built-in or an AG-UI agent of this file";
+            return Err(merged.error(&["agents", id, "orchestrator"], reason, remedy));
+        }
+        Ok(())
+    }
+
     pub(super) fn read(merged: &Merged, id: &str, value: Value) -> Result<Self, ConfigError> {
         let at = ["agents", id];
         if id.is_empty() {
@@ -56,6 +79,16 @@ impl AgentConfig {
                 merged.check_url(&["agents", id, "url"], &agent.url)?;
                 merged.check_headers(&["agents", id, "headers"], &agent.headers)?;
                 Ok(Self::AgUi(agent))
+            }
+            "a2a" => {
+                let agent: A2aConfig = merged.read(value, &at)?;
+                agent.check(merged, id)?;
+                Ok(Self::A2a(agent))
+            }
+            "a2a-orchestrator" => {
+                let agent: A2aOrchestratorConfig = merged.read(value, &at)?;
+                agent.check(merged, id)?;
+                Ok(Self::A2aOrchestrator(agent))
             }
             other => {
                 let reason = format!("`{other}` is not a type of agent");

@@ -13,10 +13,11 @@ use crate::limits;
 use crate::model::{
     FinishReason, Model, ModelError, ModelErrorKind, ModelEvent, ModelMessage, ModelRequest, ToolChoice,
 };
+use crate::telemetry::ModelCall;
 use crate::tool::{ToolError, ToolInvocation, ToolOutput, ToolScope};
 use copilotkit_protocol::{
-    Content, Emitted, Interrupt, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunFinished, RunFinishedOutcome,
-    RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
+    Code, Content, Emitted, Interrupt, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunFinished,
+    RunFinishedOutcome, RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
 };
 use futures::stream::{Stream, StreamExt as _};
 use serde_json::json;
@@ -54,6 +55,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             headers: context.headers,
             cancel: context.cancel,
             pulse: context.pulse,
+            trace: context.trace,
         };
         let toolbox = tokio::select! {
             biased;
@@ -79,6 +81,12 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
 
         let (reason, outcome) = loop {
             step += 1;
+            if step > 1
+                && let Err(exhausted) = scope.trace.check_budget()
+            {
+                yield Err(AgentError::new(Code::BudgetExhausted, exhausted.to_string()));
+                return;
+            }
             let request = ModelRequest {
                 messages: messages.clone(),
                 tools: specs.clone(),
@@ -94,11 +102,13 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                 settings: run.settings.clone(),
                 cancel: cancel.clone(),
                 pulse: scope.pulse.clone(),
+                trace: scope.trace.clone(),
             };
             let mut turn = Turn::new(&mut ids);
-            let mut stream = models[model_index].stream(request.clone()).ready_chunks(BATCH);
+            let mut call = ModelCall::begin(models[model_index].as_ref(), &request);
+            let mut stream = models[model_index].stream(call.request(&request)).ready_chunks(BATCH);
             let mut fresh = true;
-            let reason = 'answer: loop {
+            let (reason, tokens) = 'answer: loop {
                 let items = tokio::select! {
                     biased;
                     () = &mut cancelled => return,
@@ -109,12 +119,13 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                     yield Err(agent_error(ModelError::new(ModelErrorKind::Protocol, message)));
                     return;
                 };
+                call.saw(&items);
                 for item in items {
                     match item {
                         Ok(ModelEvent::Finish { reason, usage: tokens }) => {
-                            usage.add(models[model_index].as_ref(), tokens);
+                            usage.add(models[model_index].as_ref(), tokens.clone());
                             turn.finish(reason, &mut out);
-                            break 'answer reason;
+                            break 'answer (reason, tokens);
                         }
                         Ok(event) => {
                             fresh = false;
@@ -123,10 +134,13 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                         Err(error) if fresh && error.kind.is_retryable() && model_index + 1 < models.len() => {
                             tracing::warn!(model = models[model_index].name(), error = %error, "the next model is tried");
                             model_index += 1;
-                            stream = models[model_index].stream(request.clone()).ready_chunks(BATCH);
+                            call.fail(error.kind.code().as_str());
+                            call = ModelCall::begin(models[model_index].as_ref(), &request);
+                            stream = models[model_index].stream(call.request(&request)).ready_chunks(BATCH);
                             break;
                         }
                         Err(error) => {
+                            call.fail(error.kind.code().as_str());
                             for event in out.drain(..) {
                                 yield Ok(event.into());
                             }
@@ -145,6 +159,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             }
 
             let (message, calls) = turn.into_parts();
+            call.finish(reason, &tokens, &message);
             messages.push(message);
             let mut interrupts: Vec<Interrupt> = Vec::new();
             let mut pending = Vec::new();
