@@ -1,10 +1,17 @@
 //! The command line.
 
+mod a2a;
+mod chat;
+mod setup;
 mod threads;
 
+pub use a2a::*;
+pub use chat::ChatArgs;
+pub use setup::{CheckArgs, HealthArgs, InitArgs};
 pub use threads::*;
 
 use clap::{Parser, Subcommand};
+use secrecy::SecretString;
 use std::path::PathBuf;
 use toml::Value;
 
@@ -33,6 +40,30 @@ pub enum Command {
 Every key of the file can be set by a variable too: COPILOTKIT_SERVER__PORT=9000 is [server] port.
 A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows more.")]
     Serve(ServeArgs),
+    /// Write a configuration file with a comment for every key that is often needed.
+    #[command(after_help = "Examples:
+  copilotkit init
+  copilotkit init --provider openai --model gpt-4o
+  copilotkit init deploy/copilotkit.toml --provider ollama --force")]
+    Init(InitArgs),
+    /// Check the configuration, and whether everything in it answers: providers, agents, tools, the store.
+    ///
+    /// Nothing is changed, and agents and tools are not run. Exit status: 0 all works, 1 something does not, 2 the command
+    /// line is wrong.
+    Check(CheckArgs),
+    /// Talk to an agent on the terminal.
+    #[command(after_help = "Examples:
+  copilotkit chat                                             (the local configuration, in this process)
+  copilotkit chat --url http://127.0.0.1:8000/copilotkit      (a CopilotKit runtime, this one or Node's)
+  copilotkit chat --url http://127.0.0.1:9000/                (an AG-UI agent)
+  copilotkit chat --json \"Where is my order?\" | jq -r .type
+  echo \"Where is my order?\" | copilotkit chat
+
+/help in the chat says what else there is. Ctrl-C stops a run; at the prompt, twice leaves.
+Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 the run waits for an answer that nobody can give here.")]
+    Chat(ChatArgs),
+    /// Ask a server whether it is well, for containers: exit status 0 or 1.
+    Healthcheck(HealthArgs),
     /// Work on the stored threads.
     #[command(
         subcommand,
@@ -40,6 +71,9 @@ A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows m
 Exit status: 0 done, 1 it failed or was refused, 2 the command line is wrong."
     )]
     Threads(ThreadsCommand),
+    /// Talk to a remote A2A agent.
+    #[command(subcommand)]
+    A2a(A2aCommand),
 }
 
 /// Options of `serve`.
@@ -64,13 +98,14 @@ pub struct ServeArgs {
     #[arg(long)]
     pub model: Option<String>,
     /// The provider's key. Other users of this machine can see it: better set the provider's variable.
-    #[arg(long, value_name = "KEY", hide_env_values = true)]
-    pub api_key: Option<String>,
+    #[arg(long, value_name = "KEY")]
+    pub api_key: Option<SecretString>,
     /// Where the provider is, for any OpenAI-compatible service.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
-    /// Origins whose pages may use the server, separated by commas [default: pages of this machine].
-    #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
+    /// Origins whose pages may use the server, separated by commas or blanks; `*` for all, which then send no credentials
+    /// [default: pages of this machine].
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',', num_args = 1..)]
     pub cors_origins: Vec<String>,
     /// Where threads live: `sqlite:PATH` or `memory` [default: sqlite:.copilotkit/threads.db].
     #[arg(long, value_name = "STORE")]
@@ -94,6 +129,10 @@ impl ServeArgs {
         }
         if !self.cors_origins.is_empty() {
             set("--cors-origins", &["server", "cors_origins"], list(&self.cors_origins));
+            if self.cors_origins.iter().any(|origin| origin == "*") {
+                // Who says so on the command line knows that any page may ask; none is to act as its visitor.
+                set("--cors-origins", &["server", "allow_credentials"], Value::Boolean(false));
+            }
         }
         if let Some(store) = &self.store {
             let (kind, path) = match store.split_once(':') {

@@ -2,15 +2,20 @@
 //!
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
+mod a2a;
 mod agents;
 mod auth;
 mod error;
 mod hints;
 mod parts;
+mod playground;
 mod sources;
+mod telemetry;
 mod transcription;
 mod units;
 
+pub(crate) use a2a::A2aAddress;
+pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
 pub use agents::{
     AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
 };
@@ -21,13 +26,19 @@ pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
 };
+pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
+pub use telemetry::{
+    BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
+};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
 use copilotkit_runtime::limits::JSON_DEPTH;
 use error::Place;
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -49,12 +60,26 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[logging]`
+    pub logging: LoggingConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
+    /// `[prices]`
+    pub prices: PricesConfig,
+    /// `[budgets]`
+    pub budgets: BudgetsConfig,
+    /// `[playground]`
+    pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
     pub file: Option<PathBuf>,
+    /// What each section was made of, as a number: equal ones are equal.
+    pub(crate) sections: BTreeMap<String, u64>,
+    /// The keys whose value holds that of a variable.
+    pub(crate) expanded: BTreeSet<String>,
 }
 
 /// The configuration file of `copilotkit serve`.
@@ -67,7 +92,7 @@ struct Sections {
     server: ServerConfig,
     /// Where threads live.
     store: StoreConfig,
-    /// How long threads are kept. A thread with an active run always stays.
+    /// What threads are called, and how long they are kept. A thread with an active run always stays.
     threads: ThreadsConfig,
     /// Who may use the server.
     auth: AuthConfig,
@@ -75,6 +100,18 @@ struct Sections {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// What is written to stderr.
+    logging: LoggingConfig,
+    /// Traces and metrics. Nothing is sent anywhere unless an endpoint is set, here or by the variables of OpenTelemetry.
+    telemetry: TelemetryConfig,
+    /// What tokens cost, by model; it goes before the built-in list.
+    #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "PricesConfig::is_empty"))]
+    prices: PricesConfig,
+    /// What a principal may use in a day, from midnight to midnight UTC. Beyond it runs are refused with 429
+    /// `budget_exhausted`.
+    budgets: BudgetsConfig,
+    /// The pages that the server has of its own: a chat at `/`, and the description of its routes at `/docs`.
+    playground: PlaygroundConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
@@ -105,6 +142,7 @@ impl Config {
             let agent = AgentConfig::read(&merged, &id, value)?;
             agents.push((id, agent));
         }
+        AgentConfig::check_orchestrators(&merged, &agents)?;
         let config = Self {
             server: sections.server,
             store: sections.store,
@@ -112,16 +150,36 @@ impl Config {
             auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
+            logging: sections.logging,
+            telemetry: sections.telemetry,
+            prices: sections.prices,
+            budgets: sections.budgets,
+            playground: sections.playground,
             transcription: sections.transcription,
             agents,
             file: merged.file().map(PathBuf::from),
+            sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
+            expanded: merged.expanded.clone(),
         };
         config.check(&merged)?;
         Ok(config)
     }
 
+    /// The sections that differ from those of another one.
+    pub(crate) fn changed(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.sections.keys().chain(other.sections.keys()).collect();
+        let differs = |name: &&String| self.sections.get(*name) != other.sections.get(*name);
+        names.into_iter().filter(differs).cloned().collect()
+    }
+
+    /// Whether the value at a key was taken from a variable, in whole or in part.
+    pub(crate) fn is_expanded(&self, path: &[&str]) -> bool {
+        self.expanded.contains(&path.join("."))
+    }
+
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         self.auth.check(merged)?;
+        telemetry::check(&self.telemetry, &self.prices, &self.budgets, merged)?;
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
@@ -154,6 +212,7 @@ impl Config {
                 "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
             ));
         }
+        self.check_names(merged)?;
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
         if any_origin && server.allow_credentials {
             return Err(merged.error(
@@ -207,6 +266,40 @@ impl Config {
         }
         Ok(())
     }
+
+    /// What names threads must be an agent with a model, or a model.
+    fn check_names(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        let name = self.threads.generate_names.as_str();
+        let error = |reason: String| {
+            let remedy = "write \"first-message\", \"model\", the id of a built-in agent, or a model like \
+                          \"openai/gpt-5-nano\"";
+            merged.error(&["threads", "generate_names"], reason, remedy)
+        };
+        let is_built_in = |agent: &AgentConfig| matches!(agent, AgentConfig::BuiltIn(_));
+        if self.threads.names_are_first_messages() {
+            return Ok(());
+        }
+        if name == "model" {
+            // Without any agent there will be `default`.
+            let any = self.agents.is_empty() || self.agents.iter().any(|(_, agent)| is_built_in(agent));
+            return if any { Ok(()) } else { Err(error("no agent here has a model".to_owned())) };
+        }
+        match self.agents.iter().find(|(id, _)| id == name) {
+            Some((_, agent)) if is_built_in(agent) => Ok(()),
+            Some(_) => Err(error(format!("the agent `{name}` has no model"))),
+            None => BuiltInConfig::on_model(name)
+                .resolve(name, &merged.environment)
+                .map(drop)
+                .map_err(|cause| error(cause.to_string())),
+        }
+    }
+}
+
+/// A section as a number. Secrets are in it: only whether two are the same can be seen.
+fn number(section: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    section.to_string().hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Place {

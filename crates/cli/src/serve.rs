@@ -2,13 +2,16 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{Config, Environment, LimitsConfig, Sources, ignored_variable};
+use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
+use crate::playground::with_pages;
+use crate::reload::Reloader;
+use crate::telemetry::{Exporter, Settings, init_log};
 use crate::wiring;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
-use copilotkit_runtime::http::{Surface, SurfaceOptions};
+use copilotkit_runtime::http::{Surface, SurfaceOptions, with_metrics};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
@@ -23,8 +26,12 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: ServeArgs) -> Result<()> {
     let (environment, lookup) = environment();
     let config = load(&args, &environment, &lookup)?;
-    if args.api_key.is_some() {
-        eprintln!("copilotkit: warning: --api-key is visible to other users of this machine; set the variable instead");
+    let settings = Settings::of(&config.telemetry, &lookup)?;
+    let shown = settings.as_ref().map(Settings::shown);
+    let exporter = settings.map(Exporter::new);
+    init_log(&config.logging, lookup("COPILOTKIT_LOG").as_deref(), exporter.as_ref());
+    for warning in secret_warnings(&args, &config) {
+        eprintln!("copilotkit: warning: {warning}");
     }
     let store = wiring::open_store(&config).await?;
     let lifecycle = wiring::lifecycle(&config, &lookup, store.store.clone())?;
@@ -42,7 +49,13 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         eprintln!("copilotkit: warning: {warning}");
     }
     let readiness = Readiness::default();
-    let app = with_probes(surface, readiness.clone());
+    let app = with_probes(surface.clone(), readiness.clone());
+    let mut app = with_pages(app, &surface, &config, address.ip());
+    let access = wiring::metrics_access(&config.telemetry, &lookup)?;
+    let metrics = access.is_some();
+    if let Some(access) = access {
+        app = with_metrics(app, lifecycle.clone(), access);
+    }
     let limits = &config.limits;
     let options = ServeOptions {
         header_timeout: limits.header_timeout.0,
@@ -50,22 +63,31 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         drain_timeout: limits.drain_timeout.0,
         write_stall: limits.write_stall.0,
         counters: lifecycle.counters().clone(),
+        metrics: lifecycle.metrics().clone(),
         ..ServeOptions::default()
     };
     // Before the address is said: from then on a signal is a wish to stop in good order.
     let signals = Signals::watch()?;
+    let reloader = Reloader::new(&args, &config, lifecycle.clone());
     let stop = Stop::default();
     let drain = async {
         let left = limits.drain_timeout.0.saturating_sub(stop.asked.get().map_or(Duration::ZERO, Instant::elapsed));
         lifecycle.drain(left).await;
     };
-    eprint!("{}", banner::text(&config, address, &lookup, &store.place));
+    let exporter = exporter.map(|exporter| exporter.run(lifecycle.clone())).transpose()?;
+    let told = banner::Told { store: &store.place, telemetry: shown.as_deref(), metrics };
+    banner::show(&config, address, &lookup, &told);
     let serving = serve(listener, app, options, stop.now.cancelled(), drain);
-    tokio::select! {
+    let result = tokio::select! {
         () = serving => Ok(()),
         () = store.prune() => Ok(()),
+        () = reloader.watch(&stop.hangup) => Ok(()),
         result = stop.watch(signals, limits, &readiness, &lifecycle) => result,
+    };
+    if let Some(exporter) = exporter {
+        exporter.shut_down().await;
     }
+    result
 }
 
 /// How long the readers of runs that were just ended have to be told.
@@ -78,6 +100,8 @@ struct Stop {
     asked: OnceLock<Instant>,
     /// From here on no new runs are taken.
     now: CancellationToken,
+    /// The terminal that the server was started on is gone.
+    hangup: CancellationToken,
 }
 
 impl Stop {
@@ -90,7 +114,10 @@ impl Stop {
         readiness: &Readiness,
         lifecycle: &Lifecycle,
     ) -> Result<()> {
-        let asked = signals.next().await?;
+        let asked = tokio::select! {
+            asked = signals.next() => asked?,
+            () = self.hangup.cancelled() => Asked::Interrupt,
+        };
         readiness.withdraw();
         self.asked.get_or_init(Instant::now);
         let delay = delay(asked, limits);
@@ -194,6 +221,32 @@ impl Signals {
     }
 }
 
+/// What is said about secrets that others may read.
+fn secret_warnings(args: &ServeArgs, config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if args.api_key.is_some() {
+        warnings.push("--api-key is visible to other users of this machine; set the variable instead".to_owned());
+    }
+    let from_flag = |id: &str| args.api_key.is_some() && id == "default";
+    for (id, agent) in &config.agents {
+        if let AgentConfig::BuiltIn(agent) = agent
+            && agent.api_key.is_some()
+            && !from_flag(id)
+            && !config.is_expanded(&["agents", id, "api_key"])
+        {
+            let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
+            warnings.push(format!("agents.{id}.api_key: the key itself stands in the file; {remedy}"));
+        }
+    }
+    if config.transcription.as_ref().is_some_and(|it| it.api_key.is_some())
+        && !config.is_expanded(&["transcription", "api_key"])
+    {
+        let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
+        warnings.push(format!("transcription.api_key: the key itself stands in the file; {remedy}"));
+    }
+    warnings
+}
+
 /// The process's environment, once, and as a lookup. Variables that are not Unicode are no configuration.
 pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
     let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
@@ -206,8 +259,12 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
     let file = match &args.config {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let path = path.display();
+                anyhow!(
+                    "the configuration file {path} cannot be read: {error}\n  to mend it: name a file that is there, or write one by copilotkit init {path}"
+                )
+            })?;
             Some((path.clone(), text))
         }
         None => None,

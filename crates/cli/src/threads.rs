@@ -4,7 +4,7 @@ mod desk;
 mod list;
 mod remove;
 mod show;
-mod terminal;
+pub(crate) mod terminal;
 mod transfer;
 
 use crate::args::{BackupArgs, ThreadsCommand};
@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 
 /// The command line makes no sense: another exit code than that of what failed.
 #[derive(Debug)]
-pub struct Usage(String);
+pub struct Usage(pub(crate) String);
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -24,6 +24,15 @@ const CASES: &[(&str, &str)] = &[
     ("a host with a port", "[server]\nallowed_hosts = [\"a.example:80\"]"),
     ("a store that is not there", "[store]\nkind = \"postgres\""),
     ("a store without a file", "[store]\npath = \"\""),
+    ("a name by nobody", "[threads]\ngenerate_names = \"somebody\""),
+    (
+        "a name by an agent without a model",
+        "[threads]\ngenerate_names = \"a\"\n[agents.a]\ntype = \"ag-ui\"\nurl = \"http://127.0.0.1:1\"",
+    ),
+    (
+        "a name where no agent has a model",
+        "[threads]\ngenerate_names = \"model\"\n[agents.a]\ntype = \"ag-ui\"\nurl = \"http://127.0.0.1:1\"",
+    ),
     ("an age without a unit", "[threads]\nmax_age = \"30\""),
     ("a size that is none", "[threads]\nmax_bytes = \"much\""),
     ("a duration without a unit", "[limits]\nrun_max = \"60\""),
@@ -36,6 +45,21 @@ const CASES: &[(&str, &str)] = &[
     ("an agent that is no table", "[agents]\ndefault = 1"),
     ("an agent without a type", "[agents.a]\nmodel = \"demo\""),
     ("an agent of an unknown type", "[agents.a]\ntype = \"gpt\""),
+    ("an A2A agent that is nowhere", "[agents.a]\ntype = \"a2a\"\nurl = \"agent\""),
+    ("a credential that is empty", "[agents.a]\ntype = \"a2a\"\nurl = \"http://x/\"\ncredentials = { key = \"\" }"),
+    (
+        "an allowed origin with a path",
+        "[agents.a]\ntype = \"a2a\"\nurl = \"http://x/\"\nallowed_origins = [\"https://y/z\"]",
+    ),
+    (
+        "an orchestrator of nobody",
+        "[agents.a]\ntype = \"a2a-orchestrator\"\norchestrator = \"b\"\nagents = [{ url = \"http://x/\" }]",
+    ),
+    ("an orchestrator that asks nobody", "[agents.a]\ntype = \"a2a-orchestrator\"\norchestrator = \"b\"\nagents = []"),
+    (
+        "an orchestrator of itself",
+        "[agents.a]\ntype = \"a2a-orchestrator\"\norchestrator = \"a\"\nagents = [{ url = \"http://x/\" }]",
+    ),
     ("an unknown key of an agent", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ntemprature = 1"),
     ("an agent without a model", "[agents.a]\ntype = \"built-in\""),
     ("an agent with no model in its list", "[agents.a]\ntype = \"built-in\"\nmodel = []"),
@@ -148,6 +172,40 @@ const CASES: &[(&str, &str)] = &[
     ("two keys of a service", "[transcription]\napi_key = \"k\"\napi_key_env = \"SET\""),
     ("a service's key that is not set", "[transcription]\napi_key_env = \"NOPE\""),
     ("an unknown key of a service", "[transcription]\nurl = \"http://x\""),
+    ("a page at a place that is none", "[playground]\nenabled = \"everywhere\""),
+    ("a truth in quotes", "[server]\nallow_credentials = \"yes\""),
+    ("a list in the place of a text", "[store]\npath = [\"a\"]"),
+    ("a number below zero", "[threads]\nmax_threads = -1"),
+    ("a size below zero", "[limits]\nrun_bytes = -5"),
+    ("a policy that is none", "[server]\non_busy = \"wait\""),
+    ("another policy that is none", "[server]\non_disconnect = \"stop\""),
+    ("a mode in capitals", "[server]\nmode = \"Multi\""),
+    ("an agent without an id", "[agents.\"\"]\ntype = \"built-in\"\nmodel = \"demo\""),
+    ("a type that is no text", "[agents.a]\ntype = 1"),
+    ("a model that is no text", "[agents.a]\ntype = \"built-in\"\nmodel = 5"),
+    ("a temperature in quotes", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ntemperature = \"hot\""),
+    ("a dialect that is none", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi = \"graphql\""),
+    ("a model of a provider without a name", "[agents.a]\ntype = \"built-in\"\nmodel = \"openai/\""),
+    ("a service without an address", "[agents.a]\ntype = \"built-in\"\nmodel = \"custom/x\""),
+    (
+        "a tool without a name",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nurl = \"http://x\"",
+    ),
+    (
+        "a tool at an address that is none",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"/orders\"",
+    ),
+    (
+        "a tool with a time that is none",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\ntimeout = 3",
+    ),
+    ("headers that are no table", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = [\"a\"]"),
+    ("a word for headers", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nforward_headers = \"all\""),
+    ("a passage that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\npassthrough = \"all\""),
+    ("a key of another type of agent", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nmodel = \"demo\""),
+    ("a file at a scheme that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"ftp://x/\""),
+    ("a section that is no table", "server = 1"),
+    ("a key twice", "[server]\nport = 1\nport = 2"),
     ("no TOML", "[server\nport = 1"),
     ("no value", "port ="),
 ];
@@ -169,6 +227,12 @@ fn every_wrong_configuration_says_what_to_do() {
     let mut out = String::new();
     for (name, text) in CASES {
         let error = load(Some(text), &[]).expect_err(name);
+        let (place, rest) = error.split_once(": ").unwrap();
+        let line = place.strip_prefix("copilotkit.toml:").and_then(|line| line.parse::<usize>().ok());
+        assert!(line.is_some_and(|line| line >= 1 && line <= text.lines().count()), "{name}: no line: {error}");
+        let (reason, remedy) =
+            rest.split_once("\n  to mend it: ").unwrap_or_else(|| panic!("{name}: no remedy: {error}"));
+        assert!(!reason.trim().is_empty() && !remedy.trim().is_empty(), "{name}: {error}");
         writeln!(out, "{name}\n  {}\n", error.replace('\n', "\n  ")).unwrap();
     }
     let error = load(None, &[("COPILOTKIT_SERVER__PORT", "abc")]).unwrap_err();

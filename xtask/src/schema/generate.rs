@@ -1,7 +1,7 @@
 //! The files, and what is done with them.
 
 use super::definitions::{self, Definitions};
-use super::{Options, configuration, diff, errors, json, limits, openapi, typescript};
+use super::{Options, configuration, diff, errors, json, limits, metrics, openapi, typescript};
 use anyhow::Context;
 use std::path::Path;
 
@@ -50,16 +50,20 @@ pub(crate) fn files(root: &Path) -> anyhow::Result<Vec<File>> {
     let runtime = definitions::runtime_api("/$defs");
     let config = configuration::schema()?;
     let document = |name: &str, title: &str| definitions::document(&events, name, title).map(|it| json::write(&it));
+    let routes = openapi::document()?;
     let schemas = [
         ("schema/events.schema.json", document("Event", "AG-UI 1.0: events")?),
         ("schema/run-agent-input.schema.json", document("RunAgentInput", "AG-UI 1.0: the body of a run request")?),
         ("schema/messages.schema.json", document("Message", "AG-UI 1.0: messages")?),
         ("schema/ag-ui.d.ts", typescript::module(&events, &Definitions::new(), "")?),
         ("schema/runtime-api.d.ts", typescript::module(&runtime, &events, "./ag-ui.js")?),
-        ("schema/openapi.json", json::write(&openapi::document()?)),
+        ("schema/openapi.json", json::write(&routes)),
+        // The same without room between, for the binary: a crate holds no files from outside of its folder.
+        ("crates/cli/assets/openapi.json", format!("{routes}\n")),
         ("schema/config.schema.json", json::write(&config)),
         ("docs/limits.md", limits::page(&read(root, limits::SOURCE)?, &configuration::keys(&config)?)?),
         ("docs/errors.md", errors::page()),
+        (metrics::PAGE, metrics::page(&read(root, metrics::PAGE)?)?),
         (configuration::PAGE, configuration::page(&read(root, configuration::PAGE)?, &config)?),
     ];
     Ok(schemas.into_iter().map(|(path, text)| File { path, text }).collect())

@@ -6,6 +6,7 @@ use serde_json::Value;
 const PROTOCOL: &str = "copilotkit-protocol";
 const RUNTIME: &str = "copilotkit-runtime";
 const FIXTURES: &str = "copilotkit-fixtures";
+const EXAMPLES: &str = "copilotkit-examples";
 
 /// Each crate, and the crates of the workspace that it may be compiled with. `None` is all.
 const ARROWS: &[(&str, Option<&[&str]>)] = &[
@@ -16,15 +17,16 @@ const ARROWS: &[(&str, Option<&[&str]>)] = &[
     ("copilotkit-a2a", Some(&[PROTOCOL, RUNTIME])),
     ("copilotkit-cli", Some(&[PROTOCOL, RUNTIME, "copilotkit-adapters", "copilotkit-mcp", "copilotkit-a2a"])),
     (FIXTURES, Some(&[PROTOCOL, RUNTIME])),
+    (EXAMPLES, Some(&[PROTOCOL, RUNTIME, "copilotkit-adapters"])),
     ("xtask", None),
 ];
 
 /// Crates that only some of ours may name, and which.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("axum", &[RUNTIME, "copilotkit-cli", "xtask", FIXTURES]),
+    ("axum", &[RUNTIME, "copilotkit-cli", "xtask", FIXTURES, EXAMPLES]),
     ("anyhow", &["copilotkit-cli", "xtask"]),
     ("clap", &["copilotkit-cli", "xtask"]),
-    ("reqwest", &[RUNTIME, "copilotkit-adapters", "copilotkit-mcp", "copilotkit-a2a"]),
+    ("reqwest", &[RUNTIME, "copilotkit-adapters", "copilotkit-mcp", "copilotkit-a2a", "copilotkit-cli"]),
 ];
 
 /// Checks the workspace's members as `cargo metadata --no-deps` describes them.

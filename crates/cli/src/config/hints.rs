@@ -32,6 +32,20 @@ pub(super) fn use_instead(written: &str, list: &str) -> String {
     }
 }
 
+/// A message that says itself what to do, as reason and remedy.
+pub(super) fn split(message: &str) -> Option<(&str, &str)> {
+    const BEGINNINGS: &[&str] = &["write ", "set ", "Supported: "];
+    let ends = [", ", ": ", ". "].into_iter().flat_map(|end| message.match_indices(end));
+    let found = ends
+        .map(|(at, end)| (at, at + end.len()))
+        .filter(|(_, next)| BEGINNINGS.iter().any(|beginning| message[*next..].starts_with(beginning)));
+    let (at, next) = found.min()?;
+    Some((&message[..at], &message[next..]))
+}
+
+/// Where nothing better can be said.
+const SEE: &str = "docs/configuration.md says what it takes";
+
 /// What to write where a value has the wrong type, from serde's words for what it expected.
 pub(super) fn example(message: &str) -> &'static str {
     const EXAMPLES: &[(&str, &str)] = &[
@@ -42,8 +56,11 @@ pub(super) fn example(message: &str) -> &'static str {
         ("expected a list", "write a list, like [\"one\", \"two\"]"),
         ("expected a table", "write a table, like { name = \"value\" }"),
     ];
-    let wrong_type = message.starts_with("this is a");
-    EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or("", |(_, example)| example)
+    if message.starts_with("this is the ") {
+        return "write one that is expected";
+    }
+    let wrong_type = message.starts_with("this is ");
+    EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or(SEE, |(_, example)| example)
 }
 
 /// Variables that look as if they should set a key and do not: those with one underscore where two are needed.
@@ -73,6 +90,15 @@ mod tests {
         for written in ["", "x", "listen", "banana"] {
             assert_eq!(nearest(written, keys), None, "{written}");
         }
+    }
+
+    #[test]
+    fn what_to_do_is_told_from_what_is_wrong() {
+        let message = "`x` is not a duration, write it like \"30s\"";
+        assert_eq!(split(message), Some(("`x` is not a duration", "write it like \"30s\"")));
+        let message = "Unknown provider. Supported: a, b. For another write custom";
+        assert_eq!(split(message), Some(("Unknown provider", "Supported: a, b. For another write custom")));
+        assert_eq!(split("nothing, that helps: so it is."), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::error::{ConfigError, Place};
 use super::hints;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
@@ -30,6 +30,8 @@ pub(super) struct Merged {
     pub(super) environment: Environment,
     file: Option<(PathBuf, String)>,
     origins: BTreeMap<Vec<String>, String>,
+    /// The keys whose value holds that of a variable.
+    pub(super) expanded: BTreeSet<String>,
 }
 
 impl Sources {
@@ -38,7 +40,13 @@ impl Sources {
             Some((path, text)) => text.parse::<Table>().map_err(|error| syntax_error(path, text, &error))?,
             None => Table::new(),
         };
-        let mut merged = Merged { table, environment: self.environment, file: self.file, origins: BTreeMap::new() };
+        let mut merged = Merged {
+            table,
+            environment: self.environment,
+            file: self.file,
+            origins: BTreeMap::new(),
+            expanded: BTreeSet::new(),
+        };
         for (name, text) in self.overrides {
             let path: Vec<String> =
                 name.trim_start_matches("COPILOTKIT_").split("__").map(str::to_ascii_lowercase).collect();
@@ -89,9 +97,10 @@ impl Merged {
     }
 
     /// Puts the values of variables in the place of `${NAME}`, in every text.
-    fn expand(&self, value: &mut Value, path: &mut Vec<String>) -> Result<(), ConfigError> {
+    fn expand(&mut self, value: &mut Value, path: &mut Vec<String>) -> Result<(), ConfigError> {
         match value {
-            Value::String(text) => {
+            Value::String(text) if text.contains("${") => {
+                self.expanded.insert(path.join("."));
                 *text = expand_text(text, &self.environment).map_err(|(reason, remedy)| {
                     let keys: Vec<&str> = path.iter().map(String::as_str).collect();
                     self.error(&keys, reason, remedy)
@@ -130,11 +139,20 @@ impl Merged {
                         Some((variant, rest)) => {
                             (format!("there is no `{variant}`"), hints::use_instead(variant, rest))
                         }
-                        None => {
-                            let reason = plain(message);
-                            let remedy = hints::example(&reason).to_owned();
-                            (reason, remedy)
-                        }
+                        None => match hints::split(&message) {
+                            Some((reason, remedy)) => (reason.to_owned(), remedy.to_owned()),
+                            None => {
+                                let reason = plain(message);
+                                let remedy = hints::example(&reason);
+                                match reason.strip_prefix("expected ") {
+                                    // The words of a type that takes several kinds of values.
+                                    Some(kinds) => {
+                                        ("this is another kind of value".to_owned(), format!("write {kinds}"))
+                                    }
+                                    None => (reason, remedy.to_owned()),
+                                }
+                            }
+                        },
                     },
                 },
             };
@@ -151,6 +169,14 @@ impl Merged {
             reason: reason.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// An error of a model's name, address or key, which says itself what to do.
+    pub(super) fn model_error(&self, path: &[&str], message: &str) -> ConfigError {
+        let (reason, remedy) = hints::split(message)
+            .or_else(|| message.split_once(". "))
+            .unwrap_or((message, "write provider/model, like \"openai/gpt-5\", or \"demo\""));
+        self.error(path, reason, remedy)
     }
 
     /// The line of the file on which a key stands, or the nearest one above it that stands there.
@@ -273,9 +299,15 @@ fn plain(message: String) -> String {
         ("expected a map", "expected a table"),
         ("invalid type: ", "this is a "),
         ("this is a integer", "this is an integer"),
+        ("this is a sequence", "this is a list"),
+        ("this is a map", "this is a table"),
         ("invalid value: ", "this is the "),
     ];
-    WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours))
+    let text = WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours));
+    match text.split_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => text,
+    }
 }
 
 fn quoted<'a>(message: &'a str, start: &str) -> Option<(&'a str, &'a str)> {
@@ -289,6 +321,9 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
         place: Place::Line(path.to_path_buf(), line),
         key: String::new(),
         reason: format!("not valid TOML: {}", error.message().trim().replace('\n', ", ")),
-        remedy: "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+        remedy: match error.message().contains("duplicate key") {
+            true => "keep one of the two".to_owned(),
+            false => "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+        },
     }
 }

@@ -79,7 +79,9 @@ impl<'de> Deserialize<'de> for Size {
                 f.write_str("a size like \"32MiB\" or a number of bytes")
             }
             fn visit_i64<E: serde::de::Error>(self, bytes: i64) -> Result<Size, E> {
-                usize::try_from(bytes).map(Size).map_err(|_| E::custom("a size is not negative"))
+                usize::try_from(bytes)
+                    .map(Size)
+                    .map_err(|_| E::custom("a size is not negative, write it like \"32MiB\""))
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
                 let size = text.parse::<bytesize::ByteSize>().ok().and_then(|size| usize::try_from(size.0).ok());

@@ -2,12 +2,14 @@
 //!
 //! A pooled client hands an answer over piece by piece from a task of its own, and each piece costs a wake. Here nothing
 //! stands between the socket and its reader: polling the body drives the connection, and everything that has arrived is
-//! given at once. HTTP itself is hyper's, TLS that of every other outbound request.
+//! given at once. An open stream holds no buffers. Connections and TLS are those of every other outbound request.
 
+mod chunked;
 mod connect;
 mod exchange;
 mod pool;
 mod proxied;
+mod response;
 mod target;
 
 pub use target::Target;
@@ -15,19 +17,16 @@ pub use target::Target;
 use super::{ClientError, ClientOptions, Trust, USER_AGENT};
 use bytes::Bytes;
 use connect::Connector;
-use exchange::{Exchange, Link};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, USER_AGENT as USER_AGENT_NAME};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::Full;
+use exchange::{Arrived, Exchange, Link};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT as USER_AGENT_NAME};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use pool::Pool;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// The most bytes of one batch: what is behind them waits in the socket, so that a fast peer cannot fill the memory.
 const BATCH_BYTES: usize = 256 * 1024;
-/// The most pieces of one batch.
-const BATCH_PIECES: usize = 1024;
 
 /// Sends requests and gives their answers as streams. Cheap to clone; clones share their connections.
 ///
@@ -65,8 +64,6 @@ pub struct StreamResponse {
 /// The body of an answer. Dropping it before its end closes the connection at once.
 pub struct StreamBody {
     source: Source,
-    /// The parts of a batch while it is taken; empty in between.
-    pieces: Vec<Bytes>,
     /// Kept for the batch after the one that it came behind.
     failed: Option<StreamError>,
     ended: bool,
@@ -122,46 +119,57 @@ impl StreamClient {
         if let Some(credentials) = &target.authorization {
             headers.entry(AUTHORIZATION).or_insert_with(|| credentials.clone());
         }
-        if body.is_empty() {
-            // Written by hyper for all others.
-            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        let mut request = http::Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = target.path.clone();
-        *request.headers_mut() = headers;
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        // They would contradict what is sent.
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(CONNECTION);
+        let head = head(target, &headers);
         if let Some(socket) = direct.pool.take(&target.origin) {
-            let mut link = Link::new(socket).await?;
-            match link.send(request).await {
-                Ok(response) => return Ok(direct.answer(target, link, response)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(StreamError::broken(&error.into_error())),
-                },
+            let mut link = Link::new(socket, head.clone(), body.clone());
+            match link.send().await {
+                Ok(head) => return Ok(direct.answer(target, link, head)),
+                Err(failed) if failed.unsent => {}
+                Err(failed) => return Err(failed.error),
             }
         }
-        let mut link = Link::new(direct.connector.connect(target.origin.clone()).await?).await?;
-        match link.send(request).await {
-            Ok(response) => Ok(direct.answer(target, link, response)),
-            Err(error) => Err(StreamError::broken(&error.into_error())),
+        let mut link = Link::new(direct.connector.connect(target.origin.clone()).await?, head, body);
+        match link.send().await {
+            Ok(head) => Ok(direct.answer(target, link, head)),
+            Err(failed) => Err(failed.error),
         }
     }
 }
 
+/// The head of a request as it is written. Names and values are such that nothing of them ends a line.
+fn head(target: &Target, headers: &HeaderMap) -> Bytes {
+    let size = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    let path = target.path.path_and_query().map_or("/", |path| path.as_str());
+    let mut head = Vec::with_capacity(size + path.len() + 18);
+    head.extend_from_slice(b"POST ");
+    head.extend_from_slice(path.as_bytes());
+    head.extend_from_slice(b" HTTP/1.1\r\n");
+    for (name, value) in headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head.into()
+}
+
 impl Direct {
-    fn answer(&self, target: &Target, link: Link, response: http::Response<hyper::body::Incoming>) -> StreamResponse {
-        let (head, incoming) = response.into_parts();
+    fn answer(&self, target: &Target, link: Link, head: response::Head) -> StreamResponse {
         let keep = pool::idle_limit(&target.origin, &head.headers);
         let home = pool::Home { pool: Arc::clone(&self.pool), origin: target.origin.clone(), keep };
-        let source = Source::Direct(Box::new(Exchange::new(link, incoming, home)));
-        let body = StreamBody::new(source);
-        StreamResponse { status: head.status, headers: head.headers, body }
+        let source = Source::Direct(Box::new(Exchange::new(link, head.framing, head.keep, home)));
+        StreamResponse { status: head.status, headers: head.headers, body: StreamBody::new(source) }
     }
 }
 
 impl StreamBody {
     fn new(source: Source) -> Self {
-        Self { source, pieces: Vec::new(), failed: None, ended: false }
+        Self { source, failed: None, ended: false }
     }
 
     /// Waits for something of the body and gives everything that has arrived in one piece, which is just as long: who
@@ -185,40 +193,23 @@ impl StreamBody {
             self.ended = true;
             return Poll::Ready(Err(error));
         }
-        let mut bytes = 0;
-        while !self.ended && bytes < BATCH_BYTES && self.pieces.len() < BATCH_PIECES {
-            let piece = match &mut self.source {
-                Source::Direct(exchange) => exchange.poll_piece(cx),
-                Source::Proxied(body) => body.poll_piece(cx),
-            };
-            match piece {
-                Poll::Ready(Some(Ok(piece))) => {
-                    bytes += piece.len();
-                    self.pieces.push(piece);
-                }
-                Poll::Ready(Some(Err(error))) if bytes > 0 => {
-                    self.failed = Some(error);
-                    break;
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    self.ended = true;
-                    return Poll::Ready(Err(error));
-                }
-                Poll::Ready(None) => self.ended = true,
-                Poll::Pending => break,
-            }
+        if self.ended {
+            return Poll::Ready(Ok(None));
         }
-        if bytes > 0 {
-            // A piece is a part of a buffer of 8 KiB or more. Were it handed on, a log that keeps a hundred bytes of it
-            // would hold all of that, and the connection would need a new one for every read.
-            let mut batch = Vec::with_capacity(bytes);
-            for piece in self.pieces.drain(..) {
-                batch.extend_from_slice(&piece);
+        let Arrived { batch, end } = match &mut self.source {
+            Source::Direct(exchange) => ready!(exchange.poll_batch(cx)),
+            Source::Proxied(body) => ready!(body.poll_batch(cx)),
+        };
+        match end {
+            None => {}
+            Some(Err(error)) if batch.is_some() => self.failed = Some(error),
+            Some(Err(error)) => {
+                self.ended = true;
+                return Poll::Ready(Err(error));
             }
-            return Poll::Ready(Ok(Some(batch.into())));
+            Some(Ok(())) => self.ended = true,
         }
-        self.pieces.clear();
-        if self.ended { Poll::Ready(Ok(None)) } else { Poll::Pending }
+        Poll::Ready(Ok(batch))
     }
 }
 
@@ -268,7 +259,11 @@ impl StreamError {
     }
 
     fn broken(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { cause: innermost(error), connect: false, timeout: false }
+        Self::said(innermost(error))
+    }
+
+    fn said(cause: String) -> Self {
+        Self { cause, connect: false, timeout: false }
     }
 }
 

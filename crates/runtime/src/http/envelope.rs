@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 use super::handlers::{self, Payload};
-use super::{Call, State, body};
+use super::{Call, State, body, port};
 use crate::http::RouteId;
 use axum::body::Body;
 use bytes::Bytes;
@@ -60,6 +60,7 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
     }
     let envelope: Envelope = json.read().map_err(|error| Refusal::invalid_envelope(error.to_string()))?;
     let method = match envelope.method {
+        None if port::is_chat(&json) => return port::chat(state, parts, &text).await,
         None | Some(Value::Null | Value::Bool(false)) => return Err(missing()),
         Some(Value::String(method)) if method.is_empty() => return Err(missing()),
         Some(Value::String(method)) => method,

@@ -12,6 +12,7 @@ mod transcribe;
 use super::answer::Refusal;
 use super::auth;
 use super::body::{self, Received};
+use super::exchange::Exchange;
 use super::{Call, Route, RouteId, State, hooks};
 use crate::principal::Principal;
 use axum::body::Body;
@@ -43,10 +44,7 @@ pub(super) async fn dispatch(
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
     let route = call.route;
-    if let Some(route) = Route::of(route).filter(|_| state.options.auth.is_some()) {
-        auth::authorise(route, &principal(parts))?;
-    }
-    if let Some(answer) = hooks::before_handler(state, call, parts).await? {
+    if let Some(answer) = admit(state, call, parts).await? {
         return Ok(answer);
     }
     let mut ids = ids.into_iter();
@@ -73,6 +71,18 @@ pub(super) async fn dispatch(
         RouteId::Resource => resource::request(state, id(), &id(), parts, payload).await,
         RouteId::DebugEvents => debug::events(state),
     }
+}
+
+/// What goes before every handler: the scope that the route wants, and the hook that knows the route. `Some` is an answer
+/// of the hook.
+pub(super) async fn admit(state: &State, call: Call, parts: &mut Parts) -> Result<Option<Response<Body>>, Refusal> {
+    if let Some(exchange) = parts.extensions.get::<Exchange>() {
+        exchange.routed(call.route);
+    }
+    if let Some(route) = Route::of(call.route).filter(|_| state.options.auth.is_some()) {
+        auth::authorise(route, &principal(parts))?;
+    }
+    hooks::before_handler(state, call, parts).await
 }
 
 /// Who asks: whoever the authenticator, or a layer or a hook in front of the routes, found out; the one principal of an

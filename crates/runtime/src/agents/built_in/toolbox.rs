@@ -8,6 +8,7 @@ use super::turn::Call;
 use crate::agent::AgentError;
 use crate::limits;
 use crate::model::ToolSpec;
+use crate::telemetry::names;
 use crate::tool::{Tool, ToolError, ToolInvocation, ToolMode, ToolOutput, ToolScope, ToolSource};
 use copilotkit_protocol::{Code, Interrupt, Json, Object};
 use futures::FutureExt as _;
@@ -241,9 +242,24 @@ async fn list(source: &dyn ToolSource, scope: &ToolScope) -> Result<Vec<Arc<dyn 
 /// Executes one call; whatever happens inside becomes a result or an error that the model is told.
 pub(super) async fn execute(
     tool: Arc<dyn Tool>,
-    invocation: ToolInvocation,
+    mut invocation: ToolInvocation,
     limit: Duration,
 ) -> Result<ToolOutput, ToolError> {
+    let traced = invocation.run.trace.tool(&tool.spec().name, &invocation.id);
+    traced.record_content(names::TOOL_ARGUMENTS, invocation.arguments.get());
+    invocation.run.trace = traced.trace().clone();
+    let result = attempt(tool, invocation, limit).await;
+    match &result {
+        Ok(output) => {
+            traced.record_content(names::TOOL_RESULT, output.content.get());
+            traced.end(if output.is_error { Err(Code::ToolFailed.as_str()) } else { Ok(()) });
+        }
+        Err(error) => traced.end(Err(error.code)),
+    }
+    result
+}
+
+async fn attempt(tool: Arc<dyn Tool>, invocation: ToolInvocation, limit: Duration) -> Result<ToolOutput, ToolError> {
     let call = async { tool.call(invocation).await };
     match tokio::time::timeout(limit, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(result)) => result,

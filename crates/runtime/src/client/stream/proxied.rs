@@ -1,12 +1,13 @@
 //! The same requests by way of the environment's proxies, which only the general client knows.
 
+use super::exchange::Arrived;
 use super::{Source, StreamBody, StreamError, StreamResponse, Target};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// A body that the general client hands over piece by piece.
 pub(super) struct Body(BoxStream<'static, Result<Bytes, reqwest::Error>>);
@@ -28,8 +29,17 @@ pub(super) async fn post(
 }
 
 impl Body {
-    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
-        self.0.poll_next_unpin(cx).map_err(|error| of(&error))
+    /// The next piece, copied: it is a part of a larger buffer.
+    pub(super) fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
+        loop {
+            let (batch, end) = match ready!(self.0.poll_next_unpin(cx)) {
+                Some(Ok(piece)) if piece.is_empty() => continue,
+                Some(Ok(piece)) => (Some(Bytes::copy_from_slice(&piece)), None),
+                Some(Err(error)) => (None, Some(Err(of(&error)))),
+                None => (None, Some(Ok(()))),
+            };
+            return Poll::Ready(Arrived { batch, end });
+        }
     }
 }
 

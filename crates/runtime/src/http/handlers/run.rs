@@ -1,6 +1,7 @@
 //! `POST /agent/:agentId/run`, `/suggest` and `/connect`: a run, or a replay, as a stream.
 
 use super::super::answer::Refusal;
+use super::super::exchange::Exchange;
 use super::super::resume::Resume;
 use super::super::{State, json, sse};
 use super::{Payload, principal};
@@ -8,8 +9,8 @@ use crate::lifecycle::{Lifecycle, StartRun};
 use axum::body::Body;
 use copilotkit_protocol::RunAgentInput;
 use copilotkit_protocol::gate::Peer;
-use http::Response;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response};
 use std::sync::Arc;
 
 /// The only tool of a request for suggestions.
@@ -58,12 +59,13 @@ async fn stream(
         return replay(state, &lifecycle, &agent_id, parts, &input, resume).await;
     }
     let peer = Peer::of(input.protocol_version.as_deref());
-    let headers = Arc::new(parts.headers.clone());
+    let headers = Arc::new(copied(&parts.headers));
     let start = StartRun { agent_id, principal: principal(parts), headers, input };
-    let subscription = match suggestion {
+    let mut subscription = match suggestion {
         true => lifecycle.suggest(start).await?,
         false => lifecycle.start(start).await?,
     };
+    subscription.keeps(parts.extensions.get::<Exchange>().cloned());
     Ok(sse::response(subscription, peer, resume, &parts.headers, state.options.keep_alive))
 }
 
@@ -79,6 +81,17 @@ pub(super) async fn connect(
     replay(state, &lifecycle, &agent_id, parts, &input, resume).await
 }
 
+/// Headers in memory of their own: as they came they are parts of the connection's buffer, which would be held as long
+/// as the run.
+fn copied(headers: &HeaderMap) -> HeaderMap {
+    let copy = |value: &HeaderValue| {
+        let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        copy.set_sensitive(value.is_sensitive());
+        Some(copy)
+    };
+    headers.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect()
+}
+
 /// A thread from its beginning or from the cursor, up to the end of its live run.
 async fn replay(
     state: &State,
@@ -90,10 +103,11 @@ async fn replay(
 ) -> Result<Response<Body>, Refusal> {
     let peer = Peer::of(input.protocol_version.as_deref());
     let principal = principal(parts);
-    let subscription = match resume.cursor {
+    let mut subscription = match resume.cursor {
         Some(seen) => lifecycle.resume(agent_id, &principal, &input.thread_id, seen).await?,
         None => lifecycle.connect(agent_id, &principal, &input.thread_id).await?,
     };
+    subscription.keeps(parts.extensions.get::<Exchange>().cloned());
     Ok(sse::response(subscription, peer, resume, &parts.headers, state.options.keep_alive))
 }
 

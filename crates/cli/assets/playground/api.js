@@ -1,0 +1,134 @@
+// The routes of the server, those that every page may use. Where only the single endpoint is served, the same requests
+// travel as envelopes.
+
+/** A request that failed. `status` is 0 when the server could not be reached. */
+export class ApiError extends Error {
+  constructor(status, message, code = "") {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+
+  get unreachable() {
+    return this.status === 0;
+  }
+}
+
+const TOKEN = "copilotkit-playground-token";
+
+/** The token that a person typed. It lives as long as the tab. */
+export const token = {
+  get: () => sessionStorage.getItem(TOKEN) ?? "",
+  set: (value) => (value ? sessionStorage.setItem(TOKEN, value) : sessionStorage.removeItem(TOKEN)),
+};
+
+export class Api {
+  /** `base` is the address of the base path; `single` says that only the single endpoint is served. */
+  constructor(base, single) {
+    this.base = base.replace(/\/$/, "");
+    this.single = single;
+  }
+
+  info(signal) {
+    return this.#json({ method: "GET", path: "/info", envelope: { method: "info" }, signal });
+  }
+
+  /** The answer to a run, to be read with `readEvents`. An empty `lastEventId` asks for numbered events. */
+  run(agentId, input, { signal } = {}) {
+    return this.#agent("run", agentId, input, { signal, lastEventId: "" });
+  }
+
+  connect(agentId, input, { signal, lastEventId = "" } = {}) {
+    return this.#agent("connect", agentId, input, { signal, lastEventId });
+  }
+
+  suggest(agentId, input, { signal } = {}) {
+    return this.#agent("suggest", agentId, input, { signal });
+  }
+
+  stop(agentId, threadId) {
+    return this.#json({
+      method: "POST",
+      path: `/agent/${encodeURIComponent(agentId)}/stop/${encodeURIComponent(threadId)}`,
+      envelope: { method: "agent/stop", params: { agentId, threadId } },
+    });
+  }
+
+  threads({ archived = false, limit = 50, cursor } = {}) {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (archived) query.set("includeArchived", "true");
+    if (cursor) query.set("cursor", cursor);
+    return this.#resource("GET", `/threads?${query}`);
+  }
+
+  changeThread(id, change) {
+    return this.#resource("PATCH", `/threads/${encodeURIComponent(id)}`, change);
+  }
+
+  archiveThread(id) {
+    return this.#resource("POST", `/threads/${encodeURIComponent(id)}/archive`);
+  }
+
+  deleteThread(id) {
+    return this.#resource("DELETE", `/threads/${encodeURIComponent(id)}`);
+  }
+
+  #resource(method, path, body) {
+    const envelope = { method: "resource/request", params: { path, httpMethod: method }, ...(body && { body }) };
+    return this.#json({ method, path, body, envelope });
+  }
+
+  #agent(action, agentId, input, { signal, lastEventId }) {
+    const headers = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
+    return this.#send({
+      method: "POST",
+      path: `/agent/${encodeURIComponent(agentId)}/${action}`,
+      body: input,
+      envelope: { method: `agent/${action}`, params: { agentId }, body: input },
+      headers: { accept: "text/event-stream", ...headers },
+      signal,
+    });
+  }
+
+  async #json(request) {
+    const response = await this.#send(request);
+    if (response.status === 204) return null;
+    try {
+      return await response.json();
+    } catch {
+      throw new ApiError(response.status, "The answer is not JSON: is something else listening at this address?");
+    }
+  }
+
+  async #send({ method, path, body, envelope, headers = {}, signal }) {
+    const [target, verb, payload] = this.single ? [this.base || "/", "POST", envelope] : [this.base + path, method, body];
+    const init = { method: verb, headers: { ...headers }, signal, cache: "no-store", credentials: "same-origin" };
+    if (payload !== undefined) {
+      init.body = JSON.stringify(payload);
+      init.headers["content-type"] = "application/json";
+    }
+    if (token.get()) init.headers.authorization = `Bearer ${token.get()}`;
+    let response;
+    try {
+      response = await fetch(target, init);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ApiError(0, "The server does not answer.");
+    }
+    if (!response.ok) throw await refusal(response);
+    return response;
+  }
+}
+
+/** What the server says about a request that it refused, for a person. */
+async function refusal(response) {
+  const text = await response.text().catch(() => "");
+  let body = {};
+  try {
+    body = JSON.parse(text) ?? {};
+  } catch {
+    // A proxy in front of the server may answer with a page of its own.
+  }
+  const message = body.message || body.details || body.error || `The server answered ${response.status}.`;
+  return new ApiError(response.status, String(message), String(body.code ?? ""));
+}

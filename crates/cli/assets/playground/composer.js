@@ -1,0 +1,202 @@
+// The field for words and attachments, with the button that sends or stops.
+
+import { $, announce, h, icon, iconButton } from "./dom.js";
+import { attachment } from "./message-view.js";
+import { toast } from "./overlays.js";
+
+/** All attachments of a message, in bytes: with base64 and the conversation it has to fit into one request. */
+const ATTACHED_MAX = 20 * 1024 * 1024;
+const ACCEPTED = /^(image\/(png|jpeg|gif|webp)|application\/pdf)$/;
+
+export class Composer {
+  constructor({ onSend, onStop }) {
+    this.onSend = onSend;
+    this.onStop = onStop;
+    /** `{ part, size }` */
+    this.attached = [];
+    this.input = h("textarea", {
+      id: "message",
+      rows: 1,
+      placeholder: "Write a message",
+      "aria-label": "Message",
+      enterkeyhint: "send",
+    });
+    this.files = h("input", {
+      type: "file",
+      multiple: true,
+      accept: "image/png,image/jpeg,image/gif,image/webp,application/pdf",
+      hidden: true,
+      tabindex: -1,
+      "aria-label": "Files to attach",
+    });
+    this.chips = h("ul", { class: "chips", "aria-label": "Attachments", hidden: true });
+    this.clip = iconButton("clip", "Attach images or PDF", { on: { click: () => this.files.click() } });
+    this.button = h("button", { type: "submit", class: "send", id: "send" });
+    this.element = $("composer");
+    this.element.append(
+      h(
+        "div",
+        { class: "composer-box" },
+        this.chips,
+        this.input,
+        h(
+          "div",
+          { class: "composer-bar" },
+          this.clip,
+          this.files,
+          h(
+            "span",
+            { class: "composer-hint" },
+            h("kbd", { text: "Enter" }),
+            " sends, ",
+            h("kbd", { text: "Shift" }),
+            "+",
+            h("kbd", { text: "Enter" }),
+            " makes a line",
+          ),
+          this.button,
+        ),
+      ),
+    );
+    this.#listen();
+    this.update("idle", true);
+  }
+
+  #listen() {
+    this.input.addEventListener("input", () => this.#grow());
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      if (this.status === "idle") this.element.requestSubmit();
+    });
+    this.element.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.status === "idle") this.#send();
+      else this.onStop();
+    });
+    this.files.addEventListener("change", () => {
+      this.#attach([...this.files.files]);
+      this.files.value = "";
+    });
+    this.input.addEventListener("paste", (event) => {
+      const files = [...event.clipboardData.files];
+      if (!files.length) return;
+      event.preventDefault();
+      this.#attach(files);
+    });
+    const chat = $("chat");
+    const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+    chat.addEventListener("dragover", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      chat.classList.add("dropping");
+    });
+    for (const type of ["dragleave", "drop"])
+      chat.addEventListener(
+        type,
+        (event) =>
+          (type === "drop" || event.target === chat || !chat.contains(event.relatedTarget)) && chat.classList.remove("dropping"),
+      );
+    chat.addEventListener("drop", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      this.#attach([...event.dataTransfer.files]);
+    });
+  }
+
+  #send() {
+    const text = this.input.value.trim();
+    if (!this.ready || (!text && !this.attached.length)) return;
+    const parts = this.attached.map(({ part }) => part);
+    this.attached = [];
+    this.#showChips();
+    this.setText("");
+    this.onSend(text, parts);
+  }
+
+  async #attach(files) {
+    for (const file of files) {
+      if (!ACCEPTED.test(file.type)) {
+        toast(`${file.name}: only PNG, JPEG, GIF, WebP and PDF can be attached`, { error: true });
+        continue;
+      }
+      const sum = this.attached.reduce((all, { size }) => all + size, file.size);
+      if (sum > ATTACHED_MAX) {
+        toast(`${file.name}: attachments may have 20 MB together`, { error: true });
+        continue;
+      }
+      const value = await base64(file).catch(() => null);
+      if (value === null) {
+        toast(`${file.name} cannot be read`, { error: true });
+        continue;
+      }
+      const type = file.type.startsWith("image/") ? "image" : "document";
+      this.attached.push({
+        size: file.size,
+        part: { type, source: { type: "data", value, mimeType: file.type }, metadata: { filename: file.name } },
+      });
+      announce(`${file.name} is attached`);
+    }
+    this.#showChips();
+    this.input.focus();
+  }
+
+  #showChips() {
+    this.chips.hidden = !this.attached.length;
+    this.chips.replaceChildren(
+      ...this.attached.map((entry) => {
+        const name = entry.part.metadata.filename;
+        const remove = () => {
+          this.attached = this.attached.filter((other) => other !== entry);
+          this.#showChips();
+          this.input.focus();
+        };
+        return h(
+          "li",
+          { class: "chip" },
+          attachment(entry.part),
+          h("span", { class: "chip-name", text: name }),
+          iconButton("close", `Remove ${name}`, { on: { click: remove } }),
+        );
+      }),
+    );
+  }
+
+  #grow() {
+    this.input.style.height = "auto";
+    // Where the browser measures nothing yet, the style sheet's height holds.
+    if (this.input.scrollHeight) this.input.style.height = `${Math.min(this.input.scrollHeight, 220)}px`;
+  }
+
+  setText(text) {
+    this.input.value = text;
+    this.#grow();
+  }
+
+  focus() {
+    this.input.focus();
+  }
+
+  /** `ready` says whether there is an agent to talk to. */
+  update(status, ready) {
+    if (status === this.status && ready === this.ready) return;
+    this.status = status;
+    this.ready = ready;
+    const stops = status !== "idle";
+    const label = stops ? (status === "stopping" ? "Stopping" : "Stop") : "Send";
+    this.button.replaceChildren(icon(stops ? "stop" : "arrowUp", 18));
+    this.button.setAttribute("aria-label", label);
+    this.button.title = label;
+    this.button.classList.toggle("stops", stops);
+    this.button.disabled = !ready || status === "stopping" || status === "loading";
+  }
+}
+
+function base64(file) {
+  return new Promise((done, fail) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => fail(reader.error);
+    reader.readAsDataURL(file);
+  });
+}

@@ -1,0 +1,409 @@
+// Puts the page together: which agents there are, which thread is open, who is asked for a token.
+
+import { Api, ApiError, token } from "./api.js";
+import { Composer } from "./composer.js";
+import { textOf, toSend } from "./conversation.js";
+import { $, announce, copyText, h, icon, iconButton, newId } from "./dom.js";
+import { Inspector } from "./inspector.js";
+import { Layout } from "./layout.js";
+import { askToken, menu, toast } from "./overlays.js";
+import { Session } from "./session.js";
+import { curl, react } from "./share.js";
+import { suggestions } from "./suggest.js";
+import { themeButton } from "./theme.js";
+import { Threads, title } from "./threads.js";
+import { Transcript } from "./transcript.js";
+
+const { base, mode, version } = document.documentElement.dataset;
+// Relative to the page, so that a proxy may serve all of it below a path of its own.
+const api = new Api(new URL(`.${base}`, document.baseURI).href, mode === "single");
+
+/** What `/info` said last. */
+let info = null;
+/** Whether the agents are known and can be talked to. */
+let ready = false;
+let session = null;
+/** Everything is to be drawn anew. */
+let everything = true;
+let drawing = false;
+
+const layout = new Layout();
+const inspector = new Inspector({ onClose: () => layout.close("inspector"), onState: setState });
+const threads = new Threads(api, { onOpen: openThread, onGone: gone, onError: complain, onChange: redraw });
+const composer = new Composer({ onSend: send, onStop: () => session.stop() });
+const transcript = new Transcript(
+  {
+    conversation: () => session.conversation,
+    isLive: () => session.status === "running",
+    prices: () => info?.prices,
+    decided: (id) => session.decisions.get(id),
+    isLast: (note) =>
+      session.status === "idle" &&
+      session.conversation.notes.at(-1) === note &&
+      note.after === (session.conversation.messages.at(-1)?.id ?? ""),
+    answer: (...answer) => session.answer(...answer),
+    giveResult: (...result) => session.giveResult(...result),
+    retry: () => session.retry(),
+    follow: () => session.followAgain(),
+    redraw: () => draw(true),
+  },
+  emptyState,
+);
+
+// Drawing: at most once for each frame, however many events come, and less often when it takes long.
+let pauseUntil = 0;
+
+function redraw() {
+  if (drawing) return;
+  drawing = true;
+  const wait = pauseUntil - performance.now();
+  if (wait > 0) setTimeout(() => requestAnimationFrame(() => draw(false)), wait);
+  else requestAnimationFrame(() => draw(false));
+}
+
+function draw(all) {
+  const began = performance.now();
+  drawing = false;
+  if (!session) return;
+  const changes = session.conversation.takeChanges();
+  changes.all = all || everything || statusChanged();
+  everything = false;
+  transcript.update(changes, { status: session.status, steps: session.conversation.steps });
+  inspector.update(session.conversation, changes, info?.prices);
+  composer.update(session.status, ready);
+  threads.select(session.threadId, session.busy && session.status !== "loading");
+  head();
+  if (session.problem?.kind === "unauthorized") unauthorized(session.problem.error);
+  if (session.problem?.kind === "stop") complain(session.problem.error);
+  else if (session.problem?.during === "open" && session.problem.kind === "failed") complain(session.problem.error);
+  if (session.problem && session.problem.during !== "run") session.problem = null;
+  const took = performance.now() - began;
+  pauseUntil = took > 12 ? performance.now() + took * 3 : 0;
+}
+
+let lastStatus = "";
+function statusChanged() {
+  const { status } = session;
+  if (status === lastStatus) return false;
+  const before = lastStatus;
+  lastStatus = status;
+  if (status === "running" && before !== "reconnecting") announce("The agent is working");
+  if (status === "reconnecting") announce("The connection was lost, connecting again");
+  if (status === "idle" && ["running", "stopping", "reconnecting"].includes(before)) ended();
+  return true;
+}
+
+/** A run has ended: the list has news, and those who only listen hear the answer. */
+function ended() {
+  const { conversation } = session;
+  const answer = conversation.messages.filter(({ role }) => role === "assistant").at(-1);
+  if (conversation.interrupts.length)
+    announce(`The agent asks: ${conversation.interrupts.map(({ message }) => message ?? "decide").join(". ")}`);
+  else if (conversation.runs.at(-1)?.error) announce(`The run failed: ${conversation.runs.at(-1).error.message}`);
+  else announce(textOf(answer?.content).slice(0, 400) || "The run has ended");
+  remember();
+  threads.refresh();
+}
+
+function head() {
+  const thread = threads.find(session.threadId);
+  const first = session.conversation.messages.find(({ role }) => role === "user");
+  const name = thread ? title(thread) : textOf(first?.content).slice(0, 60) || "New chat";
+  $("title").textContent = name;
+  document.title = `${name} · CopilotKit playground`;
+  const status = { loading: "Loading", running: "Running", reconnecting: "Connecting again", stopping: "Stopping" }[
+    session.status
+  ];
+  $("subtitle").textContent = [session.agentId, status].filter(Boolean).join(" · ");
+}
+
+/** What is shown of a thread without messages: kept for as long as it is empty, so that suggestions stay. */
+let empty = { of: null, element: null };
+
+function emptyState(status) {
+  if (status === "loading") {
+    return h(
+      "div",
+      { class: "loading", role: "status" },
+      h("span", { class: "spinner", "aria-hidden": "true" }),
+      "Loading the conversation",
+    );
+  }
+  if (empty.of !== session || empty.agentId !== session.agentId || empty.info !== info) {
+    empty = { of: session, agentId: session.agentId, info, element: welcome() };
+  }
+  return empty.element;
+}
+
+function welcome() {
+  const description = info?.agents[session.agentId]?.description;
+  const box = h(
+    "div",
+    { class: "empty" },
+    h("img", { src: "playground/icon.svg", alt: "", width: 48, height: 48 }),
+    h("h2", { text: "What shall we try?" }),
+    description && h("p", { text: description }),
+  );
+  if (info?.suggestions) {
+    const list = h("div", { class: "suggestions" });
+    const button = h(
+      "button",
+      { type: "button", class: "button", on: { click: () => suggest(list, button) } },
+      icon("spark", 16),
+      "Suggest something",
+    );
+    box.append(list, button);
+  }
+  return box;
+}
+
+async function suggest(list, button) {
+  button.disabled = true;
+  list.replaceChildren(h("span", { class: "spinner", role: "img", "aria-label": "Asking the agent" }));
+  try {
+    const found = await suggestions(api, session.agentId, {
+      id: newId,
+      messages: toSend(session.conversation.messages),
+      state: session.conversation.state,
+    });
+    list.replaceChildren(
+      ...found.map(({ title: name, message }) =>
+        h(
+          "button",
+          { type: "button", class: "suggestion", title: message, on: { click: () => send(message, []) } },
+          h("strong", { text: name }),
+          h("span", { text: message }),
+        ),
+      ),
+    );
+    if (!found.length) list.replaceChildren(h("p", { class: "hint", text: "The agent has nothing to suggest." }));
+    else list.firstElementChild.focus();
+  } catch (error) {
+    list.replaceChildren();
+    complain(error);
+  }
+  button.disabled = false;
+}
+
+function send(text, parts) {
+  transcript.toEnd(true);
+  session.send(text, parts);
+  remember();
+}
+
+function setState(state) {
+  session.conversation.state = state;
+  session.conversation.changed.state = true;
+  redraw();
+}
+
+// Which thread is open stands in the address, so that a reload finds it.
+
+function remember() {
+  const hash = `#${new URLSearchParams({ agent: session.agentId, thread: session.threadId })}`;
+  if (location.hash !== hash) history.replaceState(null, "", hash);
+}
+
+function begin(agentId, threadId, known) {
+  session?.close();
+  session = new Session(api, agentId, threadId, { onChange: redraw, setup: () => inspector.setup.sent });
+  session.known = known;
+  transcript.reset();
+  inspector.reset();
+  lastStatus = "idle";
+  everything = true;
+  $("agent").value = agentId;
+  threads.select(threadId, false);
+  redraw();
+  if (known) session.open();
+}
+
+function newThread() {
+  begin($("agent").value || session?.agentId || "default", newId(), false);
+  history.replaceState(null, "", location.pathname + location.search);
+  layout.closeOver();
+  composer.focus();
+}
+
+function openThread(thread) {
+  if (thread.id !== session.threadId) {
+    const agentId = info?.agents[thread.agentId] ? thread.agentId : $("agent").value;
+    begin(agentId, thread.id, true);
+    remember();
+  }
+  layout.closeOver();
+  if (!matchMedia("(pointer: coarse)").matches) composer.focus();
+}
+
+function gone(threadId) {
+  if (session.threadId === threadId) newThread();
+}
+
+// Errors and tokens.
+
+function complain(error) {
+  if (error.status === 401) return unauthorized(error);
+  if (error.unreachable) return unreachable();
+  if (!(error instanceof ApiError)) console.error(error);
+  toast(error.message, { error: true });
+}
+
+let asking = false;
+async function unauthorized(error) {
+  if (asking) return;
+  asking = true;
+  const refused = token.get() ? error.message : null;
+  token.set("");
+  token.set(await askToken(refused));
+  asking = false;
+  await start();
+}
+
+let retrying = null;
+function unreachable() {
+  ready = false;
+  redraw();
+  if (retrying) return;
+  let wait = 1;
+  const show = (text) => {
+    $("banner").hidden = false;
+    $("banner").replaceChildren(
+      icon("error", 18),
+      h("span", { text }),
+      h("button", { type: "button", class: "button", text: "Try now", on: { click: again } }),
+    );
+  };
+  const again = async () => {
+    clearTimeout(retrying);
+    retrying = true;
+    try {
+      await api.info();
+    } catch (error) {
+      if (error.unreachable || error.status >= 500) {
+        wait = Math.min(wait * 2, 10);
+        plan();
+        return;
+      }
+    }
+    retrying = null;
+    $("banner").hidden = true;
+    announce("The server answers again");
+    await start();
+    session?.catchUp();
+  };
+  const plan = () => {
+    show("The server does not answer. It is asked again every few seconds.");
+    retrying = setTimeout(again, wait * 1000);
+  };
+  plan();
+}
+
+/** Asks which agents there are: the server may have been given others. */
+async function readInfo() {
+  info = await api.info();
+  ready = true;
+  const select = $("agent");
+  const ids = Object.keys(info.agents);
+  const { value } = select;
+  select.replaceChildren(...ids.map((id) => h("option", { value: id, text: id, title: info.agents[id].description })));
+  if (info.agents[value]) select.value = value;
+  select.disabled = !ids.length;
+  $("version").textContent = `v${info.version}`;
+  if (!ids.length) toast("This server has no agents. Add [agents.default] to its configuration.", { error: true });
+}
+
+async function start() {
+  try {
+    await readInfo();
+  } catch (error) {
+    return complain(error);
+  }
+  $("banner").hidden = true;
+  signOut.hidden = !token.get();
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const wanted =
+    [session?.agentId, asked.get("agent"), "default"].find((id) => id && info.agents[id]) ?? Object.keys(info.agents)[0];
+  if (session?.conversation.messages.length) $("agent").value = wanted;
+  else begin(wanted ?? "default", session?.threadId ?? asked.get("thread") ?? newId(), session?.known ?? asked.has("thread"));
+  everything = true;
+  redraw();
+  await threads.refresh();
+}
+
+// What stands at the edges.
+
+const signOut = iconButton("key", "Forget the token", {
+  on: {
+    click: () => {
+      token.set("");
+      session?.close();
+      session = null;
+      // Nothing of the person stays on the screen.
+      history.replaceState(null, "", location.pathname + location.search);
+      location.reload();
+    },
+  },
+});
+signOut.hidden = true;
+$("foot-buttons").append(signOut, themeButton());
+$("version").textContent = version ? `v${version}` : "";
+$("new-thread").prepend(icon("plus", 16));
+$("docs-link").prepend(icon("book", 16));
+$("new-thread").addEventListener("click", newThread);
+$("agent").addEventListener("change", () => {
+  const agentId = $("agent").value;
+  // A conversation goes on with the agent that is picked; an empty one is begun with it.
+  if (session.conversation.messages.length && !session.busy) {
+    session.agentId = agentId;
+    remember();
+    redraw();
+  } else newThread();
+});
+
+const share = iconButton("code", "Copy as code");
+menu(share, () => [
+  { label: "Copy as curl", icon: "code", run: () => copied(curlText(), "curl command") },
+  { label: "Copy as React", icon: "braces", run: () => copied(reactText(), "React page") },
+]);
+const fresh = iconButton("edit", "New chat", { class: "only-narrow", on: { click: newThread } });
+$("head-buttons").append(share, fresh, layout.inspectorButton);
+
+const about = () => ({ base: api.base, agentId: session.agentId, single: api.single, authorized: Boolean(token.get()) });
+
+function curlText() {
+  const { messages, state } = session.conversation;
+  const next = {
+    threadId: session.threadId,
+    runId: newId(),
+    messages: toSend(messages),
+    ...inspector.setup.sent,
+    ...(state !== undefined && { state }),
+  };
+  return curl({ ...about(), input: session.lastInput ?? next });
+}
+
+const reactText = () => react({ ...about(), threadId: session.known ? session.threadId : "" });
+
+async function copied(text, what) {
+  try {
+    await copyText(text);
+    toast(`Copied the ${what}`);
+  } catch (error) {
+    toast(`Not copied: ${error.message}`, { error: true });
+  }
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible" || !ready) return;
+  session?.catchUp();
+  threads.refresh();
+  readInfo().then(redraw, complain);
+});
+window.addEventListener("hashchange", () => {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  if (ready && asked.has("thread") && asked.get("thread") !== session.threadId) {
+    begin(info.agents[asked.get("agent")] ? asked.get("agent") : session.agentId, asked.get("thread"), true);
+  }
+});
+
+await start();

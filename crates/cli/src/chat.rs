@@ -1,0 +1,237 @@
+//! `copilotkit chat`: an agent on the terminal, of this configuration or of any server.
+
+mod commands;
+mod events;
+mod lines;
+mod questions;
+mod server;
+mod session;
+mod view;
+mod wire;
+
+pub(crate) use wire::plain;
+
+use crate::args::{ChatArgs, ServeArgs};
+use crate::config::Environment;
+use crate::terminal::strip;
+use crate::{serve, wiring};
+use anyhow::{Context as _, Result, anyhow, bail};
+use commands::Said;
+use copilotkit_protocol::{Event, EventKind, RunFinishedOutcome};
+use copilotkit_runtime::Lifecycle;
+use copilotkit_runtime::http::{HostPolicy, Mode, Surface, SurfaceOptions};
+use events::Next;
+use lines::{Line, Lines};
+use server::Server;
+use session::{Session, Turn};
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+use std::time::Duration;
+use view::View;
+use wire::Wire;
+
+/// How long runs of this process may take to end when the chat does.
+const DRAIN: Duration = Duration::from_secs(2);
+/// The exit status of a run that waits for an answer.
+const WAITS: u8 = 3;
+/// The exit status of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+/// The largest message from the standard input, in bytes.
+const MESSAGE_MAX: u64 = 8 * 1024 * 1024;
+
+/// What runs the agents of this process; it is kept for as long as the chat.
+struct Local {
+    lifecycle: Lifecycle,
+    _store: wiring::OpenedStore,
+}
+
+/// Talks until the person, or the input, has no more to say.
+///
+/// # Errors
+/// A wrong configuration, a server that cannot be reached or is none, a thread that cannot be read.
+pub async fn run(args: ChatArgs) -> Result<ExitCode> {
+    let (environment, lookup) = serve::environment();
+    let (wire, local) = match &args.url {
+        Some(url) => (Wire::to(url, token(&args, &lookup)?)?, None),
+        None => {
+            if args.token_env.is_some() {
+                bail!(
+                    "--token-env is for a server: add --url. Without it the chat runs in this process, for its own user"
+                )
+            }
+            let (wire, local) = local(&args, &environment, &lookup).await?;
+            (wire, Some(local))
+        }
+    };
+    let ended = talk(&args, wire).await;
+    if let Some(local) = local {
+        local.lifecycle.drain(DRAIN).await;
+    }
+    ended
+}
+
+fn token(args: &ChatArgs, lookup: &Environment) -> Result<Option<String>> {
+    let Some(variable) = &args.token_env else { return Ok(None) };
+    match lookup(variable).filter(|token| !token.trim().is_empty()) {
+        Some(token) => Ok(Some(token)),
+        None => bail!("--token-env {variable}: this environment variable is not set: export {variable}=…"),
+    }
+}
+
+/// The agents of the configuration, behind the same surface as a server's. Whoever may read the configuration may use
+/// it: threads are those of a server without authentication.
+async fn local(args: &ChatArgs, environment: &[(String, String)], lookup: &Environment) -> Result<(Wire, Local)> {
+    let settings = ServeArgs { config: args.config.clone(), store: args.store.clone(), ..ServeArgs::default() };
+    let config = serve::load(&settings, environment, lookup)?;
+    let store = wiring::open_store(&config)
+        .await
+        .context("the local configuration cannot be used (a server that runs can: add --url)")?;
+    let lifecycle = wiring::lifecycle(&config, lookup, store.store.clone())?;
+    let options = SurfaceOptions {
+        base_paths: vec![String::new()],
+        mode: Mode::Both,
+        hosts: HostPolicy::Any,
+        auth: None,
+        ..wiring::surface_options(&config, IpAddr::V4(Ipv4Addr::LOCALHOST), lookup)?
+    };
+    let surface = Surface::new(lifecycle.clone(), options);
+    Ok((Wire::Local(surface), Local { lifecycle, _store: store }))
+}
+
+async fn talk(args: &ChatArgs, wire: Wire) -> Result<ExitCode> {
+    let server = Server::find(wire, args.agent.as_deref()).await?;
+    let mut session = Session::new(server, View::new());
+    if let Some(thread) = &args.thread {
+        session.open(thread).await?;
+    }
+    if args.json {
+        return events_as_json(&mut session, args.message.clone()).await;
+    }
+    if let Some(message) = args.message.clone() {
+        // Questions are put only to a person: a script's input may be anything.
+        let person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        let mut lines = if person { Some(Lines::open()?) } else { None };
+        return Ok(code(session.turn(message, &mut lines).await?));
+    }
+    conversation(session, args.thread.is_some()).await
+}
+
+fn code(turn: Turn) -> ExitCode {
+    match turn {
+        Turn::Done => ExitCode::SUCCESS,
+        Turn::Failed => ExitCode::FAILURE,
+        Turn::Waits => WAITS.into(),
+        Turn::Left => INTERRUPTED.into(),
+    }
+}
+
+/// Turn by turn, with a person or with the lines of a pipe.
+async fn conversation(mut session: Session, old: bool) -> Result<ExitCode> {
+    let opened = Lines::open()?;
+    let interactive = opened.interactive();
+    let mut lines = Some(opened);
+    if interactive {
+        let who = strip(&session.server.who());
+        session.view.note(&format!("talking to {who}; /help says what else there is, Ctrl-D leaves"))?;
+        if old {
+            session.show_history()?;
+        }
+    }
+    let prompt = session.view.style().bold("> ").into_owned();
+    let mut interrupted = false;
+    loop {
+        let Some(reader) = &mut lines else { return Ok(ExitCode::SUCCESS) };
+        let line = match reader.next(&prompt).await? {
+            Line::Text(line) => line,
+            Line::End => return Ok(ExitCode::SUCCESS),
+            Line::Interrupted if !interactive => return Ok(INTERRUPTED.into()),
+            Line::Interrupted if interrupted => return Ok(ExitCode::SUCCESS),
+            Line::Interrupted => {
+                interrupted = true;
+                session.view.note("Ctrl-C again, Ctrl-D or /quit leaves")?;
+                continue;
+            }
+        };
+        interrupted = false;
+        let words = match Said::of(&line) {
+            Said::Nothing => continue,
+            Said::Words(words) => words,
+            Said::Command(command, rest) => match session.command(command, &rest).await {
+                Ok(true) => continue,
+                Ok(false) => return Ok(ExitCode::SUCCESS),
+                Err(error) if interactive => {
+                    session.view.failed(&format!("{error:#}"))?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        match session.turn(words, &mut lines).await? {
+            Turn::Left => return Ok(INTERRUPTED.into()),
+            Turn::Failed | Turn::Waits if interactive => {}
+            Turn::Done => {}
+            turn => return Ok(code(turn)),
+        }
+    }
+}
+
+/// One run, its events as they came, one a line.
+async fn events_as_json(session: &mut Session, message: Option<String>) -> Result<ExitCode> {
+    let message = match message {
+        Some(message) => message,
+        None => {
+            let reading = tokio::task::spawn_blocking(|| {
+                let mut text = String::new();
+                std::io::stdin().lock().take(MESSAGE_MAX).read_to_string(&mut text).map(|_| text)
+            });
+            let text = reading.await.context("the standard input was not read")?;
+            text.context("the standard input cannot be read")?.trim_end().to_owned()
+        }
+    };
+    if message.is_empty() {
+        bail!("there is nothing to say: give a message, or pipe one in")
+    }
+    session.say(message);
+    let mut events = session.server.run(&session.input()).await?;
+    let mut ended = Err(anyhow!("the stream ended before the run did"));
+    loop {
+        let raw = tokio::select! {
+            next = events.next_raw() => match next? {
+                Next::Raw(raw) => raw,
+                Next::End => return ended,
+            },
+            _ = tokio::signal::ctrl_c() => {
+                session.server.stop(&session.thread_id).await?;
+                return Ok(INTERRUPTED.into());
+            }
+        };
+        // Line ends between members would break one event into several lines.
+        let line = match raw.contains(&b'\n') || raw.contains(&b'\r') {
+            true => serde_json::from_slice::<serde_json::Value>(&raw).map(|value| value.to_string().into_bytes()),
+            false => Ok(raw.to_vec()),
+        };
+        let Ok(mut line) = line else { continue };
+        line.push(b'\n');
+        let mut out = std::io::stdout().lock();
+        if let Err(error) = out.write_all(&line).and_then(|()| out.flush()) {
+            // Whoever read, like `head`, has enough.
+            return if error.kind() == std::io::ErrorKind::BrokenPipe {
+                Ok(ExitCode::SUCCESS)
+            } else {
+                Err(error.into())
+            };
+        }
+        if let Ok(event) = Event::from_json(&raw)
+            && matches!(event.kind(), EventKind::RunError | EventKind::RunFinished)
+        {
+            ended = Ok(match event {
+                Event::RunError(_) => ExitCode::FAILURE,
+                Event::RunFinished(event) if matches!(event.outcome, Some(RunFinishedOutcome::Interrupt(_))) => {
+                    WAITS.into()
+                }
+                _ => ExitCode::SUCCESS,
+            });
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! `copilotkit init`, `check`, `healthcheck`, and the flags of `serve`, as people use them.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
+
+use copilotkit_cli::check;
+use copilotkit_cli::config::{Config, Environment, Sources};
+use copilotkit_fixtures::agent_server::{AgentServer, Script};
+use copilotkit_fixtures::model_server::{ModelServer, Reply};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_copilotkit"));
+    command.args(args).env_clear().current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    told(&command(folder, args).output().unwrap())
+}
+
+/// A server that is ended with the test, and the lines that it says.
+struct Server {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+    address: String,
+}
+
+impl Server {
+    fn start(folder: &Path, args: &[&str]) -> Self {
+        let mut child =
+            command(folder, &[&["serve", "--port", "0"], args].concat()).stderr(Stdio::piped()).spawn().unwrap();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        let (said, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || err.lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
+        let mut server = Self { child, lines, address: String::new() };
+        let line = server.wait_for("listening on ");
+        server.address = line.trim_start_matches("listening on http://").to_owned();
+        server
+    }
+
+    /// The next line that begins so.
+    fn wait_for(&self, begin: &str) -> String {
+        let until = Instant::now() + LIMIT;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("it never said {begin}"));
+            if line.contains(begin) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn init_asks_nobody_where_nobody_sits_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, out, err) = run(folder.path(), &["init"]);
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+    assert!(err.contains("copilotkit check --config copilotkit.toml"), "{err}");
+    let written = std::fs::read_to_string(folder.path().join("copilotkit.toml")).unwrap();
+    assert!(written.contains("model = \"demo\""));
+    let (code, _, err) = run(folder.path(), &["init", "--provider", "openai"]);
+    assert!(code == 1 && err.contains("--force"), "{err}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("copilotkit.toml")).unwrap(), written);
+    let (code, _, err) = run(folder.path(), &["init", "--provider", "openai", "--force"]);
+    assert!(code == 0 && err.contains("OPENAI_API_KEY"), "{err}");
+    let (code, _, err) = run(folder.path(), &["init", "sub/other.toml", "--provider", "deepseek", "--model", "x"]);
+    assert_eq!(code, 0, "{err}");
+    let written = std::fs::read_to_string(folder.path().join("sub/other.toml")).unwrap();
+    assert!(written.contains("model = \"deepseek/x\""));
+    let (code, _, err) = run(folder.path(), &["init", "a.toml", "--provider", "acme"]);
+    assert!(code == 1 && err.contains("acme") && err.contains("ollama"), "{err}");
+}
+
+#[test]
+fn check_says_what_works_and_its_status_is_for_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(folder.path(), &["init"]).0, 0);
+    let (code, out, err) = run(folder.path(), &["check", "--config", "copilotkit.toml", "--port", "0"]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("agents.default.model") && out.contains("demo: no key") && !out.contains('\x1b'), "{out}");
+
+    std::fs::write(folder.path().join("bad.toml"), "[server]\nprot = 1\n").unwrap();
+    let (code, out, _) = run(folder.path(), &["check", "--config", "bad.toml"]);
+    assert_eq!(code, 1);
+    assert!(out.contains("bad.toml:2") && out.contains("`port`"), "{out}");
+    let (code, out, _) = run(folder.path(), &["check", "--config", "bad.toml", "--json"]);
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &found["ok"], &found["checks"][0]["state"]), (1, &json!(false), &json!("failed")));
+
+    let (code, out, _) = run(folder.path(), &["check", "--provider", "openai", "--offline", "--json", "--port", "0"]);
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let model = found["checks"].as_array().unwrap().iter().find(|row| row["what"] == "agents.default.model").unwrap();
+    assert_eq!((code, &model["state"]), (0, &json!("skipped")));
+}
+
+/// The rows of a configuration by what they are about.
+async fn rows(file: &str, variables: &[(&'static str, &str)]) -> Vec<(String, String, Value)> {
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    let find = move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let environment: Environment = Arc::new(find);
+    let file = format!("[store]\nkind = \"memory\"\n[server]\nport = 0\n{file}");
+    let file = Some(("copilotkit.toml".into(), file));
+    let sources = Sources { file, overrides: Vec::new(), flags: Vec::new(), environment: environment.clone() };
+    let config = Config::load(sources).map_err(Into::into);
+    let rows = check::rows(config, &environment, Duration::from_secs(5), false).await.unwrap();
+    rows.iter()
+        .map(|row| {
+            let row = serde_json::to_value(row).unwrap();
+            (row["what"].as_str().unwrap().to_owned(), row["state"].as_str().unwrap().to_owned(), row)
+        })
+        .collect()
+}
+
+fn state<'a>(rows: &'a [(String, String, Value)], what: &str) -> (&'a str, &'a Value) {
+    let (_, state, row) = rows.iter().find(|row| row.0 == what).unwrap_or_else(|| panic!("{what} in {rows:?}"));
+    (state, row)
+}
+
+#[tokio::test]
+async fn providers_are_asked_for_their_models() {
+    let list = r#"{"data":[{"id":"known"},{"id":"other"}]}"#;
+    let agent = |id: &str, model: &str, url: &str| {
+        format!(
+            "[agents.{id}]\ntype = \"built-in\"\nmodel = \"custom/{model}\"\nbase_url = \"{url}\"\napi_key_env = \"KEY\"\n"
+        )
+    };
+    for (reply, model, expected, said) in [
+        (Reply::json(200, list), "known", "ok", "has known"),
+        (Reply::json(200, list), "typo", "warning", "known, other"),
+        (Reply::json(401, "{}"), "known", "failed", "KEY"),
+        (Reply::json(404, "{}"), "known", "warning", "/v1"),
+        (Reply::json(500, "{}"), "known", "failed", "500"),
+    ] {
+        let server = ModelServer::start([reply]).await;
+        let file = agent("default", model, &server.base_url());
+        let rows = rows(&file, &[("KEY", "very-secret")]).await;
+        let (state, row) = state(&rows, "agents.default.model");
+        assert_eq!(state, expected, "{row}");
+        assert!(row.to_string().contains(said), "{row}");
+        assert!(!format!("{rows:?}").contains("very-secret"), "a key is never shown");
+        let asked = server.requests().pop().unwrap();
+        assert_eq!(asked.header("authorization"), Some("Bearer very-secret"));
+    }
+    let rows = rows("[agents.default]\ntype = \"built-in\"\nmodel = \"openai/gpt-4o\"\n", &[]).await;
+    let (state, row) = state(&rows, "agents.default.model");
+    assert!(state == "failed" && row["remedy"].as_str().unwrap().contains("OPENAI_API_KEY"), "{row}");
+}
+
+#[tokio::test]
+async fn agents_and_tools_are_reached_without_running_them() {
+    let refusing = AgentServer::start(Script::new().head(422, &[]).bytes("{}")).await.unwrap();
+    let nothing = AgentServer::start(Script::new().head(404, &[]).bytes("{}")).await.unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let file = format!(
+        "[agents.good]\ntype = \"ag-ui\"\nurl = \"{}\"\nheaders = {{ x-key = \"hidden\" }}\n\
+         [agents.path]\ntype = \"ag-ui\"\nurl = \"{}\"\n\
+         [agents.gone]\ntype = \"ag-ui\"\nurl = \"http://127.0.0.1:{port}/\"\n\
+         [agents.tools]\ntype = \"built-in\"\nmodel = \"demo\"\n\
+         [[agents.tools.tools]]\nname = \"find\"\ndescription = \"Finds\"\nurl = \"{}\"\n\
+         [[agents.tools.tools]]\nname = \"lost\"\ndescription = \"Gone\"\nurl = \"http://127.0.0.1:{port}/\"\n",
+        refusing.url(),
+        nothing.url(),
+        refusing.url(),
+    );
+    let rows = rows(&file, &[]).await;
+    assert_eq!(state(&rows, "agents.good").0, "ok");
+    assert_eq!(state(&rows, "agents.path").0, "failed");
+    assert_eq!(state(&rows, "agents.gone").0, "failed");
+    assert!(state(&rows, "agents.gone").1["remedy"].as_str().unwrap().contains("start the agent"));
+    assert_eq!(state(&rows, "agents.tools.tools.find").0, "ok");
+    assert_eq!(state(&rows, "agents.tools.tools.lost").0, "failed");
+    let asked = refusing.requests();
+    let posted = asked.iter().find(|request| request.method == "POST").unwrap();
+    assert_eq!((posted.json(), posted.header("x-key")), (json!({}), Some("hidden")));
+    assert!(asked.iter().any(|request| request.method == "OPTIONS"), "the tool is not called");
+    assert!(!format!("{rows:?}").contains("hidden"));
+}
+
+#[test]
+fn healthcheck_is_an_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--store", "memory"]);
+    let url = format!("http://{}", server.address);
+    let (code, out, err) = run(folder.path(), &["healthcheck", "--url", &url]);
+    assert!(code == 0 && out.contains("200"), "{out}{err}");
+    assert_eq!(run(folder.path(), &["healthcheck", "--ready", "--url", &url]).0, 0);
+    let port = server.address.rsplit(':').next().unwrap();
+    let by_file = command(folder.path(), &["healthcheck"]).env("COPILOTKIT_SERVER__PORT", port).output().unwrap();
+    assert_eq!(told(&by_file).0, 0);
+    drop(server);
+    let (code, _, err) = run(folder.path(), &["healthcheck", "--url", &url]);
+    assert!(code == 1 && err.contains("cannot be reached"), "{err}");
+}
+
+#[test]
+fn sighup_takes_over_agents_and_keeps_the_old_ones_when_the_file_is_bad() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("c.toml"), text).unwrap();
+    let agent = |id: &str| format!("[agents.{id}]\ntype = \"built-in\"\nmodel = \"demo\"\n");
+    write(&agent("one"));
+    let server = Server::start(folder.path(), &["--store", "memory", "--config", "c.toml"]);
+    assert!(server.get("/copilotkit/info").contains("\"one\""));
+    write(&(agent("one") + &agent("two")));
+    server.signal("HUP");
+    server.wait_for("reloaded: 2 agent(s)");
+    assert!(server.get("/copilotkit/info").contains("\"two\""));
+    write("[agents.three]\ntype = \"built-in\"\n");
+    server.signal("HUP");
+    let said = server.wait_for("not reloaded");
+    assert!(said.contains("c.toml:1") && said.contains("model"), "{said}");
+    assert!(server.get("/copilotkit/info").contains("\"two\""), "the old agents stay");
+    write(&format!("[server]\nkeep_alive = \"1s\"\n{}", agent("one")));
+    server.signal("HUP");
+    assert!(server.wait_for("wait for a restart").ends_with("server"));
+}
+
+#[test]
+fn flags_of_the_port_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--provider", "deepseek", "--api-key", "sk-hidden", "--host", "127.0.0.1", "--cors-origins", "*"];
+    let server = Server::start(folder.path(), &[&args[..], &["--store", "memory"]].concat());
+    let said: Vec<String> = std::iter::once(server.get("/health")).chain(server.lines.try_iter()).collect();
+    assert!(said[0].starts_with("HTTP/1.1 200"), "{}", said[0]);
+    assert!(!said.concat().contains("sk-hidden"));
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(
+        stream,
+        "GET /copilotkit/info HTTP/1.1\r\nhost: localhost\r\norigin: https://any.example\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let head = answer.to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 200") && head.contains("access-control-allow-origin: *"), "{answer}");
+    assert!(!head.contains("access-control-allow-credentials"), "no page may act as its visitor: {answer}");
+
+    // Origins may be separated by blanks, as there.
+    let list = ["--store", "memory", "--cors-origins", "https://a.example", "https://b.example"];
+    let server = Server::start(folder.path(), &list);
+    drop(server);
+    let (code, _, err) = run(folder.path(), &["serve", "--provider", "groq"]);
+    assert!(code == 1 && err.contains("--model"), "{err}");
+}
+
+#[test]
+fn secrets_are_warned_about_and_shown_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let agent = "[agents.default]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi_key = \"sk-in-file\"\n\
+        [agents.other]\ntype = \"built-in\"\nmodel = \"openai/x\"\napi_key = \"${KEY}\"\n";
+    std::fs::write(folder.path().join("c.toml"), agent).unwrap();
+    let mut child = command(folder.path(), &["serve", "--port", "0", "--store", "memory", "--config", "c.toml"])
+        .env("KEY", "sk-of-variable")
+        .env("COPILOTKIT_LOG", "trace")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("listening on") {
+        assert!(err.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    err.read_to_string(&mut said).unwrap();
+    assert!(said.contains("agents.default.api_key: the key itself stands in the file"), "{said}");
+    assert!(!said.contains("agents.other.api_key"), "a variable is no secret in the file: {said}");
+    assert!(!said.contains("sk-in-file") && !said.contains("sk-of-variable"), "{said}");
+
+    let flag = ["serve", "--port", "x", "--api-key", "sk-flag"];
+    let (code, out, err) = run(folder.path(), &flag);
+    assert!(code == 2 && !out.contains("sk-flag") && !err.contains("sk-flag"), "{err}");
+    let args =
+        format!("{:?}", copilotkit_cli::args::ServeArgs { api_key: Some("sk-flag".into()), ..Default::default() });
+    assert!(!args.contains("sk-flag"), "{args}");
+}
