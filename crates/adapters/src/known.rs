@@ -4,8 +4,8 @@
 //! word counts. What is not known is left unknown: then nothing is left out of a conversation, and nothing is declared.
 //! Windows are those that hold in every tier and at every service: where they differ, the smaller one.
 
-use copilotkit_runtime::model::{ModelRequest, ModelStream, ModelTraits};
 use copilotkit_runtime::Model;
+use copilotkit_runtime::model::{ModelRequest, ModelStream, ModelTraits};
 use std::sync::Arc;
 
 /// A model reads text; what else? One letter for each: `i` images, `a` sound, `v` videos, `p` PDF files.
@@ -54,7 +54,9 @@ pub fn traits(provider: &str, name: &str) -> ModelTraits {
     // Bedrock writes `us.anthropic.claude-…`.
     let row = KNOWN
         .iter()
-        .filter(|(word, ..)| name.starts_with(word) || name.split_once("anthropic.").is_some_and(|(_, name)| name.starts_with(word)))
+        .filter(|(word, ..)| {
+            name.starts_with(word) || name.split_once("anthropic.").is_some_and(|(_, name)| name.starts_with(word))
+        })
         .max_by_key(|(word, ..)| word.len());
     let Some((_, window, reasoning, besides)) = row else { return ModelTraits::default() };
     let reads = |letter: char| Some(besides.contains(letter));

@@ -5,6 +5,9 @@ use copilotkit_runtime::Model;
 use secrecy::SecretString;
 use std::sync::Arc;
 
+#[cfg(feature = "service")]
+mod service;
+
 /// What a model string does not say.
 pub struct Options<'a> {
     /// The key; absent is the variable of the provider.
@@ -98,57 +101,25 @@ pub fn model_from_spec(spec: &str, options: &Options<'_>) -> Result<Arc<dyn Mode
     named(&provider, model, spec, options).map(crate::known::Known::of)
 }
 
-#[cfg(not(feature = "openai-chat"))]
+#[cfg(not(feature = "service"))]
 fn named(provider: &str, _: String, spec: &str, _: &Options<'_>) -> Result<Arc<dyn Model>, ConfigError> {
     Err(ConfigError::UnknownProvider { provider: provider.to_owned(), spec: spec.to_owned(), known: "demo".to_owned() })
 }
 
-#[cfg(feature = "openai-chat")]
+#[cfg(feature = "service")]
 fn named(provider: &str, model: String, spec: &str, options: &Options<'_>) -> Result<Arc<dyn Model>, ConfigError> {
-    use crate::openai_chat::{OpenAiChat, OpenAiChatOptions, Profile, Quirks};
-
-    let env = |name: &str| (options.env)(name).filter(|value| !value.trim().is_empty());
-    let foreign = FOREIGN.iter().find(|row| row.0.contains(&provider));
-    let profile = match (Profile::named(provider), foreign) {
-        (Some(profile), _) => profile,
-        (None, Some((names, key, _))) if options.base_url.is_some() => Profile {
-            name: names[0].into(),
-            base_url: "".into(),
-            api_key_env: (*key).into(),
-            base_url_env: "".into(),
-            quirks: Quirks::default(),
-        },
-        (None, Some((_, _, hint))) => {
-            return Err(ConfigError::ForeignDialect { provider: provider.to_owned(), hint });
-        }
-        (None, None) => {
-            let known: Vec<_> = Profile::names().collect();
-            return Err(ConfigError::UnknownProvider {
-                provider: provider.to_owned(),
-                spec: spec.to_owned(),
-                known: format!("demo, {}", known.join(", ")),
-            });
-        }
-    };
-    let base_url = options.base_url.clone().or_else(|| env(&profile.base_url_env));
-    let api_key = options.api_key.clone().or_else(|| env(&profile.api_key_env).map(SecretString::from));
-    let options = OpenAiChatOptions { api_key, base_url, ..OpenAiChatOptions::new(profile, model) };
-    Ok(Arc::new(OpenAiChat::new(options)?))
+    Ok(Arc::new(service::of(provider, model, spec, options)?))
 }
 
-/// Providers of other dialects: names, the variable of the key, what can be done.
-#[cfg(feature = "openai-chat")]
-const FOREIGN: &[(&[&str], &str, &str)] = &[
-    (&["anthropic"], "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1 is one"),
-    (
-        &["google", "gemini", "google-gemini"],
-        "GOOGLE_API_KEY",
-        "https://generativelanguage.googleapis.com/v1beta/openai is one",
-    ),
-    (&["vertex"], "GOOGLE_VERTEX_API_KEY", "a gateway in front of it can be one"),
-    (&["bedrock"], "AWS_BEARER_TOKEN_BEDROCK", "a gateway in front of it can be one"),
-    (&["azure"], "AZURE_API_KEY", "https://RESOURCE.openai.azure.com/openai/v1 is one"),
-];
+/// As [`model_from_spec`], for models behind services: it can be [checked](crate::check).
+///
+/// # Errors
+/// As there; the demo model is none behind a service.
+#[cfg(feature = "service")]
+pub fn service_from_spec(spec: &str, options: &Options<'_>) -> Result<crate::ServiceModel, ConfigError> {
+    let (provider, model) = split(spec)?;
+    service::of(&provider, model, spec, options)
+}
 
 #[cfg(test)]
 mod tests {
@@ -182,17 +153,6 @@ mod tests {
     fn an_unknown_provider_is_told_which_are_known() {
         let error = resolve("nobody/x", None, &[]).err().expect("unknown").to_string();
         assert!(error.contains("\"nobody\"") && error.contains("deepseek") && error.contains("llama-cpp"), "{error}");
-    }
-
-    #[cfg(feature = "openai-chat")]
-    #[test]
-    fn other_dialects_say_what_to_do_and_take_a_compatible_address() {
-        for provider in ["anthropic", "google", "gemini", "vertex", "bedrock", "azure"] {
-            let error = resolve(&format!("{provider}/m"), None, &[]).err().expect(provider);
-            assert_eq!(error.code(), "model_dialect");
-            assert!(error.to_string().contains("base_url"), "{error}");
-            assert!(resolve(&format!("{provider}/m"), Some("http://localhost/v1"), &[]).is_ok());
-        }
     }
 
     #[cfg(feature = "openai-chat")]

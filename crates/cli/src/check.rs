@@ -196,7 +196,7 @@ pub(crate) async fn json(answer: reqwest::Response) -> Option<serde_json::Value>
 fn read(config: &Config, environment: &Environment) -> Finding {
     let place =
         config.file.as_ref().map_or_else(|| "no file, the defaults".to_owned(), |file| file.display().to_string());
-    match wiring::agents(config, environment) {
+    match wiring::agents(config, environment, None) {
         Ok(agents) => Finding::ok(format!("{place}: {} agent(s)", agents.len())),
         Err(error) => Finding::failed(format!("{place}: {error:#}"), "see docs/configuration.md"),
     }

@@ -2,6 +2,7 @@
 //!
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
+mod a2a;
 mod agents;
 mod auth;
 mod error;
@@ -10,9 +11,12 @@ mod mcp;
 mod parts;
 mod playground;
 mod sources;
+mod telemetry;
 mod transcription;
 mod units;
 
+pub(crate) use a2a::A2aAddress;
+pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
 pub use agents::{
     AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
 };
@@ -26,6 +30,9 @@ pub use parts::{
 };
 pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
+pub use telemetry::{
+    BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
+};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
@@ -55,6 +62,14 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[logging]`
+    pub logging: LoggingConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
+    /// `[prices]`
+    pub prices: PricesConfig,
+    /// `[budgets]`
+    pub budgets: BudgetsConfig,
     /// `[playground]`
     pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
@@ -81,7 +96,7 @@ struct Sections {
     server: ServerConfig,
     /// Where threads live.
     store: StoreConfig,
-    /// How long threads are kept. A thread with an active run always stays.
+    /// What threads are called, and how long they are kept. A thread with an active run always stays.
     threads: ThreadsConfig,
     /// Who may use the server.
     auth: AuthConfig,
@@ -89,6 +104,16 @@ struct Sections {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// What is written to stderr.
+    logging: LoggingConfig,
+    /// Traces and metrics. Nothing is sent anywhere unless an endpoint is set, here or by the variables of OpenTelemetry.
+    telemetry: TelemetryConfig,
+    /// What tokens cost, by model; it goes before the built-in list.
+    #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "PricesConfig::is_empty"))]
+    prices: PricesConfig,
+    /// What a principal may use in a day, from midnight to midnight UTC. Beyond it runs are refused with 429
+    /// `budget_exhausted`.
+    budgets: BudgetsConfig,
     /// The pages that the server has of its own: a chat at `/`, and the description of its routes at `/docs`.
     playground: PlaygroundConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
@@ -127,6 +152,7 @@ impl Config {
             let agent = AgentConfig::read(&merged, &id, value)?;
             agents.push((id, agent));
         }
+        AgentConfig::check_orchestrators(&merged, &agents)?;
         let mut mcp = Vec::with_capacity(sections.mcp.len());
         for (name, value) in sections.mcp {
             let server = McpConfig::read(&merged, &name, value)?;
@@ -139,6 +165,10 @@ impl Config {
             auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
+            logging: sections.logging,
+            telemetry: sections.telemetry,
+            prices: sections.prices,
+            budgets: sections.budgets,
             playground: sections.playground,
             transcription: sections.transcription,
             mcp,
@@ -165,6 +195,7 @@ impl Config {
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         self.auth.check(merged)?;
+        telemetry::check(&self.telemetry, &self.prices, &self.budgets, merged)?;
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
@@ -202,6 +233,7 @@ impl Config {
                 "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
             ));
         }
+        self.check_names(merged)?;
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
         if any_origin && server.allow_credentials {
             return Err(merged.error(
@@ -254,6 +286,33 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What names threads must be an agent with a model, or a model.
+    fn check_names(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        let name = self.threads.generate_names.as_str();
+        let error = |reason: String| {
+            let remedy = "write \"first-message\", \"model\", the id of a built-in agent, or a model like \
+                          \"openai/gpt-5-nano\"";
+            merged.error(&["threads", "generate_names"], reason, remedy)
+        };
+        let is_built_in = |agent: &AgentConfig| matches!(agent, AgentConfig::BuiltIn(_));
+        if self.threads.names_are_first_messages() {
+            return Ok(());
+        }
+        if name == "model" {
+            // Without any agent there will be `default`.
+            let any = self.agents.is_empty() || self.agents.iter().any(|(_, agent)| is_built_in(agent));
+            return if any { Ok(()) } else { Err(error("no agent here has a model".to_owned())) };
+        }
+        match self.agents.iter().find(|(id, _)| id == name) {
+            Some((_, agent)) if is_built_in(agent) => Ok(()),
+            Some(_) => Err(error(format!("the agent `{name}` has no model"))),
+            None => BuiltInConfig::on_model(name)
+                .resolve(name, &merged.environment)
+                .map(drop)
+                .map_err(|cause| error(cause.to_string())),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `copilotkit`: the CopilotKit runtime as one binary. This library holds what the binary does, so that other programs
 //! and tests can use it.
 
+pub mod a2a;
 pub mod args;
 mod banner;
 pub mod chat;
@@ -12,6 +13,7 @@ pub mod mcp;
 pub mod playground;
 mod reload;
 pub mod serve;
+pub mod telemetry;
 mod terminal;
 pub mod threads;
 pub mod wiring;
@@ -20,3 +22,13 @@ pub mod wiring;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/library.md")]
 mod library {}
+
+/// The code of this page is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/observability.md")]
+mod observability {}
+
+/// The code of this page is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/security.md")]
+mod security {}

@@ -92,7 +92,7 @@ impl Reloader {
     fn reload(&mut self) -> Result<Reloaded> {
         let (environment, lookup) = serve::environment();
         let config = serve::load(&self.args, &environment, &lookup)?;
-        let agents = wiring::agents(&config, &lookup)?;
+        let agents = wiring::agents(&config, &lookup, Some(self.lifecycle.store()))?;
         let waiting = config.changed(&self.config).into_iter().filter(|name| !TAKEN_OVER.contains(&name.as_str()));
         let reloaded = Reloaded { agents: agents.len(), waiting: waiting.collect() };
         self.lifecycle.agents().replace(agents);

@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 
 /// The command line makes no sense: another exit code than that of what failed.
 #[derive(Debug)]
-pub struct Usage(String);
+pub struct Usage(pub(crate) String);
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,8 @@
 //! From the configuration to a running lifecycle.
 
+pub(crate) mod a2a;
 mod mcp;
+mod naming;
 mod overrides;
 mod store;
 
@@ -9,21 +11,25 @@ pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
 use crate::config::{
-    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, ModeName,
-    ModelNames, OnBusyName, OnDisconnectName, ToolChoiceConfig, ToolConfig,
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders,
+    LoggingConfig, ModeName, ModelNames, OnBusyName, OnDisconnectName, TelemetryConfig, ToolChoiceConfig, ToolConfig,
+    prices,
 };
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{Approval, BuiltInAgent, HttpAgent};
 use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
-use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions, Transcription};
+use copilotkit_runtime::http::auth::{Auth, Bearer};
+use copilotkit_runtime::http::{CorsPolicy, HostPolicy, MetricsAccess, Mode, Origins, SurfaceOptions, Transcription};
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::limits::CLIENT_EVENT;
+use copilotkit_runtime::logging::LoggingOptions;
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
+use copilotkit_runtime::telemetry::TelemetryOptions;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
-use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Store, Tool};
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Principal, Registered, Store, Tool};
 use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
@@ -77,7 +83,7 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         agent.model = ModelNames::One(model);
         if agent.providers().next() != before {
             // They are those of another provider.
-            (agent.base_url, agent.api_key, agent.api_key_env) = (None, None, None);
+            (agent.base_url, agent.api_key, agent.api_key_env, agent.api) = (None, None, None, None);
         }
     }
     if let Some(url) = &args.base_url {
@@ -110,7 +116,7 @@ pub(crate) fn default_model(provider: &str) -> Option<&'static str> {
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Store>) -> Result<Lifecycle> {
-    let agents = agents(config, environment)?;
+    let agents = agents(config, environment, Some(&store))?;
     let limits = &config.limits;
     let options = LifecycleOptions {
         store,
@@ -133,16 +139,19 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         json_depth: limits.json_depth,
         debug: debug(config.debug),
         subscriber_backlog: limits.subscriber_backlog.0,
+        logging: logging(&config.logging),
+        telemetry: telemetry(config)?,
+        thread_names: naming::thread_names(config, environment)?,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
 }
 
-/// The agents of a configuration, in its order.
+/// The agents of a configuration, in its order. Those that remember something of a thread keep it in `store`.
 ///
 /// # Errors
 /// A model, key or address that cannot be used.
-pub fn agents(config: &Config, environment: &Environment) -> Result<Vec<Registered>> {
+pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn Store>>) -> Result<Vec<Registered>> {
     let mcp = McpServers::new(config, environment)?;
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
@@ -151,15 +160,49 @@ pub fn agents(config: &Config, environment: &Environment) -> Result<Vec<Register
                 Registered::new(id.as_str(), built_in(agent, environment, &mcp).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
+            AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, store).with_context(|| at(id))?),
+            // They stand on the others.
+            AgentConfig::A2aOrchestrator(_) => continue,
         };
         agents.push(registered);
     }
+    a2a::orchestrators(config, store, &mut agents)?;
     Ok(agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {
     let DebugConfig { feed, events, lifecycle, verbose } = config;
     DebugOptions { feed, events, lifecycle, verbose }
+}
+
+fn logging(config: &LoggingConfig) -> LoggingOptions {
+    let LoggingConfig { requests, responses, errors, content, progressive, .. } = *config;
+    LoggingOptions { requests, responses, errors, content, progressive, ..LoggingOptions::default() }
+}
+
+fn telemetry(config: &Config) -> Result<TelemetryOptions> {
+    let TelemetryConfig { capture_content, propagate, .. } = config.telemetry;
+    let prices = prices(&config.prices).map_err(|(model, error)| anyhow!("[prices.{model:?}]: {error}"))?;
+    Ok(TelemetryOptions { capture_content, propagate, prices, budgets: config.budgets.options() })
+}
+
+/// Who may read `/metrics`, if anybody may.
+///
+/// # Errors
+/// A token that cannot be one.
+pub fn metrics_access(config: &TelemetryConfig, environment: &Environment) -> Result<Option<MetricsAccess>> {
+    if !config.metrics {
+        return Ok(None);
+    }
+    let named = || config.metrics_token_env.as_deref().and_then(|name| environment(name));
+    Ok(Some(match config.metrics_token.clone().or_else(named) {
+        Some(token) => {
+            let bearer =
+                Bearer::new([(token.trim(), Principal::new("metrics"))]).context("[telemetry] metrics_token")?;
+            MetricsAccess::Token(Auth::new(bearer))
+        }
+        None => MetricsAccess::Loopback,
+    }))
 }
 
 fn at(id: &str) -> String {
@@ -187,6 +230,7 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         cors: CorsPolicy::new(origins, server.allow_credentials)?,
         auth: config.auth.auth(environment).context("[auth]")?,
         hosts: hosts(&server.allowed_hosts, address),
+        requests_per_minute: config.limits.requests_per_minute,
         body_max: config.limits.body_max.0,
         body_timeout: config.limits.body_timeout.0,
         id_max: config.limits.id_max,
@@ -387,7 +431,7 @@ mod tests {
             apply_model_flags(&mut config, &args).unwrap();
             match config.agents.remove(0).1 {
                 AgentConfig::BuiltIn(agent) => (agent.api_key, agent.base_url.is_some()),
-                AgentConfig::AgUi(_) => unreachable!(),
+                _ => unreachable!(),
             }
         };
         let model = |name: &str| ServeArgs { model: Some(name.to_owned()), ..ServeArgs::default() };

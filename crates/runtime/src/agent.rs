@@ -2,6 +2,7 @@
 
 use crate::principal::Principal;
 use crate::store::{Store, StoreError, ThreadKey};
+use crate::telemetry::Trace;
 use async_trait::async_trait;
 use bytes::Bytes;
 use copilotkit_protocol::{AgentCapabilities, Emitted, RunAgentInput};
@@ -64,6 +65,8 @@ pub struct RunContext {
     pub pulse: Pulse,
     /// What may be kept with the thread until its next run; `None` for a run that belongs to no stored thread.
     pub notes: Option<ThreadNotes>,
+    /// Where what is done for the run hangs in its trace.
+    pub trace: Trace,
 }
 
 /// Small data that an agent or a middleware keeps with a thread, by key. It survives restarts as the thread does, and is
@@ -143,6 +146,7 @@ impl RunContext {
             deadline: Instant::now() + crate::limits::RUN_MAX,
             pulse: Pulse::default(),
             notes: None,
+            trace: Trace::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! once, for every provider.
 
 use crate::agent::Pulse;
+use crate::telemetry::Trace;
 use copilotkit_protocol::{Code, Content, Json, TokenUsage};
 use futures::stream::BoxStream;
 use std::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub struct ModelRequest {
     pub cancel: CancellationToken,
     /// Beaten whenever the provider shows that it is alive, also by comments that are no events.
     pub pulse: Pulse,
+    /// The trace of this call: what is sent for it may say so by [`Trace::inject`].
+    pub trace: Trace,
 }
 
 /// One message to a model.

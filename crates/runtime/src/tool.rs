@@ -3,6 +3,7 @@
 use crate::agent::Pulse;
 use crate::model::ToolSpec;
 use crate::principal::Principal;
+use crate::telemetry::Trace;
 use async_trait::async_trait;
 use copilotkit_protocol::{Content, Interrupt, Json, ResumeEntry, RunAgentInput};
 use http::HeaderMap;
@@ -84,6 +85,8 @@ pub struct ToolScope {
     pub cancel: CancellationToken,
     /// Beats while a tool works.
     pub pulse: Pulse,
+    /// Where what is done for the run hangs in its trace; for a call, below that call.
+    pub trace: Trace,
 }
 
 /// What a tool answered.

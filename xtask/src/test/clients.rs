@@ -40,6 +40,9 @@ pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
             return steps.skip("clients", "npm packages are missing");
         }
     }
+    if !a2a_peers(root, steps) {
+        return steps.skip("clients", "A2A agents to speak to are missing");
+    }
     let compare = [&["test"], super::WORKSPACE, &["--test", "differential"]].concat();
     let what = format!("cargo {}", compare.join(" "));
     steps.run_tests("published clients on generated streams", &what, Runner::Cargo, |tally| {
@@ -57,9 +60,48 @@ pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
     steps.run_tests("clients", "npm test in fixtures/clients", Runner::Node, |tally| {
         let mut command = npm(&folder);
         command.arg("test").env("COPILOTKIT_BIN", binary(root)?).env("CHROMIUM", browser);
+        command.env("COPILOTKIT_REQUIRE_PEERS", "1");
         full(&mut command, options);
         steps::command(&mut command, TEST_LIMIT, Some(tally))
     });
+}
+
+/// The official A2A SDKs: those of JavaScript by npm, each one of Python in an environment of its own.
+fn a2a_peers(root: &Path, steps: &mut Steps) -> bool {
+    let folder = root.join("fixtures/a2a");
+    if stale(&folder) {
+        let good = steps.add("npm ci of A2A agents", "npm ci in fixtures/a2a", || {
+            steps::command(npm(&folder).args(["ci", "--no-audit", "--no-fund"]), INSTALL_LIMIT, None)
+        });
+        if !good {
+            return false;
+        }
+    }
+    ["1.0", "0.3"].into_iter().all(|version| {
+        let wanted = folder.join(format!("requirements-{version}.txt"));
+        let home = root.join(format!("target/a2a-peers/python-{version}"));
+        let done = home.join("installed.txt");
+        let same = std::fs::read(&done).ok().zip(std::fs::read(&wanted).ok()).is_some_and(|(is, should)| is == should);
+        if same {
+            return true;
+        }
+        steps.add(&format!("PyPI packages of A2A {version}"), "python3 -m venv, pip install", || {
+            let mut make = Command::new(if cfg!(windows) { "python" } else { "python3" });
+            make.args(["-m", "venv", "--clear"]).arg(&home);
+            let made = steps::command(&mut make, INSTALL_LIMIT, None)?;
+            if made != Outcome::Good {
+                return Ok(made);
+            }
+            let python = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
+            let mut install = Command::new(home.join(python));
+            install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted);
+            let installed = steps::command(&mut install, INSTALL_LIMIT, None)?;
+            if installed == Outcome::Good {
+                std::fs::copy(&wanted, &done)?;
+            }
+            Ok(installed)
+        })
+    })
 }
 
 /// Our generated types beside those of @ag-ui/core.

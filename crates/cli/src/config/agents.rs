@@ -2,11 +2,13 @@
 
 use super::hints::nearest;
 use super::sources::Merged;
-use super::{ConfigError, Environment, Span};
+use super::{A2aConfig, A2aOrchestratorConfig, ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
-use copilotkit_adapters::openai_chat::RETRIES;
+use copilotkit_adapters::service::RETRIES;
 use copilotkit_adapters::spec::split;
-use copilotkit_adapters::{ConfigError as ModelConfigError, Options, model_from_spec};
+use copilotkit_adapters::{
+    Api, ConfigError as ModelConfigError, Options, ServiceModel, model_from_spec, service_from_spec,
+};
 use copilotkit_mcp::PageServers;
 use copilotkit_protocol::wire::Wire as _;
 use copilotkit_protocol::{AgentCapabilities, Json};
@@ -29,15 +31,38 @@ pub enum AgentConfig {
     /// `type = "ag-ui"`: a remote AG-UI agent.
     #[cfg_attr(feature = "schema", schemars(rename = "ag-ui"))]
     AgUi(AgUiConfig),
+    /// `type = "a2a"`: a remote A2A agent.
+    #[cfg_attr(feature = "schema", schemars(rename = "a2a"))]
+    A2a(A2aConfig),
+    /// `type = "a2a-orchestrator"`: one of our agents that asks remote A2A agents.
+    #[cfg_attr(feature = "schema", schemars(rename = "a2a-orchestrator"))]
+    A2aOrchestrator(A2aOrchestratorConfig),
 }
 
-const TYPES: &str = "`built-in` or `ag-ui`";
+const TYPES: &str = "`built-in`, `ag-ui`, `a2a` or `a2a-orchestrator`";
 /// The longest name of a tool that every provider takes.
 const TOOL_NAME: usize = 64;
 /// Tools of every built-in agent.
 const STATE_TOOLS: [&str; 2] = ["AGUISendStateSnapshot", "AGUISendStateDelta"];
 
 impl AgentConfig {
+    /// An orchestrator needs an agent of ours that is none itself.
+    pub(super) fn check_orchestrators(merged: &Merged, agents: &[(String, Self)]) -> Result<(), ConfigError> {
+        for (id, agent) in agents {
+            let Self::A2aOrchestrator(team) = agent else { continue };
+            let wanted = &team.orchestrator;
+            let reason = match agents.iter().find(|(id, _)| id == wanted) {
+                Some((_, Self::BuiltIn(_) | Self::AgUi(_))) => continue,
+                Some((_, Self::A2a(_))) => format!("`{wanted}` is a remote A2A agent, which takes no tools"),
+                Some((_, Self::A2aOrchestrator(_))) => format!("`{wanted}` is an orchestrator itself"),
+                None => format!("there is no agent `{wanted}`"),
+            };
+            let remedy = "name a built-in or an AG-UI agent of this file";
+            return Err(merged.error(&["agents", id, "orchestrator"], reason, remedy));
+        }
+        Ok(())
+    }
+
     pub(super) fn read(merged: &Merged, id: &str, value: Value) -> Result<Self, ConfigError> {
         let at = ["agents", id];
         if id.is_empty() {
@@ -64,6 +89,16 @@ impl AgentConfig {
                 merged.check_headers(&["agents", id, "headers"], &agent.headers)?;
                 Ok(Self::AgUi(agent))
             }
+            "a2a" => {
+                let agent: A2aConfig = merged.read(value, &at)?;
+                agent.check(merged, id)?;
+                Ok(Self::A2a(agent))
+            }
+            "a2a-orchestrator" => {
+                let agent: A2aOrchestratorConfig = merged.read(value, &at)?;
+                agent.check(merged, id)?;
+                Ok(Self::A2aOrchestrator(agent))
+            }
             other => {
                 let reason = format!("`{other}` is not a type of agent");
                 Err(merged.error(&["agents", id, "type"], reason, format!("write {TYPES}")))
@@ -85,8 +120,12 @@ pub struct BuiltInConfig {
     /// Where the provider is; absent is its own address, or its variable, like `OPENAI_BASE_URL`. All models must then be
     /// of that provider.
     pub base_url: Option<String>,
-    /// The dialect to speak: `chat`.
+    /// The dialect to speak with the provider of the first model: `chat`, `responses`, `messages`, `gemini` or `converse`;
+    /// absent is the provider's own, and `chat` at an address that is not OpenAI's.
     pub api: Option<String>,
+    /// True: text between `<think>` and `</think>` is reasoning. For local servers that pass it on as text.
+    #[serde(default)]
+    pub think_tags: bool,
     /// The environment variable that holds the key of the first model's provider; absent is the provider's own, like
     /// `OPENAI_API_KEY`. Other providers use their own variables.
     pub api_key_env: Option<String>,
@@ -165,6 +204,7 @@ impl BuiltInConfig {
             model: ModelNames::One(model.into()),
             base_url: None,
             api: None,
+            think_tags: false,
             api_key_env: None,
             api_key: None,
             prompt: String::new(),
@@ -199,11 +239,24 @@ impl BuiltInConfig {
     /// # Errors
     /// A provider that is not known, or an address or key that cannot be used.
     pub(crate) fn resolve(&self, name: &str, environment: &Environment) -> Result<Arc<dyn Model>, ModelConfigError> {
+        model_from_spec(name, &self.options(name, environment))
+    }
+
+    /// As [`resolve`](Self::resolve), for a model behind a service, which can be checked.
+    pub(crate) fn service(&self, name: &str, environment: &Environment) -> Result<ServiceModel, ModelConfigError> {
+        service_from_spec(name, &self.options(name, environment))
+    }
+
+    fn options<'a>(&self, name: &str, environment: &'a Environment) -> Options<'a> {
         let own = provider(name).is_some_and(|provider| Some(provider) == self.providers().next());
         let named = self.api_key_env.as_deref().and_then(|variable| environment(variable));
-        let api_key = self.api_key.clone().or(named).filter(|_| own).map(SecretString::from);
-        let base_url = self.base_url.clone().filter(|_| own);
-        model_from_spec(name, &Options { api_key, base_url, ..Options::new(&**environment) })
+        Options {
+            api_key: self.api_key.clone().or(named).filter(|_| own).map(SecretString::from),
+            base_url: self.base_url.clone().filter(|_| own),
+            api: self.api.as_deref().and_then(Api::named).filter(|_| own),
+            think_tags: self.think_tags,
+            env: &**environment,
+        }
     }
 
     /// The providers of its models, in their order; the demo model has none.
@@ -237,9 +290,10 @@ impl BuiltInConfig {
                 "name models of one provider, or remove `base_url` and set the address of each by its variable";
             return Err(merged.error(&at("base_url"), reason, remedy));
         }
-        if let Some(api) = self.api.as_deref().filter(|api| *api != "chat") {
-            let reason = format!("this version does not speak `{api}`");
-            return Err(merged.error(&at("api"), reason, "write \"chat\", or remove the key"));
+        if let Some(api) = self.api.as_deref().filter(|api| Api::named(api).is_none()) {
+            let known: Vec<_> = Api::ALL.iter().map(|api| format!("\"{}\"", api.as_str())).collect();
+            let reason = format!("`{api}` is no dialect of models");
+            return Err(merged.error(&at("api"), reason, format!("write one of {}", known.join(", "))));
         }
         merged.check_key(&["agents", id], self.api_key.is_some(), self.api_key_env.as_deref())?;
         for name in self.model.items() {

@@ -2,8 +2,8 @@
 
 use super::sources::Merged;
 use super::{ConfigError, Environment, Span, hints};
-use copilotkit_mcp::config::{Auth, Command, Namespacing, Protocol, Timeouts, Transport};
 use copilotkit_mcp::ServerConfig;
+use copilotkit_mcp::config::{Auth, Command, Namespacing, Protocol, Timeouts, Transport};
 #[cfg(feature = "schema")]
 use copilotkit_mcp::limits;
 use copilotkit_runtime::headers::HeaderPolicy;

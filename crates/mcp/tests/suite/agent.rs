@@ -8,7 +8,7 @@ use copilotkit_runtime::agents::BuiltInAgent;
 use copilotkit_runtime::model::{FinishReason, ModelEvent, ModelMessage};
 use copilotkit_runtime::tool::ToolScope;
 use copilotkit_runtime::tools::FnTool;
-use copilotkit_runtime::{Agent as _, AgentError, Model, ModelRequest, ModelStream, Principal, RunContext};
+use copilotkit_runtime::{Agent as _, AgentError, Model, ModelRequest, ModelStream, Principal, RunContext, Trace};
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,7 @@ pub(crate) fn scope() -> ToolScope {
         headers: Arc::default(),
         cancel: CancellationToken::new(),
         pulse: Pulse::default(),
+        trace: Trace::default(),
     }
 }
 
@@ -294,7 +295,8 @@ fn greeter() -> Fake {
             Some(name) if asked.params["requestState"] == "s1" => result(text(&format!("Hello {name}"))),
             _ if asked.params.get("inputResponses").is_some() => result(text("Hello nobody")),
             _ => {
-                let schema = json!({ "type": "object", "properties": { "name": { "type": "string" } }, "required": ["name"] });
+                let schema =
+                    json!({ "type": "object", "properties": { "name": { "type": "string" } }, "required": ["name"] });
                 let params = json!({ "mode": "form", "message": "Who are you?", "requestedSchema": schema });
                 Reply::Result(json!({
                     "resultType": "input_required",

@@ -112,6 +112,12 @@ codes! {
     /// has room for others.
     TooManyRunsPerPrincipal "too_many_runs_per_principal" [Http(429)] Safe
         "Let a run of yours end or stop it, then send it again after the seconds that `Retry-After` says.";
+    /// The principal sends more requests than `requests_per_minute` in `[limits]` allows.
+    TooManyRequests "too_many_requests" [Http(429)] Safe
+        "Send it again after the seconds that `Retry-After` says.";
+    /// The principal has used up its tokens or its money of the day: `[budgets]`.
+    BudgetExhausted "budget_exhausted" [Http(429), Run] Care
+        "Wait for midnight UTC, as `Retry-After` says, or raise the bound.";
     /// As many readers follow the debug feed as there may be.
     TooManyDebugReaders "too_many_debug_readers" [Http(503)] Safe
         "Close one of them.";
@@ -255,6 +261,10 @@ codes! {
     Stopped "stopped" [Run] Safe
         "Nothing: somebody asked for it.";
 
+    /// A filter of the server refused what was said, or what would have been.
+    ContentBlocked "content_blocked" [Run] Useless
+        "Say it otherwise; whoever runs the server made the rule.";
+
     /// The model's provider refused the key.
     ModelAuth "model_auth" [Run] Useless
         "Set the provider's key, for example OPENAI_API_KEY, and check that it may use the model.";
@@ -362,9 +372,9 @@ codes! {
     /// A provider that is not known.
     ModelProvider "model_provider" [Library] Useless
         "Use one that the message lists, or custom/MODEL with `base_url`.";
-    /// A provider whose dialect this build does not speak.
+    /// A dialect that the provider, or this build, does not speak.
     ModelDialect "model_dialect" [Library] Useless
-        "Set `base_url` to an address that is compatible with OpenAI Chat Completions.";
+        "Remove `api`, or name a dialect that the provider speaks.";
     /// A provider without an address of its own.
     ModelBaseUrl "model_base_url" [Library] Useless
         "Set `base_url`.";
@@ -410,4 +420,34 @@ codes! {
     /// Keys of tokens are to be fetched outside of a tokio runtime.
     JwtNoRuntime "jwt_no_runtime" [Library] Useless
         "Call it within one.";
+    /// The options of a remote A2A agent cannot be used.
+    A2aConfig "a2a_config" [Library] Useless
+        "The message says which one and why.";
+    /// A remote A2A agent shows no card, or none that can be read.
+    A2aCard "a2a_card" [Run] Safe
+        "Check that it runs and that the address is its base or its card; `copilotkit a2a card URL` shows what is there.";
+    /// A remote A2A agent speaks neither A2A 1.0 nor 0.3 in a way that is known here.
+    A2aInterface "a2a_interface" [Run] Useless
+        "Let it offer JSON-RPC, or HTTP+JSON of A2A 1.0.";
+    /// The card of a remote A2A agent points to another origin than its own.
+    A2aOrigin "a2a_origin" [Run] Useless
+        "If that is right, add the origin to `allowed_origins` of the agent.";
+    /// A remote A2A agent requires an extension that is not known here.
+    A2aExtension "a2a_extension" [Run] Useless
+        "Let it work without the extension.";
+    /// A remote A2A agent sent something that is no answer of A2A.
+    A2aBadAnswer "a2a_bad_answer" [Run] Care
+        "The message says what is wrong: mend the agent.";
+    /// A remote A2A agent answered with an error of the protocol.
+    A2aError "a2a_error" [Run] Care
+        "The message has its words; look into the agent's log.";
+    /// The task of a remote A2A agent failed.
+    A2aFailed "a2a_failed" [Run] Care
+        "The message has the agent's words.";
+    /// A remote A2A agent rejected a task.
+    A2aRejected "a2a_rejected" [Run] Useless
+        "The message has the agent's words; ask it for something that it does.";
+    /// An orchestrator asked other agents in more steps than it may.
+    A2aRounds "a2a_rounds" [Run] Care
+        "Ask for less at once, or raise `max_rounds` of the orchestrator.";
 }

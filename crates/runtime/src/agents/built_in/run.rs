@@ -17,11 +17,12 @@ use crate::limits;
 use crate::model::{
     FinishReason, Model, ModelError, ModelErrorKind, ModelEvent, ModelMessage, ModelRequest, ToolChoice, ToolSpec,
 };
+use crate::telemetry::ModelCall;
 use crate::tool::{ToolOutput, ToolScope};
 use crate::wait::Interrupts;
 use copilotkit_protocol::{
-    Content, Emitted, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunAgentInput, RunFinished, RunFinishedOutcome,
-    RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
+    Code, Content, Emitted, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunAgentInput, RunFinished,
+    RunFinishedOutcome, RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
 };
 use futures::stream::{Stream, StreamExt as _};
 use std::future::poll_fn;
@@ -97,24 +98,32 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                 break end;
             }
             let number = step.number + 1;
+            if number > 1
+                && let Err(exhausted) = scope.trace.check_budget()
+            {
+                yield Err(AgentError::new(Code::BudgetExhausted, exhausted.to_string()));
+                return;
+            }
 
             // The model.
             let choice = it.tool_choice();
             let request = it.request(&agent, choice.clone(), &scope, &mut left_out);
             let mut turn = Turn::new(&mut ids);
-            let mut stream = it.model().stream(request);
+            let mut call = ModelCall::begin(it.model(), &request);
+            let mut stream = it.model().stream(call.request(request));
             let mut fresh = true;
-            let reason = loop {
+            let (reason, tokens) = loop {
                 let item = tokio::select! {
                     biased;
                     () = poll_fn(|cx| cancelled.poll(cx)) => return,
                     item = stream.next() => item,
                 };
+                call.saw(item.as_slice());
                 match item {
                     Some(Ok(ModelEvent::Finish { reason, usage: tokens })) => {
-                        usage.add(it.model(), tokens);
+                        usage.add(it.model(), tokens.clone());
                         turn.finish(reason, &mut out);
-                        break reason;
+                        break (reason, tokens);
                     }
                     Some(Ok(event)) => {
                         fresh = false;
@@ -125,10 +134,13 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                     }
                     Some(Err(error)) if fresh && error.kind.is_retryable() && it.next_model() => {
                         tracing::warn!(model = it.model().name(), error = %error, "the next model is tried");
+                        call.fail(error.kind.code().as_str());
                         let request = it.request(&agent, choice.clone(), &scope, &mut left_out);
-                        stream = it.model().stream(request);
+                        call = ModelCall::begin(it.model(), &request);
+                        stream = it.model().stream(call.request(request));
                     }
                     Some(Err(error)) => {
+                        call.fail(error.kind.code().as_str());
                         yield Err(agent_error(error));
                         return;
                     }
@@ -145,6 +157,7 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             }
 
             let (message, calls) = turn.into_parts();
+            call.finish(reason, &tokens, &message);
             it.messages.push(message);
             step = Step::planned(number, reason, calls, &it.toolbox);
             if let Err(error) = it.ledger.keep(std::mem::take(&mut step.waiting)).await {
@@ -316,6 +329,7 @@ impl Prepared {
             settings: self.run.settings.clone(),
             cancel: scope.cancel.clone(),
             pulse: scope.pulse.clone(),
+            trace: scope.trace.clone(),
         }
     }
 
@@ -345,6 +359,7 @@ fn scope(context: RunContext) -> ToolScope {
         headers: context.headers,
         cancel: context.cancel,
         pulse: context.pulse,
+        trace: context.trace,
     }
 }
 

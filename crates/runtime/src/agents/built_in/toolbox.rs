@@ -8,8 +8,9 @@ use super::turn::Call;
 use crate::agent::AgentError;
 use crate::limits;
 use crate::model::ToolSpec;
-use crate::tool::{Tool, ToolError, ToolMode, ToolOutput, ToolScope, ToolSource};
-use copilotkit_protocol::{Code, Interrupt, Json, Object};
+use crate::telemetry::names;
+use crate::tool::{Tool, ToolError, ToolInvocation, ToolMode, ToolOutput, ToolScope, ToolSource};
+use copilotkit_protocol::{Code, Interrupt, Json, Object, ResumeEntry};
 use futures::FutureExt as _;
 use futures::future::join_all;
 use std::collections::HashMap;
@@ -243,16 +244,44 @@ async fn list(source: &dyn ToolSource, scope: &ToolScope) -> Result<Vec<Arc<dyn 
     Ok(Vec::new())
 }
 
-/// Executes one call; whatever happens inside becomes a result or an error that the model is told.
+/// Executes one call, or goes on with one whose question was answered; whatever happens inside becomes a result or an error that the model is told.
 pub(super) async fn execute(
-    tool: &str,
+    tool: Arc<dyn Tool>,
+    mut invocation: ToolInvocation,
+    answer: Option<ResumeEntry>,
     limit: Duration,
-    call: impl Future<Output = Result<ToolOutput, ToolError>>,
 ) -> Result<ToolOutput, ToolError> {
+    let traced = invocation.run.trace.tool(&tool.spec().name, &invocation.id);
+    traced.record_content(names::TOOL_ARGUMENTS, invocation.arguments.get());
+    invocation.run.trace = traced.trace().clone();
+    let result = attempt(tool, invocation, answer, limit).await;
+    match &result {
+        Ok(output) => {
+            traced.record_content(names::TOOL_RESULT, output.content.get());
+            traced.end(if output.is_error { Err(Code::ToolFailed.as_str()) } else { Ok(()) });
+        }
+        Err(error) => traced.end(Err(error.code)),
+    }
+    result
+}
+
+async fn attempt(
+    tool: Arc<dyn Tool>,
+    invocation: ToolInvocation,
+    answer: Option<ResumeEntry>,
+    limit: Duration,
+) -> Result<ToolOutput, ToolError> {
+    let name = tool.spec().name.clone();
+    let call = async {
+        match answer {
+            Some(answer) => tool.answer(invocation, answer).await,
+            None => tool.call(invocation).await,
+        }
+    };
     match tokio::time::timeout(limit, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => {
-            tracing::error!(tool, "a tool panicked");
+            tracing::error!(tool = name, "a tool panicked");
             Err(ToolError::failed("The tool failed unexpectedly."))
         }
         Err(_) => {

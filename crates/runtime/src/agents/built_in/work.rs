@@ -45,7 +45,7 @@ impl Job {
                 let note = edited.then(|| arguments.clone());
                 let limit = tool.timeout().unwrap_or(limit);
                 let call = ToolInvocation { id: self.call_id, arguments, run: scope };
-                let result = execute(&tool.spec().name, limit, async { tool.call(call).await }).await;
+                let result = execute(tool, call, None, limit).await;
                 Done::Result(match note {
                     Some(arguments) => result.map(|output| with_edits(output, &arguments)),
                     None => result,
@@ -54,7 +54,7 @@ impl Job {
             Work::Answer { tool, arguments, answer } => {
                 let limit = tool.timeout().unwrap_or(limit);
                 let call = ToolInvocation { id: self.call_id, arguments, run: scope };
-                Done::Result(execute(&tool.spec().name, limit, async { tool.answer(call, answer).await }).await)
+                Done::Result(execute(tool, call, Some(answer), limit).await)
             }
         }
     }

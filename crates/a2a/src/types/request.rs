@@ -1,0 +1,155 @@
+//! What is asked of an agent.
+
+use super::lenient;
+use super::message::Message;
+use super::push::PushConfig;
+use super::task::{Task, TaskState};
+use copilotkit_protocol::Object;
+use serde::{Deserialize, Serialize};
+
+/// A message for an agent, with or without a stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendMessageRequest {
+    /// The tenant of the interface.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The message.
+    pub message: Message,
+    /// How it is to be answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<SendConfiguration>,
+    /// Data of the application or of extensions.
+    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Object>,
+}
+
+/// How a message is to be answered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendConfiguration {
+    /// Media types that the client takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted_output_modes: Vec<String>,
+    /// Where to send news of the task.
+    #[serde(rename = "taskPushNotificationConfig", skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushConfig>,
+    /// How much of the history the answer carries; absent is all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_length: Option<u32>,
+    /// True: the call does not wait for the task.
+    #[serde(skip_serializing_if = "lenient::is_false")]
+    pub return_immediately: bool,
+}
+
+/// The forms of both versions in one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigurationWire {
+    #[serde(default, deserialize_with = "lenient::list")]
+    accepted_output_modes: Vec<String>,
+    #[serde(alias = "taskPushNotificationConfig")]
+    push_notification_config: Option<PushConfig>,
+    history_length: Option<u32>,
+    return_immediately: Option<bool>,
+    blocking: Option<bool>,
+}
+
+impl<'de> Deserialize<'de> for SendConfiguration {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = ConfigurationWire::deserialize(deserializer)?;
+        Ok(Self {
+            accepted_output_modes: wire.accepted_output_modes,
+            push: wire.push_notification_config,
+            history_length: wire.history_length,
+            return_immediately: wire.return_immediately.unwrap_or(wire.blocking == Some(false)),
+        })
+    }
+}
+
+/// Which task to show.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetTaskRequest {
+    /// The tenant of the interface.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The task.
+    pub id: String,
+    /// How much of the history is wanted; absent is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_length: Option<u32>,
+}
+
+/// Which tasks to list. 1.0 alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListTasksRequest {
+    /// The tenant of the interface.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Only those of this conversation.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub context_id: Option<String>,
+    /// Only those in this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<TaskState>,
+    /// How many at most, from 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<u32>,
+    /// Where the last page ended.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub page_token: Option<String>,
+    /// How much of each history is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_length: Option<u32>,
+    /// Only those whose state is of this time or later, ISO 8601.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub status_timestamp_after: Option<String>,
+    /// Artifacts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_artifacts: Option<bool>,
+}
+
+/// A page of tasks, the newest state first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListTasksResponse {
+    /// The tasks.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub tasks: Vec<Task>,
+    /// Where the next page begins; empty at the end.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub next_page_token: String,
+    /// The most that a page has.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub page_size: u32,
+    /// How many there are on all pages.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub total_size: u32,
+}
+
+/// Which task to cancel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelTaskRequest {
+    /// The tenant of the interface.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The task.
+    pub id: String,
+    /// Data of the application or of extensions.
+    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Object>,
+}
+
+/// Which task to follow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubscribeToTaskRequest {
+    /// The tenant of the interface.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The task.
+    pub id: String,
+}
