@@ -4,8 +4,9 @@ use super::chain;
 use super::store::FileStore;
 use crate::config::{Auth, ServerConfig, Transport};
 use crate::error::{ErrorKind, McpError};
-use rmcp::transport::auth::{AuthorizationRequest, OAuthState};
+use rmcp::transport::auth::{AuthorizationRequest, CredentialStore as _, OAuthState, WWWAuthenticateParams};
 use secrecy::ExposeSecret as _;
+use url::Url;
 
 /// A place to come back to, for who never comes back.
 pub(super) const NOWHERE: &str = "http://127.0.0.1/callback";
@@ -38,8 +39,12 @@ impl Login {
         let mut manager = super::manager(url).await.map_err(failed)?;
         manager.set_credential_store(FileStore::at(store));
         let mut request = AuthorizationRequest::new(redirect).with_client_name("CopilotKit");
+        let scopes = match scopes.is_empty() {
+            false => scopes.clone(),
+            true => wider(&FileStore::at(store), challenge, url).await,
+        };
         if !scopes.is_empty() {
-            request = request.with_scopes(scopes.iter().cloned());
+            request = request.with_scopes(scopes);
         }
         if let Some(id) = client_id {
             request = request.with_preregistered_client(id);
@@ -72,6 +77,21 @@ impl Login {
         let done = self.state.handle_callback_url(came_back).await;
         done.map(|_| ()).map_err(|error| McpError::about(ErrorKind::Unauthorized, &self.server, chain(&error)))
     }
+}
+
+/// What was agreed to before and what the server asks for besides: who is asked for more must not lose what there was.
+/// Empty when nothing was agreed to before, and rmcp knows best what to ask for.
+async fn wider(store: &FileStore, challenge: Option<&str>, url: &Url) -> Vec<String> {
+    let known = store.load().await.ok().flatten().map(|known| known.granted_scopes).unwrap_or_default();
+    let asked = challenge.and_then(|challenge| WWWAuthenticateParams::parse(challenge, url).scope);
+    let Some(asked) = asked.filter(|_| !known.is_empty()) else { return Vec::new() };
+    let mut scopes = known;
+    for scope in asked.split_whitespace() {
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    scopes
 }
 
 impl std::fmt::Debug for Login {
