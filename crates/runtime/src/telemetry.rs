@@ -30,10 +30,10 @@ pub use metrics::{Metric, Metrics};
 #[cfg(feature = "lifecycle")]
 pub(crate) use model_call::ModelCall;
 pub use prices::{Price, PriceError, Prices};
-#[cfg(feature = "http")]
-pub(crate) use propagation::adopt;
 #[cfg(feature = "lifecycle")]
 pub(crate) use propagation::end;
+#[cfg(feature = "http")]
+pub(crate) use propagation::{adopt, rename};
 pub use trace::Trace;
 
 use std::fmt;

@@ -61,8 +61,18 @@ export class Session {
   /** Sends words of the person, with attachments as content parts. */
   async send(text, parts = []) {
     const content = parts.length ? [...(text ? [{ type: "text", text }] : []), ...parts] : text;
+    const { interrupts } = this.conversation;
+    // A question that is passed over is cancelled: the next run has to say something of each.
+    const resume = interrupts.map(({ id }) => this.decisions.get(id) ?? { interruptId: id, status: "cancelled" });
+    if (resume.length) this.#decide(resume);
     this.conversation.add({ id: newId(), role: "user", content });
-    await this.run();
+    await this.run(resume.length ? { resume } : {});
+  }
+
+  /** Runs the agent once more on what it failed at. */
+  async retry() {
+    const resume = this.lastInput ? this.lastInput.resume : this.conversation.runs.at(-1)?.resume;
+    await this.run(resume ? { resume } : {});
   }
 
   /** Runs the agent on the conversation as it is. */
@@ -73,7 +83,12 @@ export class Session {
     const { tools, context, forwardedProps } = this.setup();
     const { messages, state } = this.conversation;
     const input = this.#input({
-      messages: toSend(messages), tools, context, forwardedProps, ...(state !== undefined && { state }), ...more,
+      messages: toSend(messages),
+      tools,
+      context,
+      forwardedProps,
+      ...(state !== undefined && { state }),
+      ...more,
     });
     this.lastInput = input;
     await this.#follow("running", (signal) => this.api.run(this.agentId, input, { signal }));
@@ -88,13 +103,17 @@ export class Session {
     this.onChange();
     if (!interrupts.every(({ id }) => this.decisions.has(id))) return;
     const resume = interrupts.map(({ id }) => this.decisions.get(id));
+    this.#decide(resume);
+    await this.run({ resume });
+  }
+
+  #decide(resume) {
     for (const entry of resume) {
-      const asked = interrupts.find(({ id }) => id === entry.interruptId);
-      this.conversation.note({ kind: "answer", ...entry, question: asked.message });
-      this.conversation._answered(asked, entry.status);
+      const asked = this.conversation.asked.get(entry.interruptId);
+      this.conversation.note({ kind: "answer", ...entry, question: asked?.message });
+      this.conversation._answered(asked, entry);
     }
     this.conversation.interrupts = [];
-    await this.run({ resume });
   }
 
   /** Notes the result of a tool that the page was to call; with the last one the run goes on. */
@@ -133,6 +152,8 @@ export class Session {
   /** Sends a request, reads its stream, and connects again for as long as a run is known to go on. */
   async #follow(status, request) {
     const abort = new AbortController();
+    // Of two streams of one thread each event would come twice.
+    this.#abort?.abort();
     this.#abort = abort;
     this.problem = null;
     this.#set(status);
@@ -170,7 +191,8 @@ export class Session {
           this.conversation.apply(event, now, !replay || this.status === "running");
         }
         any = true;
-        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping") this.status = "running";
+        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping")
+          this.status = "running";
         this.onChange();
       }
     } catch (error) {
@@ -201,9 +223,22 @@ export class Session {
     if (kind === "unauthorized") return;
     if (during === "run") {
       const title = kind === "busy" ? "Another run is active on this thread" : "The message was not taken";
-      this.conversation.note({ kind: "error", title, message: error.message, code: error.code, busy: kind === "busy", retry: true });
+      this.conversation.note({
+        kind: "error",
+        title,
+        message: error.message,
+        code: error.code,
+        busy: kind === "busy",
+        retry: true,
+      });
     } else if (during === "follow") {
-      this.conversation.note({ kind: "error", title: "The connection was lost", message: error.message, code: error.code, follow: true });
+      this.conversation.note({
+        kind: "error",
+        title: "The connection was lost",
+        message: error.message,
+        code: error.code,
+        follow: true,
+      });
     }
   }
 
@@ -219,9 +254,13 @@ export class Session {
 function pause(ms, signal) {
   return new Promise((done, fail) => {
     const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      fail(signal.reason ?? new DOMException("aborted", "AbortError"));
-    }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        fail(signal.reason ?? new DOMException("aborted", "AbortError"));
+      },
+      { once: true },
+    );
   });
 }

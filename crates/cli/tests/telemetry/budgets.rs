@@ -62,10 +62,10 @@ async fn a_call_that_is_stopped_before_its_end_counts_too() {
 
 #[tokio::test]
 async fn each_principal_has_its_own_rate() {
-    let tokens = "tokens = [{ token = \"of-alice-0123456789abcdef\", principal = \"alice\" }, \
-                  { token = \"of-bob-0123456789abcdefgh\", principal = \"bob\" }]";
+    let tokens = "tokens = [{ env = \"ALICE\", principal = \"alice\" }, { env = \"BOB\", principal = \"bob\" }]";
     let file = format!("[auth]\nkind = \"bearer\"\n{tokens}\n[limits]\nrequests_per_minute = 2\n");
-    let server = Server::start(&file);
+    let variables = [("ALICE", "of-alice-0123456789abcdef"), ("BOB", "of-bob-0123456789abcdefgh")];
+    let server = Server::on(&file, Arc::new(MemoryStore::default()), &variables);
     let ask = async |token: &str| {
         server.send("GET", "/copilotkit/info", &[("authorization", &format!("Bearer {token}"))], Value::Null).await
     };

@@ -2,7 +2,7 @@
 
 use super::router::{Route, RouteId};
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::{Metric, TARGET, Telemetry, adopt, end, names};
+use crate::telemetry::{Metric, TARGET, Telemetry, adopt, end, names, rename};
 use http::Method;
 use http::request::Parts;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -60,7 +60,7 @@ impl Exchange {
         };
         self.0.span.record(names::HTTP_ROUTE, &*template);
         if !self.0.span.is_disabled() {
-            self.0.span.record(names::OTEL_NAME, format!("{} {template}", self.0.method));
+            rename(&self.0.span, format!("{} {template}", self.0.method));
         }
         let _ = self.0.route.set(template);
     }

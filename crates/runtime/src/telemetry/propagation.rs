@@ -89,6 +89,13 @@ mod otel {
         }
     }
 
+    #[cfg(feature = "http")]
+    pub(super) fn rename(span: &Span, name: String) {
+        if !span.is_disabled() {
+            span.context().span().update_name(name);
+        }
+    }
+
     pub(super) fn list(span: &Span, name: &'static str, values: Vec<String>) {
         let values = values.into_iter().map(StringValue::from).collect();
         span.set_attribute(name, Value::Array(Array::String(values)));
@@ -144,6 +151,15 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
     #[cfg(feature = "otel")]
     otel::adopt(span, headers);
     let _ = (span, headers);
+}
+
+/// Gives a span that began already the name that is known only now.
+#[cfg(feature = "http")]
+pub(crate) fn rename(span: &Span, name: String) {
+    #[cfg(feature = "otel")]
+    otel::rename(span, name);
+    #[cfg(not(feature = "otel"))]
+    let _ = (span, name);
 }
 
 /// The value of `traceparent` for what is called within a span.
