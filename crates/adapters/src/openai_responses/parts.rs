@@ -10,9 +10,7 @@ use std::borrow::Cow;
 #[serde(tag = "type")]
 pub(super) enum Part<'a> {
     #[serde(rename = "input_text")]
-    Text {
-        text: &'a str,
-    },
+    Text { text: &'a str },
     #[serde(rename = "input_image")]
     Image {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,11 +80,7 @@ fn document(media: Media<'_>) -> Part<'_> {
             let file_data = to_data_url(&mime_type, &base64);
             Part::File { filename: Some(filename), file_data: Some(file_data), file_url: None, file_id: None }
         }
-        Source::Url { url, .. } => {
-            Part::File { filename: None, file_data: None, file_url: Some(url), file_id: None }
-        }
-        Source::File { id, .. } => {
-            Part::File { filename: None, file_data: None, file_url: None, file_id: Some(id) }
-        }
+        Source::Url { url, .. } => Part::File { filename: None, file_data: None, file_url: Some(url), file_id: None },
+        Source::File { id, .. } => Part::File { filename: None, file_data: None, file_url: None, file_id: Some(id) },
     }
 }
