@@ -30,12 +30,18 @@ fn input(run: &str, messages: &[Message]) -> RunAgentInput {
     copilotkit_protocol::from_str(&input.to_string()).expect("an input")
 }
 
-/// Runs the agent, and gives what a page then holds.
+/// Runs the agent, and gives what a page then holds. An answer in another dialect than the agent's ends the run.
 async fn run(agent: &BuiltInAgent, run: &str, messages: Vec<Message>) -> Vec<Message> {
     let mut events = agent.run(RunContext::new("a", input(run, &messages)));
     let mut applied = Applied::new(messages, None);
     while let Some(event) = events.next().await {
-        let json = event.expect("an event").to_json();
+        let json = match event {
+            Ok(event) => event.to_json(),
+            Err(error) => {
+                assert_eq!(run, "foreign", "{error}");
+                break;
+            }
+        };
         applied.apply(&Event::from_json(&json).expect("an event"));
     }
     assert!(applied.warnings().is_empty(), "{:?}", applied.warnings());
@@ -98,7 +104,7 @@ async fn signatures_survive_a_tool_of_the_page() {
         assert!(sent(1).contains("18 °C"), "{provider}");
         // Nobody else gets it.
         if provider != "deepseek" {
-            run(&service("groq", Api::Chat, "other"), "r3", messages).await;
+            run(&service("groq", Api::Chat, "other"), "foreign", messages).await;
             assert!(!sent(2).contains(kept), "{provider}: {}", sent(2));
         }
     }
