@@ -187,8 +187,10 @@ fn apply(client: &A2aClient, view: &mut TaskView, event: &Event) -> Result<(), A
     view.apply(event).map_err(|what| A2aError::TooLarge { url: client.url().to_owned(), what })
 }
 
+/// Only where there is no such method can nothing have been done yet: servers answer with "unsupported" too when they trip
+/// over what their agent did.
 fn does_not_stream(error: &A2aError) -> bool {
-    matches!(error.kind(), Some(ErrorKind::UnsupportedOperation | ErrorKind::MethodNotFound))
+    error.kind() == Some(ErrorKind::MethodNotFound)
 }
 
 async fn wait(pause: Duration, caller: &Caller) {

@@ -136,18 +136,11 @@ fn shows_surface(view: &TaskView) -> bool {
     })
 }
 
-/// The agent turned a message down since its task has ended or is unknown to it. Each SDK has a code of its own for it.
+/// The agent does not know the task that the message was for, so it cannot have done anything with it. Any other refusal may
+/// come from an agent that did.
 fn is_gone(error: &A2aError, message: &Message, view: &TaskView) -> bool {
-    let turned_down = matches!(
-        error.kind(),
-        Some(
-            ErrorKind::TaskNotFound
-                | ErrorKind::UnsupportedOperation
-                | ErrorKind::InvalidParams
-                | ErrorKind::InvalidRequest
-        )
-    );
-    turned_down && message.task_id.is_some() && view.task_id.is_none() && view.message.is_none()
+    let unknown = error.kind() == Some(ErrorKind::TaskNotFound);
+    unknown && message.task_id.is_some() && view.task_id.is_none() && view.message.is_none()
 }
 
 /// What the run fails with when the task did.
