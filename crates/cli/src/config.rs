@@ -16,7 +16,9 @@ mod units;
 
 pub(crate) use a2a::A2aAddress;
 pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
-pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use agents::{
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
+};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub(crate) use hints::ignored_variable;

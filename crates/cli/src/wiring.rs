@@ -9,13 +9,14 @@ pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
 use crate::config::{
-    AgUiConfig, AgentConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, LoggingConfig, ModeName,
-    ModelNames, OnBusyName, OnDisconnectName, TelemetryConfig, ToolConfig, prices,
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders,
+    LoggingConfig, ModeName, ModelNames, OnBusyName, OnDisconnectName, TelemetryConfig, ToolChoiceConfig, ToolConfig,
+    prices,
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
-use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
+use copilotkit_runtime::agents::{Approval, BuiltInAgent, HttpAgent};
 use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
 use copilotkit_runtime::http::auth::{Auth, Bearer};
@@ -285,13 +286,28 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
         builder = builder.max_steps(steps);
     }
     if let Some(choice) = &agent.tool_choice {
-        builder = builder.tool_choice(match choice.as_str() {
-            "auto" => ToolChoice::Auto,
-            "none" => ToolChoice::None,
-            "required" => ToolChoice::Required,
-            name => ToolChoice::Tool(name.to_owned()),
+        builder = builder.tool_choice(match choice {
+            ToolChoiceConfig::Tool(table) => ToolChoice::Tool(table.tool_name.clone()),
+            ToolChoiceConfig::Word(word) => match word.as_str() {
+                "auto" => ToolChoice::Auto,
+                "none" => ToolChoice::None,
+                "required" => ToolChoice::Required,
+                name => ToolChoice::Tool(name.to_owned()),
+            },
         });
     }
+    builder = builder.approval(match &agent.approval {
+        ApprovalConfig::Always(_) => Approval::Always,
+        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
+        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
+    });
+    if let Some(tokens) = agent.context_window {
+        builder = builder.context_window(tokens);
+    }
+    if let Some(limit) = agent.tool_timeout {
+        builder = builder.tool_timeout(limit.0);
+    }
+    builder = builder.capabilities(agent.own_capabilities().map_err(anyhow::Error::msg)?);
     if agent.overridable.iter().any(|name| name == "model") {
         builder = builder.model_resolver(overrides::resolver(agent, environment));
     }
@@ -320,7 +336,7 @@ fn ask_user() -> Arc<dyn Tool> {
         description: "Asks the user a question and waits for the answer.".to_owned(),
         parameters: Some(Json::from(parameters)),
     };
-    Arc::new(InterruptTool::new(spec, None, Some("The agent asks you a question.".to_owned())))
+    Arc::new(InterruptTool::new(spec, None, Some("{question}".to_owned())))
 }
 
 fn settings(agent: &BuiltInConfig) -> ModelSettings {

@@ -81,6 +81,42 @@ const CASES: &[(&str, &str)] = &[
         "a tool with parameters that are no schema",
         "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\nparameters = 1",
     ),
+    (
+        "a tool of a list with an address that is none",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\n\n[[agents.a.tools]]\nname = \"u\"\nurl = \"x\"",
+    ),
+    (
+        "a tool with a schema that is none",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\nparameters = { type = \"object\", properties = { a = { type = \"text\" } } }",
+    ),
+    (
+        "a tool whose arguments are a list",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\nparameters = { type = \"array\" }",
+    ),
+    (
+        "a tool with a name that models refuse",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"look up\"\nurl = \"http://x\"",
+    ),
+    (
+        "a tool that every agent has",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"AGUISendStateDelta\"\nurl = \"http://x\"",
+    ),
+    (
+        "two tools of one name",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://x\"\n[[agents.a.tools]]\nname = \"t\"\nurl = \"http://y\"",
+    ),
+    (
+        "leave for a tool that is not there",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\napproval = [\"lookup_ordr\"]\n[[agents.a.tools]]\nname = \"lookup_order\"\nurl = \"http://x\"",
+    ),
+    ("leave that is neither", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\napproval = \"sometimes\""),
+    ("an override that is none", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\noverridable = [\"temprature\"]"),
+    ("no window", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ncontext_window = 0"),
+    (
+        "capabilities that AG-UI does not know",
+        "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ncapabilities = { tools = { suported = true } }",
+    ),
+    ("a choice that is none", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ntool_choice = { type = \"tool\" }"),
     ("a remote agent without an address", "[agents.a]\ntype = \"ag-ui\""),
     ("a remote agent at an address that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"localhost:9000\""),
     ("a header that is none", "[agents.a]\ntype = \"ag-ui\"\nurl = \"http://x\"\nheaders = { \"a b\" = \"c\" }"),

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use copilotkit_protocol::{Json, RunAgentInput};
 use http::HeaderMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A tool that the server executes.
@@ -19,6 +20,11 @@ pub trait Tool: Send + Sync + 'static {
     /// Whether a call is executed or ends the run with a question.
     fn mode(&self) -> ToolMode {
         ToolMode::Execute
+    }
+
+    /// How long a call may take; `None` leaves it to the agent.
+    fn timeout(&self) -> Option<Duration> {
+        None
     }
 
     /// Executes a call.
@@ -38,7 +44,7 @@ pub enum ToolMode {
     Interrupt {
         /// Why, in AG-UI's open set; `tool_call` by default.
         reason: Option<String>,
-        /// The question.
+        /// The question. `{name}` in it stands for the argument of that name.
         message: Option<String>,
     },
 }
