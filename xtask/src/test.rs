@@ -2,6 +2,7 @@
 
 mod clients;
 mod count;
+mod proxies;
 mod steps;
 
 use crate::{process, tidy};
@@ -67,11 +68,15 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
     let build = [&["build"], WORKSPACE, &["--bins", "--tests"]].concat();
     let built = steps.add("build", &format!("cargo {}", build.join(" ")), || cargo(root, &build, BUILD_LIMIT, None));
     if built {
+        let proxies = proxies::prepare(&mut steps);
         let test = [&["test"], WORKSPACE, &["--no-fail-fast"]].concat();
         steps.run_tests("cargo test", &format!("cargo {}", test.join(" ")), Runner::Cargo, |tally| {
             let mut command = process::cargo();
             command.args(&test).current_dir(root);
             full(&mut command, options);
+            if proxies {
+                command.env("COPILOTKIT_TEST_PROXIES", "1");
+            }
             steps::command(&mut command, BUILD_LIMIT, Some(tally))
         });
     } else {
@@ -96,6 +101,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
 fn announce(options: &Options) {
     println!("Builds into target/, which git ignores. Nothing here needs a key or the network at run time.");
     println!("It may download the crates of Cargo.lock.");
+    println!("It may install nginx and Caddy with apt-get, as root of a container that manages no services.");
     if !options.no_clients {
         println!("It may install npm packages into fixtures/clients/node_modules (npm ci).");
         println!("It may install Chromium with apt-get, when there is none and it runs as root.");

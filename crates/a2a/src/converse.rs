@@ -193,7 +193,7 @@ async fn wait(pause: Duration, caller: &Caller) {
 /// What a conversation gave next.
 pub(crate) enum Taken {
     /// An event.
-    Event(Event),
+    Event(Box<Event>),
     /// All is said.
     Done,
     /// It cannot go on.
@@ -231,7 +231,7 @@ impl Conversation {
             biased;
             () = self.cancel.cancelled() => Taken::Stopped,
             step = self.steps.next() => match step {
-                Some(Ok(event)) => Taken::Event(event),
+                Some(Ok(event)) => Taken::Event(Box::new(event)),
                 Some(Err(error)) => Taken::Failed(error),
                 None => Taken::Done,
             },

@@ -83,7 +83,8 @@ fn artifact_text(parts: &[Part]) -> String {
     for part in parts {
         let Some(shown) = other_part(part) else { continue };
         let is_text = part.as_text().is_some();
-        if !text.is_empty() && !(after_text && is_text) {
+        let goes_on = after_text && is_text;
+        if !text.is_empty() && !goes_on {
             text.push('\n');
         }
         text.push_str(&shown);

@@ -269,6 +269,7 @@ async fn a_cut_stream_is_followed_again_and_nothing_is_sent_twice() {
         "SendStreamingMessage" => Reply::Stream(vec![
             Piece::Event(task("t", "SUBMITTED")),
             Piece::Event(status("t", "WORKING", "1")),
+            Piece::Pause(Duration::from_millis(50)),
             Piece::Cut,
         ]),
         "GetTask" => result(status("t", "WORKING", "1")["statusUpdate"]["status"].clone()).into_task(),

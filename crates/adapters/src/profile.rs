@@ -115,6 +115,11 @@ impl Profile {
         table::canonical(name)
     }
 
+    /// Other names that mean it.
+    pub fn aliases(&self) -> impl Iterator<Item = &'static str> {
+        table::aliases(&self.name)
+    }
+
     /// The variables of the key, in the order in which they are looked at.
     pub fn key_envs(&self) -> impl Iterator<Item = &str> {
         let first = Some(&*self.api_key_env).filter(|name| !name.is_empty());

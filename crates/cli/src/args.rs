@@ -48,8 +48,8 @@ A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows m
     Init(InitArgs),
     /// Check the configuration, and whether everything in it answers: providers, agents, tools, the store.
     ///
-    /// Nothing is changed and no model is run. Exit status: 0 all works, 1 something does not, 2 the command line is
-    /// wrong.
+    /// Nothing is changed, and agents and tools are not run. Exit status: 0 all works, 1 something does not, 2 the command
+    /// line is wrong.
     Check(CheckArgs),
     /// Talk to an agent on the terminal.
     #[command(after_help = "Examples:

@@ -16,7 +16,9 @@ fn directives() -> Option<String> {
 async fn main() -> ExitCode {
     let args = Args::parse();
     if !matches!(args.command, Command::Serve(_)) {
-        init_log(&LoggingConfig::default(), directives().as_deref(), None);
+        // A chat says itself what fails; a log would stand between the lines of the conversation.
+        let quiet = matches!(args.command, Command::Chat(_)).then(|| "off".to_owned());
+        init_log(&LoggingConfig::default(), directives().or(quiet).as_deref(), None);
     }
     let result = match args.command {
         // It sets up its log when it has read how.

@@ -45,6 +45,21 @@ const CASES: &[(&str, &str)] = &[
     ("an agent that is no table", "[agents]\ndefault = 1"),
     ("an agent without a type", "[agents.a]\nmodel = \"demo\""),
     ("an agent of an unknown type", "[agents.a]\ntype = \"gpt\""),
+    ("an A2A agent that is nowhere", "[agents.a]\ntype = \"a2a\"\nurl = \"agent\""),
+    ("a credential that is empty", "[agents.a]\ntype = \"a2a\"\nurl = \"http://x/\"\ncredentials = { key = \"\" }"),
+    (
+        "an allowed origin with a path",
+        "[agents.a]\ntype = \"a2a\"\nurl = \"http://x/\"\nallowed_origins = [\"https://y/z\"]",
+    ),
+    (
+        "an orchestrator of nobody",
+        "[agents.a]\ntype = \"a2a-orchestrator\"\norchestrator = \"b\"\nagents = [{ url = \"http://x/\" }]",
+    ),
+    ("an orchestrator that asks nobody", "[agents.a]\ntype = \"a2a-orchestrator\"\norchestrator = \"b\"\nagents = []"),
+    (
+        "an orchestrator of itself",
+        "[agents.a]\ntype = \"a2a-orchestrator\"\norchestrator = \"a\"\nagents = [{ url = \"http://x/\" }]",
+    ),
     ("an unknown key of an agent", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\ntemprature = 1"),
     ("an agent without a model", "[agents.a]\ntype = \"built-in\""),
     ("an agent with no model in its list", "[agents.a]\ntype = \"built-in\"\nmodel = []"),

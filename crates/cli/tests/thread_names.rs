@@ -71,6 +71,15 @@ async fn name(store: &Arc<dyn Store>, thread: &str) -> Option<String> {
     store.get(&key(thread)).await.unwrap().unwrap().name
 }
 
+/// Waits until the model was asked so often.
+async fn asked(server: &ModelServer, times: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.requests().len() < times {
+        assert!(Instant::now() < deadline, "the model was not asked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Waits until the thread has another name.
 async fn renamed(store: &Arc<dyn Store>, thread: &str, from: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -96,12 +105,13 @@ async fn a_model_names_a_thread_behind_its_first_run() {
         let took = run(&lifecycle, "t", "1", "Where is my order?").await;
         assert!(took < slow, "the run waited for its thread's name: {took:?}");
         assert_eq!(name(&store, "t").await.as_deref(), Some("Where is my order?"), "until the model has answered");
+        asked(&server, 2).await;
         // The next run need not wait either.
         assert!(run(&lifecycle, "t", "2", "And the other one?").await < slow);
         assert_eq!(renamed(&store, "t", "Where is my order?").await, "Late order");
-        let asked = server.requests();
-        assert_eq!(asked.len(), 3, "once for the name, and not again behind the second run");
-        let named: Vec<Value> = asked.iter().map(|request| request.json()).collect();
+        let requests = server.requests();
+        assert_eq!(requests.len(), 3, "once for the name, and not again behind the second run");
+        let named: Vec<Value> = requests.iter().map(|request| request.json()).collect();
         let text = named.iter().map(|body| body["messages"].to_string()).find(|text| text.contains("<user>"));
         let text = text.expect("the model is told of the conversation");
         assert!(text.contains("Where is my order?") && text.contains(ANSWER), "{text}");
@@ -117,9 +127,7 @@ async fn a_name_that_somebody_gave_stays() {
     let lifecycle = lifecycle("other", &server, store.clone());
     run(&lifecycle, "t", "1", "Hello").await;
     let update = ThreadUpdate { name: Some(Some("Mine".to_owned())), ..ThreadUpdate::default() };
-    while server.requests().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    asked(&server, 2).await;
     // The model is thinking of a name just now.
     store.update(&key("t"), update).await.unwrap();
     assert!(server.wait_for_open_sockets(2, Duration::from_secs(5)).await);
@@ -135,9 +143,7 @@ async fn where_the_model_gives_no_name_the_first_message_is_one() {
         let server = ModelServer::start([says(ANSWER), second]).await;
         let lifecycle = lifecycle("model", &server, store.clone());
         run(&lifecycle, "t", "1", "Hello there").await;
-        while server.requests().len() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        asked(&server, 2).await;
         let begun = Instant::now();
         lifecycle.drain(Duration::from_secs(10)).await;
         assert!(begun.elapsed() < Duration::from_secs(2), "a server that stops does not wait for names ({stalls})");

@@ -58,10 +58,11 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
         let kind = agent["properties"]["type"]["const"].as_str().context("an agent without a type")?;
         heading(&mut out, &format!("`[agents.ID]` with `type = \"{kind}\"`"), Some(agent));
         rows(&mut out, schema, agent)?;
-        if let Some(tool) = agent["properties"].get("tools") {
-            let tool = resolve(schema, &tool["items"]);
-            heading(&mut out, "`[[agents.ID.tools]]`", Some(tool));
-            rows(&mut out, schema, tool)?;
+        for key in ["tools", "agents"] {
+            let Some(list) = agent["properties"].get(key) else { continue };
+            let item = resolve(schema, &list["items"]);
+            heading(&mut out, &format!("`[[agents.ID.{key}]]`"), Some(item));
+            rows(&mut out, schema, item)?;
         }
     }
     Ok(out)

@@ -1,6 +1,7 @@
 //! `openapi.json`: the routes of the router, the envelope and the probes. That the answers are those of the handlers is
 //! tested in `answers`.
 
+mod port;
 mod threads;
 
 use super::definitions;
@@ -329,6 +330,7 @@ fn envelope() -> Value {
         json!({ "type": "object", "title": method.name, "required": required, "properties": properties })
     });
     let schema = json!({ "allOf": [reference("Envelope")], "oneOf": methods.collect::<Vec<_>>() });
+    let schema = json!({ "anyOf": [schema, port::request()] });
     let mut answers =
         vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
@@ -341,18 +343,20 @@ fn envelope() -> Value {
     guarded(&mut responses, None);
     responses.insert("405".to_owned(), not_allowed("those of the path in `params`"));
     let all = [&["RuntimeInfo", "StopAnswer", "Transcript"], threads::BODIES].concat();
-    let all = json!({ "anyOf": all.into_iter().map(reference).collect::<Vec<_>>() });
+    let all: Vec<_> = all.into_iter().map(reference).chain([port::answer()]).collect();
+    let (all, events) = (json!({ "anyOf": all }), json!({ "anyOf": [reference("Event"), port::event()] }));
     responses.insert(
         "200".to_owned(),
         json!({
             "description": "The answer of the route that the method stands for: JSON, or a stream of events.",
-            "content": { "application/json": { "schema": all }, "text/event-stream": { "schema": reference("Event") } },
+            "content": { "application/json": { "schema": all }, "text/event-stream": { "schema": events } },
         }),
     );
+    let description = "`method` says which route is meant, `params` holds the ids of its path, `body` its body.";
     json!({
         "operationId": "envelope",
         "summary": "The single endpoint: every route by way of one path",
-        "description": "`method` says which route is meant, `params` holds the ids of its path, `body` its body.",
+        "description": format!("{description} {}", port::DESCRIPTION),
         "security": security(None),
         "requestBody": { "required": true, "content": json_content(&schema) },
         "responses": responses,

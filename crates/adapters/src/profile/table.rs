@@ -186,6 +186,10 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|row| row.names[0])
 }
 
+pub(super) fn aliases(name: &str) -> impl Iterator<Item = &'static str> {
+    row(name).into_iter().flat_map(|row| row.names.iter().skip(1).copied())
+}
+
 pub(super) fn canonical(name: &str) -> Option<&'static str> {
     row(name).map(|row| row.names[0])
 }

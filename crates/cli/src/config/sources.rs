@@ -289,9 +289,15 @@ fn plain(message: String) -> String {
         ("expected a map", "expected a table"),
         ("invalid type: ", "this is a "),
         ("this is a integer", "this is an integer"),
+        ("this is a sequence", "this is a list"),
+        ("this is a map", "this is a table"),
         ("invalid value: ", "this is the "),
     ];
-    WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours))
+    let text = WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours));
+    match text.split_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => text,
+    }
 }
 
 fn quoted<'a>(message: &'a str, start: &str) -> Option<(&'a str, &'a str)> {
@@ -305,6 +311,9 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
         place: Place::Line(path.to_path_buf(), line),
         key: String::new(),
         reason: format!("not valid TOML: {}", error.message().trim().replace('\n', ", ")),
-        remedy: "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+        remedy: match error.message().contains("duplicate key") {
+            true => "keep one of the two".to_owned(),
+            false => "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+        },
     }
 }

@@ -37,6 +37,9 @@ struct Stamp {
     number: u64,
 }
 
+/// What a look at the file found; nothing when it is the one of before. A file that is no good has its stamp.
+type Looked = Result<Option<(KeySet, Stamp)>, (Option<Stamp>, String)>;
+
 impl Stamp {
     fn of(path: &Path) -> std::io::Result<Self> {
         let found = std::fs::metadata(path)?;
@@ -86,7 +89,7 @@ impl KeyFile {
         self.take(looked)
     }
 
-    fn take(&self, looked: Result<Option<(KeySet, Stamp)>, (Option<Stamp>, String)>) -> Arc<KeySet> {
+    fn take(&self, looked: Looked) -> Arc<KeySet> {
         let mut state = self.lock();
         let path = self.path.display();
         match looked {
