@@ -1,10 +1,12 @@
 //! From the configuration to a running lifecycle.
 
 pub(crate) mod a2a;
+mod mcp;
 mod naming;
 mod overrides;
 mod store;
 
+pub use mcp::McpServers;
 pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
@@ -150,11 +152,12 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn Store>>) -> Result<Vec<Registered>> {
+    let mcp = McpServers::new(config, environment)?;
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
             AgentConfig::BuiltIn(agent) => {
-                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+                Registered::new(id.as_str(), built_in(agent, environment, &mcp).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
             AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, store).with_context(|| at(id))?),
@@ -263,7 +266,7 @@ fn hosts(allowed: &[String], address: IpAddr) -> HostPolicy {
     }
 }
 
-fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInAgent> {
+fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) -> Result<BuiltInAgent> {
     let mut models = Vec::new();
     for name in agent.model.items() {
         models.push(agent.resolve(name, environment)?);
@@ -316,6 +319,9 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     }
     if agent.model.items().iter().any(|name| name == "demo") && !agent.tools.iter().any(|tool| tool.name == ASK_USER) {
         builder = builder.tool(ask_user());
+    }
+    if let Some(tools) = mcp.tools(agent)? {
+        builder = builder.tool_source(Arc::new(tools.reserve([ASK_USER.to_owned()])));
     }
     Ok(builder.build())
 }

@@ -9,6 +9,7 @@ use copilotkit_adapters::spec::split;
 use copilotkit_adapters::{
     Api, ConfigError as ModelConfigError, Options, ServiceModel, model_from_spec, service_from_spec,
 };
+use copilotkit_mcp::PageServers;
 use copilotkit_protocol::wire::Wire as _;
 use copilotkit_protocol::{AgentCapabilities, Json};
 use copilotkit_runtime::Model;
@@ -187,6 +188,13 @@ pub struct BuiltInConfig {
     /// Tools that the server calls over HTTP.
     #[serde(default)]
     pub tools: Vec<ToolConfig>,
+    /// MCP servers whose tools it is offered, by their names in `[mcp.*]`. Where names of tools clash, the first has it.
+    #[serde(default)]
+    pub mcp: Vec<String>,
+    /// Origins of MCP servers that a page may name itself (`forwardedProps.mcpServers`), like
+    /// `"https://mcp.example.com"`; none by default.
+    #[serde(default)]
+    pub mcp_origins: Vec<String>,
 }
 
 impl BuiltInConfig {
@@ -221,6 +229,8 @@ impl BuiltInConfig {
             tool_timeout: None,
             capabilities: None,
             tools: Vec::new(),
+            mcp: Vec::new(),
+            mcp_origins: Vec::new(),
         }
     }
 
@@ -311,6 +321,11 @@ impl BuiltInConfig {
             };
             return Err(merged.error(&at("overridable"), format!("a page cannot override `{name}`"), remedy));
         }
+        if let Err(origin) = PageServers::at(&self.mcp_origins) {
+            let reason = format!("`{origin}` is not an origin");
+            let remedy = "write scheme, host and port, like \"https://mcp.example.com\"";
+            return Err(merged.error(&at("mcp_origins"), reason, remedy));
+        }
         if self.context_window == Some(0) {
             return Err(merged.error(&at("context_window"), "no request fits", "write the model's number of tokens"));
         }
@@ -360,7 +375,7 @@ impl BuiltInConfig {
 
     /// Whether tools are found out only when a run begins.
     fn has_tools_from_elsewhere(&self) -> bool {
-        false
+        !self.mcp.is_empty() || !self.mcp_origins.is_empty()
     }
 }
 

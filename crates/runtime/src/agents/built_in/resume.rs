@@ -3,6 +3,7 @@
 
 use super::approval::{Decision, Ledger, Waiting, decision, invalid};
 use super::toolbox::Toolbox;
+use super::turn::new_id;
 use super::work::{Job, Work};
 use crate::agent::AgentError;
 use crate::tool::{ToolError, ToolOutput};
@@ -45,7 +46,14 @@ impl Open {
         let went_on = behind.iter().any(|message| matches!(message, Message::User(_)));
         for call in calls {
             let entry = entries.remove(call.id.as_str());
+            let asked = question_ids(&call.id);
+            let answer = entries.keys().copied().find(|id| id.starts_with(&asked));
+            let answer = answer.and_then(|id| entries.remove(id));
             if answered.contains(call.id.as_str()) {
+                continue;
+            }
+            if let Some(answer) = answer {
+                open.jobs.push(answered_question(call, answer, toolbox));
                 continue;
             }
             match entry {
@@ -68,6 +76,25 @@ impl Open {
             self.interrupts.extend(toolbox.question(&call.id, &call.function.name, &call.function.arguments));
         }
     }
+}
+
+/// How the ids of the questions begin that a tool asks while it is executed. The id of its call would ask about the call.
+fn question_ids(call_id: &str) -> String {
+    format!("question:{call_id}:")
+}
+
+/// A question of a tool as the run's interrupt.
+pub(super) fn question_of(call_id: &str, question: Interrupt) -> Interrupt {
+    Interrupt { id: question_ids(call_id) + &new_id(), tool_call_id: Some(call_id.to_owned()), ..question }
+}
+
+/// The tool goes on with the answer; it does not begin anew, so that no leave is needed.
+fn answered_question(call: &ToolCall, answer: &ResumeEntry, toolbox: &Toolbox) -> Job {
+    let work = match toolbox.executable(&call.function.name, &call.function.arguments) {
+        Ok((tool, arguments)) => Work::Answer { tool, arguments, answer: answer.clone() },
+        Err(error) => Work::Told(Err(error)),
+    };
+    Job { call_id: call.id.clone(), name: call.function.name.clone(), work }
 }
 
 /// The entries by what they answer.
@@ -95,7 +122,7 @@ fn waiting(call: &ToolCall, toolbox: &Toolbox, ledger: &Ledger) -> Option<Waitin
 }
 
 fn job(call: &ToolCall, entry: &ResumeEntry, toolbox: &Toolbox, ledger: &Ledger) -> Result<Job, AgentError> {
-    let told = |content: Json, is_error| Work::Told(Ok(ToolOutput { content, is_error }));
+    let told = |content: Json, is_error| Work::Told(Ok(ToolOutput { is_error, ..ToolOutput::new(content) }));
     let work = match waiting(call, toolbox, ledger) {
         Some(waiting) => match decision(entry)? {
             Decision::Approved { edited: None } => match toolbox.executable(&waiting.name, &waiting.arguments) {

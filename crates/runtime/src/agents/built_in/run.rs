@@ -5,7 +5,7 @@ use super::approval::Ledger;
 use super::history::model_messages;
 use super::overrides::RunSettings;
 use super::prompt::system_prompt;
-use super::resume::Open;
+use super::resume::{Open, question_of};
 use super::state::SharedState;
 use super::toolbox::{Plan, Toolbox};
 use super::turn::{Call, Ids, Turn, new_id};
@@ -74,12 +74,20 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
                     Some(Done::State(tool, arguments)) => state.call(tool, &arguments, &mut out).map(ToolOutput::new),
                     Some(Done::Result(result)) => result,
                 };
-                let (content, is_error) = match result {
-                    Ok(output) => (output.content, output.is_error),
-                    Err(error) => (error_content(&error), true),
+                let result = match result {
+                    Ok(ToolOutput { question: Some(question), .. }) => {
+                        step.interrupts.push(question_of(&call_id, *question));
+                        continue;
+                    }
+                    result => result,
+                };
+                let (content, is_error, for_model) = match result {
+                    Ok(output) => (output.content, output.is_error, output.for_model),
+                    Err(error) => (error_content(&error), true, None),
                 };
                 out.push(result_event(&call_id, &content));
-                it.answer(call_id, name, &content, is_error);
+                let told = for_model.unwrap_or_else(|| model_content(&content).into());
+                it.answer(call_id, name, told, is_error);
                 for event in out.drain(..) {
                     yield Ok(event);
                 }
@@ -326,7 +334,7 @@ impl Prepared {
     }
 
     /// Tells the model the result of a call.
-    fn answer(&mut self, tool_call_id: String, name: String, content: &Json, is_error: bool) {
+    fn answer(&mut self, tool_call_id: String, name: String, content: Content, is_error: bool) {
         let place = match self.asked {
             // It stands there as one that was never answered.
             false => self
@@ -335,7 +343,6 @@ impl Prepared {
                 .rfind(|message| matches!(message, ModelMessage::Tool { tool_call_id: id, .. } if *id == tool_call_id)),
             true => None,
         };
-        let content = model_content(content).into();
         let result = ModelMessage::Tool { tool_call_id, name, content, is_error };
         match place {
             Some(place) => *place = result,

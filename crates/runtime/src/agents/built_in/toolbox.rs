@@ -10,7 +10,7 @@ use crate::limits;
 use crate::model::ToolSpec;
 use crate::telemetry::names;
 use crate::tool::{Tool, ToolError, ToolInvocation, ToolMode, ToolOutput, ToolScope, ToolSource};
-use copilotkit_protocol::{Code, Interrupt, Json, Object};
+use copilotkit_protocol::{Code, Interrupt, Json, Object, ResumeEntry};
 use futures::FutureExt as _;
 use futures::future::join_all;
 use std::collections::HashMap;
@@ -54,8 +54,9 @@ pub(super) struct Toolbox {
 }
 
 impl Toolbox {
-    /// The page's tools, the configured ones, the state tools, then those of the sources; a later one of the same name
-    /// takes the place of an earlier one. A source that fails is left out unless it is required.
+    /// The page's tools, the configured ones, the state tools, then those of the sources. Of the page's and the configured
+    /// ones a later one of the same name takes the place of an earlier one; what a source brings, which somebody else may
+    /// have written, takes no place that is taken. A source that fails is left out unless it is required.
     pub(super) async fn collect(agent: &Inner, scope: &ToolScope) -> Result<Self, AgentError> {
         let mut toolbox = Self {
             entries: Vec::new(),
@@ -80,6 +81,10 @@ impl Toolbox {
         let lists = agent.tool_sources.iter().map(|source| list(source.as_ref(), scope));
         for tools in join_all(lists).await {
             for tool in tools? {
+                if toolbox.has(&tool.spec().name) {
+                    tracing::warn!(tool = tool.spec().name, "a tool of a source was left out: its name is taken");
+                    continue;
+                }
                 toolbox.insert(tool.spec().clone(), Executor::Server(tool));
             }
         }
@@ -239,16 +244,17 @@ async fn list(source: &dyn ToolSource, scope: &ToolScope) -> Result<Vec<Arc<dyn 
     Ok(Vec::new())
 }
 
-/// Executes one call; whatever happens inside becomes a result or an error that the model is told.
+/// Executes one call, or goes on with one whose question was answered; whatever happens inside becomes a result or an error that the model is told.
 pub(super) async fn execute(
     tool: Arc<dyn Tool>,
     mut invocation: ToolInvocation,
+    answer: Option<ResumeEntry>,
     limit: Duration,
 ) -> Result<ToolOutput, ToolError> {
     let traced = invocation.run.trace.tool(&tool.spec().name, &invocation.id);
     traced.record_content(names::TOOL_ARGUMENTS, invocation.arguments.get());
     invocation.run.trace = traced.trace().clone();
-    let result = attempt(tool, invocation, limit).await;
+    let result = attempt(tool, invocation, answer, limit).await;
     match &result {
         Ok(output) => {
             traced.record_content(names::TOOL_RESULT, output.content.get());
@@ -259,12 +265,23 @@ pub(super) async fn execute(
     result
 }
 
-async fn attempt(tool: Arc<dyn Tool>, invocation: ToolInvocation, limit: Duration) -> Result<ToolOutput, ToolError> {
-    let call = async { tool.call(invocation).await };
+async fn attempt(
+    tool: Arc<dyn Tool>,
+    invocation: ToolInvocation,
+    answer: Option<ResumeEntry>,
+    limit: Duration,
+) -> Result<ToolOutput, ToolError> {
+    let name = tool.spec().name.clone();
+    let call = async {
+        match answer {
+            Some(answer) => tool.answer(invocation, answer).await,
+            None => tool.call(invocation).await,
+        }
+    };
     match tokio::time::timeout(limit, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => {
-            tracing::error!(tool = tool.spec().name, "a tool panicked");
+            tracing::error!(tool = name, "a tool panicked");
             Err(ToolError::failed("The tool failed unexpectedly."))
         }
         Err(_) => {

@@ -3,7 +3,7 @@
 use super::state::StateTool;
 use super::toolbox::execute;
 use crate::tool::{Tool, ToolError, ToolInvocation, ToolOutput, ToolScope};
-use copilotkit_protocol::{Json, Object};
+use copilotkit_protocol::{Json, Object, ResumeEntry};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub(super) enum Work {
     State(StateTool, Json),
     /// The tool is executed. `edited`: a person changed the arguments.
     Execute { tool: Arc<dyn Tool>, arguments: Json, edited: bool },
+    /// The tool asked something while it was executed, and goes on with the answer.
+    Answer { tool: Arc<dyn Tool>, arguments: Json, answer: ResumeEntry },
 }
 
 /// What became of it.
@@ -42,11 +44,17 @@ impl Job {
             Work::Execute { tool, arguments, edited } => {
                 let note = edited.then(|| arguments.clone());
                 let limit = tool.timeout().unwrap_or(limit);
-                let result = execute(tool, ToolInvocation { id: self.call_id, arguments, run: scope }, limit).await;
+                let call = ToolInvocation { id: self.call_id, arguments, run: scope };
+                let result = execute(tool, call, None, limit).await;
                 Done::Result(match note {
                     Some(arguments) => result.map(|output| with_edits(output, &arguments)),
                     None => result,
                 })
+            }
+            Work::Answer { tool, arguments, answer } => {
+                let limit = tool.timeout().unwrap_or(limit);
+                let call = ToolInvocation { id: self.call_id, arguments, run: scope };
+                Done::Result(execute(tool, call, Some(answer), limit).await)
             }
         }
     }
@@ -56,7 +64,7 @@ impl Job {
 fn with_edits(output: ToolOutput, arguments: &Json) -> ToolOutput {
     let note = Json::of("A person changed the arguments before the call was executed.");
     let members = [("note", &note), ("arguments", arguments), ("result", &output.content)];
-    ToolOutput { content: Object::from_members(members).as_json().clone(), ..output }
+    ToolOutput { content: Object::from_members(members).as_json().clone(), for_model: None, ..output }
 }
 
 /// The result of a call that failed, in the form that a call gets which was never finished.
