@@ -33,7 +33,7 @@ pub(crate) fn converse(
             }
         };
         let mut streams = card.streams();
-        let mut broke = None;
+        let (mut broke, mut patient) = (None, true);
         let mut source = None;
         if streams {
             match client.stream(request.clone(), &caller).await {
@@ -59,6 +59,8 @@ pub(crate) fn converse(
                         return;
                     }
                     Next::Broken(error) => {
+                        // Agents that crash end their stream in good order, and say nothing of it.
+                        patient = error.is_some();
                         broke = error;
                         break;
                     }
@@ -126,8 +128,11 @@ pub(crate) fn converse(
                 subscriptions -= 1;
                 if let Ok(mut events) = client.subscribe(&task_id, &caller).await {
                     loop {
-                        match next(&client, &mut events, &mut view).await {
+                        let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
+                        let came = tokio::time::timeout(quiet, next(&client, &mut events, &mut view)).await;
+                        match came.unwrap_or(Next::Broken(None)) {
                             Next::Event(event) => {
+                                patient = true;
                                 // A snapshot alone is no news.
                                 if !matches!(event, Event::Task(_)) {
                                     (unchanged, subscriptions) = (0, limits::RESUBSCRIBE);
@@ -182,8 +187,10 @@ fn apply(client: &A2aClient, view: &mut TaskView, event: &Event) -> Result<(), A
     view.apply(event).map_err(|what| A2aError::TooLarge { url: client.url().to_owned(), what })
 }
 
+/// Only where there is no such method can nothing have been done yet: servers answer with "unsupported" too when they trip
+/// over what their agent did.
 fn does_not_stream(error: &A2aError) -> bool {
-    matches!(error.kind(), Some(ErrorKind::UnsupportedOperation | ErrorKind::MethodNotFound))
+    error.kind() == Some(ErrorKind::MethodNotFound)
 }
 
 async fn wait(pause: Duration, caller: &Caller) {

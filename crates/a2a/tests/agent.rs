@@ -219,6 +219,7 @@ async fn surfaces_are_drawn_changed_in_later_runs_and_answered() {
     let house = house(&peer.url);
     let mut page = Page::new(&house, "thread");
     let run = page.say("draw").await;
+    assert_eq!(run.end(), "success", "the surface is the way to answer");
     let drawn = run.activities("a2ui-surface").pop().unwrap();
     assert_eq!(drawn["a2ui_operations"].as_array().unwrap().len(), 2);
     assert_eq!(drawn["a2ui_operations"][0]["createSurface"]["surfaceId"], "s1");

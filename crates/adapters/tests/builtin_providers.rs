@@ -3,8 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly")]
 
-use copilotkit_adapters::openai_chat::Profile;
-use copilotkit_adapters::{OpenAiChat, OpenAiChatOptions};
+use copilotkit_adapters::{Api, Options, model_from_spec};
 use copilotkit_fixtures::model_server::{ModelServer, Reply};
 use copilotkit_protocol::RunAgentInput;
 use copilotkit_runtime::agents::BuiltInAgent;
@@ -13,7 +12,6 @@ use copilotkit_runtime::{Agent, RunContext};
 use futures::StreamExt;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// What every recorded provider answered, in this dialect.
 const HELLO: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"}}]}\n\n\
@@ -63,14 +61,16 @@ async fn recorded_conversations_mean_the_same_over_chat_completions() {
         let model = recorded["model"].as_str().expect("a model");
         let key = headers["authorization"].as_str().and_then(|text| text.strip_prefix("Bearer ")).expect("a key");
         let server = ModelServer::start([Reply::sse(HELLO)]).await;
-        let options = OpenAiChatOptions {
+        let options = Options {
             api_key: Some(SecretString::from(key)),
             base_url: Some(server.base_url()),
-            ..OpenAiChatOptions::new(Profile::named(provider).expect("known"), model)
+            api: Some(Api::Chat),
+            ..Options::new(&|_| None)
         };
+        let model = model_from_spec(&format!("{provider}/{model}"), &options).expect("a model");
         let settings =
             ModelSettings { temperature: Some(0.2), max_output_tokens: Some(50), ..ModelSettings::default() };
-        let agent = BuiltInAgent::builder(Arc::new(OpenAiChat::new(options).expect("a model")))
+        let agent = BuiltInAgent::builder(model)
             .prompt("Be brief.")
             .settings(settings)
             .build();

@@ -73,12 +73,19 @@ function draw(all) {
   composer.update(session.status, ready);
   threads.select(session.threadId, session.busy && session.status !== "loading");
   head();
-  if (session.problem?.kind === "unauthorized") unauthorized(session.problem.error);
-  if (session.problem?.kind === "stop") complain(session.problem.error);
-  else if (session.problem?.during === "open" && session.problem.kind === "failed") complain(session.problem.error);
-  if (session.problem && session.problem.during !== "run") session.problem = null;
+  told(session);
   const took = performance.now() - began;
   pauseUntil = took > 12 ? performance.now() + took * 3 : 0;
+}
+
+/** What went wrong with a connection, where the conversation does not say it. */
+function told(session) {
+  const { problem } = session;
+  session.problem = null;
+  if (!problem) return;
+  if (problem.kind === "unauthorized") unauthorized(problem.error);
+  else if (problem.error.unreachable) unreachable();
+  else if (problem.kind === "stop" || problem.during === "open") complain(problem.error);
 }
 
 let lastStatus = "";

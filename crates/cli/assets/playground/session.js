@@ -10,6 +10,9 @@ const PROTOCOL = "1.0";
 /** Pauses before each next try to follow a run again, in milliseconds. */
 const PAUSES = [300, 700, 1500, 3000, 5000, 5000, 5000, 5000, 5000, 5000];
 
+/** How long the end of a run that is over may take to arrive, in milliseconds. */
+const LAST_WORDS = 1000;
+
 export class Session {
   constructor(api, agentId, threadId, { onChange, setup }) {
     this.api = api;
@@ -131,8 +134,11 @@ export class Session {
     this.#set("stopping");
     try {
       const { stopped } = await this.api.stop(this.agentId, this.threadId);
+      if (stopped) return;
+      // Its last events may be on their way.
+      await new Promise((done) => setTimeout(done, LAST_WORDS));
       // Nothing runs there any more: what is still waited for does not come.
-      if (!stopped && this.status === "stopping") {
+      if (this.status === "stopping") {
         this.conversation._endRun(performance.now(), false, { outcome: "cancelled" });
         this.#abort?.abort();
       }
@@ -161,8 +167,11 @@ export class Session {
       let response = await request(abort.signal);
       for (let attempt = 0; ; attempt += 1) {
         this.known = true;
-        if (await this.#read(response)) attempt = 0;
-        if (!this.conversation.activeRun) break;
+        const any = await this.#read(response);
+        // A run says at least that it began: a stream without a word was cut off.
+        const cut = status === "running" && !any && !this.conversation.activeRun;
+        if (!this.conversation.activeRun && !cut) break;
+        if (any) attempt = 0;
         response = await this.#again(attempt, abort.signal);
       }
     } catch (error) {
@@ -220,7 +229,6 @@ export class Session {
     const kind = error.status === 401 ? "unauthorized" : error.code === "thread_busy" ? "busy" : "failed";
     const during = this.conversation.activeRun ? "follow" : status === "running" ? "run" : "open";
     this.problem = { kind, during, error };
-    if (kind === "unauthorized") return;
     if (during === "run") {
       const title = kind === "busy" ? "Another run is active on this thread" : "The message was not taken";
       this.conversation.note({

@@ -169,7 +169,8 @@ pub struct BuiltInConfig {
     /// How often a call of the model is tried again before its first event, at most 10 times.
     #[cfg_attr(feature = "schema", schemars(extend("default" = RETRIES)))]
     pub max_retries: Option<u32>,
-    /// Members that are added to the provider's request as they are.
+    /// Members that are added to the provider's request as they are; a table under the name of a provider is for that one
+    /// alone.
     #[serde(default)]
     pub provider_options: BTreeMap<String, serde_json::Value>,
     /// Which of the server's tools are executed only when a person agrees: a list of names, or `"always"` for every one.

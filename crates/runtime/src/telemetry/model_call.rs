@@ -105,7 +105,12 @@ impl ModelCall {
     /// The model is done.
     pub(crate) fn finish(mut self, reason: FinishReason, usage: &TokenUsage, message: &ModelMessage) {
         let span = self.trace.span();
-        let cost = self.trace.account().and_then(|account| account.call(&self.provider, &self.model, usage));
+        // A model that is several says which one answered.
+        let (provider, model) = match (&usage.provider, &usage.model) {
+            (Some(provider), Some(model)) if *provider != self.provider => (provider.as_str(), model.as_str()),
+            _ => (self.provider.as_str(), self.model.as_str()),
+        };
+        let cost = self.trace.account().and_then(|account| account.call(provider, model, usage));
         if !span.is_disabled() {
             let count = |name, number: Option<u64>| {
                 if let Some(number) = number.and_then(|number| i64::try_from(number).ok()) {

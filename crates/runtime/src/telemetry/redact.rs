@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn several_in_one_line_and_at_its_end() {
-        let line = format!("Authorization: Bearer abc123def456 cookie=a=b; token=é1234 sk-{}", "a1".repeat(10));
+        let line = format!("Authorization: Bearer abc123def456 cookie=session=b; token=é1234 sk-{}", "a1".repeat(10));
         let expected = format!("Authorization: Bearer {BLOT} cookie={BLOT}; token={BLOT} sk-{BLOT}");
         assert_eq!(blot(&line), expected);
     }
