@@ -7,20 +7,23 @@
 //!   -d '{"threadId":"t","runId":"r","messages":[{"id":"u","role":"user","content":"Hello"}]}'
 //! ```
 
+use axum::Router;
 use axum::extract::Path;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
 use copilotkit_adapters::DemoModel;
 use copilotkit_examples::{Failed, until_ctrl_c};
 use copilotkit_runtime::agents::BuiltInAgent;
 use copilotkit_runtime::http::{Surface, SurfaceOptions};
 use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 /// A route that was there before.
-async fn order(Path(number): Path<u32>) -> Json<Value> {
-    Json(json!({ "number": number, "state": "on its way" }))
+async fn order(Path(number): Path<u32>) -> impl IntoResponse {
+    let order = json!({ "number": number, "state": "on its way" });
+    ([(CONTENT_TYPE, "application/json")], order.to_string())
 }
 
 fn app() -> (Router, Lifecycle) {

@@ -78,6 +78,9 @@ pub(crate) struct Options {
     /// Another build of our server, in place of the one that is built now.
     #[arg(long)]
     binary: Option<std::path::PathBuf>,
+    /// Threads of our server in an SQLite file, in place of memory.
+    #[arg(long)]
+    sqlite: bool,
     /// Print the results as JSON on stdout.
     #[arg(long)]
     json: bool,
@@ -162,13 +165,14 @@ pub(crate) fn run(root: &std::path::Path, options: &Options) -> anyhow::Result<b
 /// The options as arguments of the command line.
 #[cfg(any(test, not(feature = "bench")))]
 fn arguments(options: &Options) -> Vec<String> {
-    let Options { seconds, scenario, connections, peer, binary, json, markdown } = options;
+    let Options { seconds, scenario, connections, peer, binary, sqlite, json, markdown } = options;
     let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
     let scenario = name(scenario.to_possible_value()).unwrap_or_default();
     let mut arguments =
         vec![format!("--seconds={seconds}"), format!("--connections={connections}"), format!("--scenario={scenario}")];
     arguments.extend(peer.and_then(|peer| name(peer.to_possible_value())).map(|peer| format!("--peer={peer}")));
     arguments.extend(binary.as_ref().map(|path| format!("--binary={}", path.display())));
+    arguments.extend(sqlite.then(|| "--sqlite".to_owned()));
     arguments.extend(json.then(|| "--json".to_owned()));
     arguments.extend(markdown.then(|| "--markdown".to_owned()));
     arguments
@@ -199,6 +203,7 @@ mod tests {
                 "--scenario=proxy-closed",
                 "--peer=node",
                 "--binary=/a b",
+                "--sqlite",
                 "--json",
                 "--markdown",
             ],

@@ -19,6 +19,8 @@ mod json;
 #[cfg(feature = "schema")]
 mod limits;
 #[cfg(feature = "schema")]
+mod metrics;
+#[cfg(feature = "schema")]
 mod openapi;
 #[cfg(test)]
 #[cfg(feature = "schema")]

@@ -2,6 +2,8 @@
 
 mod clients;
 mod count;
+mod peers;
+mod proxies;
 mod steps;
 
 use crate::{process, tidy};
@@ -66,12 +68,20 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
     // Binaries and tests together, with one set of features, so that nothing is compiled twice.
     let build = [&["build"], WORKSPACE, &["--bins", "--tests"]].concat();
     let built = steps.add("build", &format!("cargo {}", build.join(" ")), || cargo(root, &build, BUILD_LIMIT, None));
+    let peers = !options.no_clients && built && peers::install(root, &mut steps);
     if built {
+        let proxies = proxies::prepare(&mut steps);
         let test = [&["test"], WORKSPACE, &["--no-fail-fast"]].concat();
         steps.run_tests("cargo test", &format!("cargo {}", test.join(" ")), Runner::Cargo, |tally| {
             let mut command = process::cargo();
             command.args(&test).current_dir(root);
             full(&mut command, options);
+            if peers {
+                command.env("COPILOTKIT_REQUIRE_PEERS", "1");
+            }
+            if proxies {
+                command.env("COPILOTKIT_TEST_PROXIES", "1");
+            }
             steps::command(&mut command, BUILD_LIMIT, Some(tally))
         });
     } else {
@@ -96,8 +106,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
 fn announce(options: &Options) {
     println!("Builds into target/, which git ignores. Nothing here needs a key or the network at run time.");
     println!("It may download the crates of Cargo.lock.");
+    println!("It may install nginx and Caddy with apt-get, as root of a container that manages no services.");
     if !options.no_clients {
         println!("It may install npm packages into fixtures/clients/node_modules (npm ci).");
+        println!("It may install MCP servers of npm and PyPI into fixtures/mcp/node_modules and target/mcp-venv.");
         println!("It may install Chromium with apt-get, when there is none and it runs as root.");
     }
 }

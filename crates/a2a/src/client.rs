@@ -33,6 +33,7 @@ use crate::types::{
 };
 use crate::wire::{Call, ErrorKind};
 use copilotkit_protocol::Json;
+use copilotkit_runtime::Trace;
 use copilotkit_runtime::agent::Pulse;
 use copilotkit_runtime::client::{self, ClientOptions, StreamClient, Trust};
 use copilotkit_runtime::headers::HeaderPolicy;
@@ -82,6 +83,8 @@ pub struct Caller {
     pub headers: Arc<HeaderMap>,
     /// Beaten while an answer comes.
     pub pulse: Pulse,
+    /// Below which span the call is made.
+    pub trace: Trace,
 }
 
 impl A2aClient {

@@ -1,5 +1,6 @@
 //! Why a model cannot be set up.
 
+use crate::spec::Api;
 use copilotkit_runtime::Code;
 
 /// Why a model cannot be set up from its configuration.
@@ -27,16 +28,29 @@ pub enum ConfigError {
         /// Those that are known.
         known: String,
     },
-    /// A provider whose dialect this build does not speak.
-    #[error(
-        "this build does not speak the dialect of {provider} yet: set base_url to an address of it that is compatible with \
-         OpenAI Chat Completions ({hint})"
-    )]
+    /// A dialect that this build does not speak.
+    #[error("this build does not speak `{}`, the dialect of {provider}: build it with the feature for it", .api.as_str())]
     ForeignDialect {
         /// The provider.
         provider: String,
-        /// Where such an address is.
-        hint: &'static str,
+        /// The dialect.
+        api: Api,
+    },
+    /// A dialect that the provider does not speak.
+    #[error("{provider} does not speak `{}`: remove `api`, or name another dialect", .api.as_str())]
+    WrongDialect {
+        /// The provider.
+        provider: String,
+        /// The dialect.
+        api: Api,
+    },
+    /// Something that only the environment can tell is missing there.
+    #[error("{provider} needs {variable}: set it, or set base_url")]
+    MissingVariable {
+        /// The provider.
+        provider: String,
+        /// The environment variable, or several of which one is enough.
+        variable: &'static str,
     },
     /// A provider without an address of its own.
     #[error("{provider} has no address of its own: set base_url")]
@@ -51,7 +65,7 @@ pub enum ConfigError {
         name: String,
     },
     /// An address that cannot be used, or no HTTP client.
-    #[cfg(any(feature = "openai-chat", feature = "transcription"))]
+    #[cfg(any(feature = "service", feature = "transcription"))]
     #[error(transparent)]
     Client(#[from] copilotkit_runtime::client::ClientError),
 }
@@ -62,10 +76,10 @@ impl ConfigError {
         match self {
             Self::InvalidSpec { .. } => Code::ModelSpec,
             Self::UnknownProvider { .. } => Code::ModelProvider,
-            Self::ForeignDialect { .. } => Code::ModelDialect,
-            Self::MissingBaseUrl { .. } => Code::ModelBaseUrl,
+            Self::ForeignDialect { .. } | Self::WrongDialect { .. } => Code::ModelDialect,
+            Self::MissingBaseUrl { .. } | Self::MissingVariable { .. } => Code::ModelBaseUrl,
             Self::InvalidHeader { .. } => Code::ModelHeader,
-            #[cfg(any(feature = "openai-chat", feature = "transcription"))]
+            #[cfg(any(feature = "service", feature = "transcription"))]
             Self::Client(error) => error.code(),
         }
     }

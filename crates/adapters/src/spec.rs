@@ -5,14 +5,65 @@ use copilotkit_runtime::Model;
 use secrecy::SecretString;
 use std::sync::Arc;
 
+#[cfg(feature = "service")]
+mod service;
+
 /// What a model string does not say.
 pub struct Options<'a> {
     /// The key; absent is the variable of the provider.
     pub api_key: Option<SecretString>,
     /// Where the provider is; absent is its variable, then its own address.
     pub base_url: Option<String>,
+    /// The dialect to speak; absent is the provider's own.
+    pub api: Option<Api>,
+    /// Text between `<think>` and `</think>` is reasoning: some local servers pass it on as text.
+    pub think_tags: bool,
     /// Looks up an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<'a> Options<'a> {
+    /// Everything from the environment.
+    pub fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { api_key: None, base_url: None, api: None, think_tags: false, env }
+    }
+}
+
+/// A dialect that services of models speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Api {
+    /// OpenAI Chat Completions: `chat`.
+    Chat,
+    /// OpenAI Responses: `responses`.
+    Responses,
+    /// Anthropic Messages: `messages`.
+    Messages,
+    /// Gemini's `streamGenerateContent`: `gemini`.
+    Gemini,
+    /// Bedrock's `converse-stream`: `converse`.
+    Converse,
+}
+
+impl Api {
+    /// Every one, in the order of the documentation.
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini, Self::Converse];
+
+    /// As a configuration spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Gemini => "gemini",
+            Self::Converse => "converse",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|api| api.as_str() == name)
+    }
 }
 
 impl std::fmt::Debug for Options<'_> {
@@ -47,60 +98,28 @@ pub fn model_from_spec(spec: &str, options: &Options<'_>) -> Result<Arc<dyn Mode
         return Ok(Arc::new(crate::demo::DemoModel::default()));
     }
     let (provider, model) = split(spec)?;
-    named(&provider, model, spec, options)
+    named(&provider, model, spec, options).map(crate::known::Known::of)
 }
 
-#[cfg(not(feature = "openai-chat"))]
+#[cfg(not(feature = "service"))]
 fn named(provider: &str, _: String, spec: &str, _: &Options<'_>) -> Result<Arc<dyn Model>, ConfigError> {
     Err(ConfigError::UnknownProvider { provider: provider.to_owned(), spec: spec.to_owned(), known: "demo".to_owned() })
 }
 
-#[cfg(feature = "openai-chat")]
+#[cfg(feature = "service")]
 fn named(provider: &str, model: String, spec: &str, options: &Options<'_>) -> Result<Arc<dyn Model>, ConfigError> {
-    use crate::openai_chat::{OpenAiChat, OpenAiChatOptions, Profile, Quirks};
-
-    let env = |name: &str| (options.env)(name).filter(|value| !value.trim().is_empty());
-    let foreign = FOREIGN.iter().find(|row| row.0.contains(&provider));
-    let profile = match (Profile::named(provider), foreign) {
-        (Some(profile), _) => profile,
-        (None, Some((names, key, _))) if options.base_url.is_some() => Profile {
-            name: names[0].into(),
-            base_url: "".into(),
-            api_key_env: (*key).into(),
-            base_url_env: "".into(),
-            quirks: Quirks::default(),
-        },
-        (None, Some((_, _, hint))) => {
-            return Err(ConfigError::ForeignDialect { provider: provider.to_owned(), hint });
-        }
-        (None, None) => {
-            let known: Vec<_> = Profile::names().collect();
-            return Err(ConfigError::UnknownProvider {
-                provider: provider.to_owned(),
-                spec: spec.to_owned(),
-                known: format!("demo, {}", known.join(", ")),
-            });
-        }
-    };
-    let base_url = options.base_url.clone().or_else(|| env(&profile.base_url_env));
-    let api_key = options.api_key.clone().or_else(|| env(&profile.api_key_env).map(SecretString::from));
-    let options = OpenAiChatOptions { api_key, base_url, ..OpenAiChatOptions::new(profile, model) };
-    Ok(Arc::new(OpenAiChat::new(options)?))
+    Ok(Arc::new(service::of(provider, model, spec, options)?))
 }
 
-/// Providers of other dialects: names, the variable of the key, what can be done.
-#[cfg(feature = "openai-chat")]
-const FOREIGN: &[(&[&str], &str, &str)] = &[
-    (&["anthropic"], "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1 is one"),
-    (
-        &["google", "gemini", "google-gemini"],
-        "GOOGLE_API_KEY",
-        "https://generativelanguage.googleapis.com/v1beta/openai is one",
-    ),
-    (&["vertex"], "GOOGLE_VERTEX_API_KEY", "a gateway in front of it can be one"),
-    (&["bedrock"], "AWS_BEARER_TOKEN_BEDROCK", "a gateway in front of it can be one"),
-    (&["azure"], "AZURE_API_KEY", "https://RESOURCE.openai.azure.com/openai/v1 is one"),
-];
+/// As [`model_from_spec`], for models behind services: it can be [checked](crate::check).
+///
+/// # Errors
+/// As there; the demo model is none behind a service.
+#[cfg(feature = "service")]
+pub fn service_from_spec(spec: &str, options: &Options<'_>) -> Result<crate::ServiceModel, ConfigError> {
+    let (provider, model) = split(spec)?;
+    service::of(&provider, model, spec, options)
+}
 
 #[cfg(test)]
 mod tests {
@@ -108,7 +127,7 @@ mod tests {
 
     fn resolve(spec: &str, base_url: Option<&str>, env: &[(&str, &str)]) -> Result<Arc<dyn Model>, ConfigError> {
         let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        model_from_spec(spec, &Options { api_key: None, base_url: base_url.map(str::to_owned), env: &env })
+        model_from_spec(spec, &Options { base_url: base_url.map(str::to_owned), ..Options::new(&env) })
     }
 
     #[test]
@@ -134,17 +153,6 @@ mod tests {
     fn an_unknown_provider_is_told_which_are_known() {
         let error = resolve("nobody/x", None, &[]).err().expect("unknown").to_string();
         assert!(error.contains("\"nobody\"") && error.contains("deepseek") && error.contains("llama-cpp"), "{error}");
-    }
-
-    #[cfg(feature = "openai-chat")]
-    #[test]
-    fn other_dialects_say_what_to_do_and_take_a_compatible_address() {
-        for provider in ["anthropic", "google", "gemini", "vertex", "bedrock", "azure"] {
-            let error = resolve(&format!("{provider}/m"), None, &[]).err().expect(provider);
-            assert_eq!(error.code(), "model_dialect");
-            assert!(error.to_string().contains("base_url"), "{error}");
-            assert!(resolve(&format!("{provider}/m"), Some("http://localhost/v1"), &[]).is_ok());
-        }
     }
 
     #[cfg(feature = "openai-chat")]

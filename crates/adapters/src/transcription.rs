@@ -13,14 +13,15 @@
 mod answer;
 mod file;
 
-use crate::{ConfigError, service};
+use crate::ConfigError;
+use crate::outbound::{self, Secrets};
 use async_trait::async_trait;
 use copilotkit_runtime::client::{self, ClientOptions};
 use copilotkit_runtime::{TranscribeError, TranscribeRequest, Transcriber, limits};
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::multipart::Form;
 use reqwest::{Response, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::fmt;
 use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
@@ -75,6 +76,7 @@ pub struct OpenAiTranscriber {
     options: OpenAiTranscriberOptions,
     url: Url,
     headers: HeaderMap,
+    secrets: Secrets,
 }
 
 impl fmt::Debug for OpenAiTranscriber {
@@ -90,10 +92,12 @@ impl OpenAiTranscriber {
     /// An address or header that cannot be used, or a TLS stack that cannot be set up.
     pub fn new(options: OpenAiTranscriberOptions) -> Result<Self, ConfigError> {
         let client = ClientOptions { connect_timeout: options.connect_timeout, ..ClientOptions::default() };
-        let (http, url) = (client::build(&client)?, service::endpoint(&options.base_url, "/audio/transcriptions")?);
+        let (http, url) = (client::build(&client)?, outbound::endpoint(&options.base_url, "/audio/transcriptions")?);
         let mut headers = HeaderMap::new();
-        service::add_secrets(&mut headers, options.api_key.as_ref(), &options.headers)?;
-        Ok(Self { http, options, url, headers })
+        let key = options.api_key.as_ref().map(|key| (AUTHORIZATION, outbound::bearer(key)));
+        outbound::add_secrets(&mut headers, key, &options.headers)?;
+        let secrets = Secrets::of(options.api_key.as_ref(), &options.headers, &url);
+        Ok(Self { http, options, url, headers, secrets })
     }
 
     /// Where recordings go.
@@ -157,12 +161,7 @@ impl OpenAiTranscriber {
         let (TranscribeError::Auth { detail: text } | TranscribeError::Provider { message: text, .. }) = error else {
             return;
         };
-        let secrets = self.options.headers.iter().map(|(_, value)| value).chain(&self.options.api_key);
-        for secret in secrets.map(|secret| secret.expose_secret().trim()) {
-            if secret.len() >= 4 && text.contains(secret) {
-                *text = text.replace(secret, "***");
-            }
-        }
+        self.secrets.clean(text);
     }
 }
 

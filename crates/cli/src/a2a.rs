@@ -133,8 +133,8 @@ async fn send(args: A2aSendArgs) -> Result<()> {
         Ok(told) => told?,
         Err(_) => {
             if let Some(task) = &shown.task {
-                let caller = Caller::default();
-                let canceled = client.cancel_task(task, &caller);
+                let nobody = Caller::default();
+                let canceled = client.cancel_task(task, &nobody);
                 // Whatever it says to that, nobody waits any more.
                 let _ = tokio::time::timeout(Duration::from_secs(2), canceled).await;
             }

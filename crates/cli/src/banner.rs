@@ -1,13 +1,37 @@
 //! What the server says when it is ready.
 
-use crate::config::{AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment, PlaygroundSwitch};
-use copilotkit_adapters::openai_chat::Profile;
+use crate::config::{
+    AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment, LogFormat, PlaygroundSwitch,
+};
+use copilotkit_adapters::Profile;
 use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+/// What the banner tells beside the configuration.
+pub(crate) struct Told<'a> {
+    /// Where threads live.
+    pub(crate) store: &'a str,
+    /// What is sent where, if anything is.
+    pub(crate) telemetry: Option<&'a str>,
+    /// Whether `/metrics` is served.
+    pub(crate) metrics: bool,
+}
+
+/// Shows that the server is ready: as one line where lines are JSON.
+pub(crate) fn show(config: &Config, address: SocketAddr, environment: &Environment, told: &Told<'_>) {
+    if config.logging.format != LogFormat::Json {
+        eprint!("{}", text(config, address, environment, told));
+        return;
+    }
+    let agents: Vec<&str> = config.agents.iter().map(|(id, _)| id.as_str()).collect();
+    let (version, agents) = (env!("CARGO_PKG_VERSION"), agents.join(", "));
+    let Told { store, telemetry, .. } = told;
+    tracing::info!(target: "copilotkit::serve", version, agents, store, telemetry, "listening on http://{address}");
+}
+
 /// The address, what is configured, and how a page connects to it.
-pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environment, store: &str) -> String {
+fn text(config: &Config, address: SocketAddr, environment: &Environment, told: &Told<'_>) -> String {
     let url = format!("http://{address}");
     // An address that means every interface is none that a page can use.
     let page = match address.ip().is_unspecified() {
@@ -31,12 +55,13 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
     for (index, (id, agent)) in config.agents.iter().enumerate() {
         line(if index == 0 { "agents" } else { "" }, format!("{id}: {}", describe(agent, environment)));
     }
-    line("store", store.to_owned());
+    line("store", told.store.to_owned());
     if let Some(transcription) = &config.transcription {
         line("audio", format!("{} at {}", transcription.model, host(&transcription.base_url)));
     }
     let paths = config.server.base_path.items().join(", ");
-    line("paths", format!("{paths} (REST and single endpoint); /health, /ready"));
+    let metrics = if told.metrics { ", /metrics" } else { "" };
+    line("paths", format!("{paths} (REST and single endpoint); /health, /ready{metrics}"));
     let playground = config.playground.enabled;
     if playground.serves(address.ip()) {
         line("page", format!("{page}/ to chat, {page}/docs for the API"));
@@ -47,6 +72,9 @@ pub(crate) fn text(config: &Config, address: SocketAddr, environment: &Environme
     let origins = if origins.is_empty() { "pages of this machine".to_owned() } else { origins.join(", ") };
     line("origins", origins);
     line("auth", who(&config.auth));
+    if let Some(telemetry) = told.telemetry {
+        line("sends", telemetry.to_owned());
+    }
     let file = config.file.as_ref().map_or("none, the defaults".to_owned(), |file| file.display().to_string());
     line("config", file);
     format!(
@@ -103,7 +131,7 @@ fn missing_key(agent: &BuiltInConfig, environment: &Environment) -> Option<Strin
     let profile = Profile::named(&provider)?;
     let set = |name: &str| environment(name).is_some_and(|value| !value.trim().is_empty());
     let elsewhere = agent.base_url.is_some() || set(&profile.base_url_env);
-    let given = agent.api_key.is_some() || agent.api_key_env.is_some() || set(&profile.api_key_env);
+    let given = agent.api_key.is_some() || agent.api_key_env.is_some() || profile.key_envs().any(set);
     let needed = profile.base_url.starts_with("https://") && !profile.api_key_env.is_empty();
     (needed && !elsewhere && !given).then(|| profile.api_key_env.to_string())
 }

@@ -7,24 +7,32 @@ mod agents;
 mod auth;
 mod error;
 mod hints;
+mod mcp;
 mod parts;
 mod playground;
 mod sources;
+mod telemetry;
 mod transcription;
 mod units;
 
 pub(crate) use a2a::A2aAddress;
 pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
-pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use agents::{
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
+};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
-pub(crate) use hints::ignored_variable;
+pub(crate) use hints::{ignored_variable, nearest};
+pub use mcp::{GrantName, McpConfig, NamespacingName, OAuthConfig, ProtocolName, TransportName};
 pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
 };
 pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
+pub use telemetry::{
+    BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
+};
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 
@@ -54,10 +62,20 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[debug]`
     pub debug: DebugConfig,
+    /// `[logging]`
+    pub logging: LoggingConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
+    /// `[prices]`
+    pub prices: PricesConfig,
+    /// `[budgets]`
+    pub budgets: BudgetsConfig,
     /// `[playground]`
     pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
+    /// `[mcp.NAME]`, in the order of the file.
+    pub mcp: Vec<(String, McpConfig)>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -78,7 +96,7 @@ struct Sections {
     server: ServerConfig,
     /// Where threads live.
     store: StoreConfig,
-    /// How long threads are kept. A thread with an active run always stays.
+    /// What threads are called, and how long they are kept. A thread with an active run always stays.
     threads: ThreadsConfig,
     /// Who may use the server.
     auth: AuthConfig,
@@ -86,11 +104,27 @@ struct Sections {
     limits: LimitsConfig,
     /// What developers may look at.
     debug: DebugConfig,
+    /// What is written to stderr.
+    logging: LoggingConfig,
+    /// Traces and metrics. Nothing is sent anywhere unless an endpoint is set, here or by the variables of OpenTelemetry.
+    telemetry: TelemetryConfig,
+    /// What tokens cost, by model; it goes before the built-in list.
+    #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "PricesConfig::is_empty"))]
+    prices: PricesConfig,
+    /// What a principal may use in a day, from midnight to midnight UTC. Beyond it runs are refused with 429
+    /// `budget_exhausted`.
+    budgets: BudgetsConfig,
     /// The pages that the server has of its own: a chat at `/`, and the description of its routes at `/docs`.
     playground: PlaygroundConfig,
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
+    /// MCP servers by name: agents that name one in `mcp` are offered its tools.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, McpConfig>", skip_serializing_if = "Table::is_empty")
+    )]
+    mcp: Table,
     /// The agents by id. Frontends use `default` when they name none.
     #[cfg_attr(
         feature = "schema",
@@ -119,6 +153,11 @@ impl Config {
             agents.push((id, agent));
         }
         AgentConfig::check_orchestrators(&merged, &agents)?;
+        let mut mcp = Vec::with_capacity(sections.mcp.len());
+        for (name, value) in sections.mcp {
+            let server = McpConfig::read(&merged, &name, value)?;
+            mcp.push((name, server));
+        }
         let config = Self {
             server: sections.server,
             store: sections.store,
@@ -126,8 +165,13 @@ impl Config {
             auth: sections.auth,
             limits: sections.limits,
             debug: sections.debug,
+            logging: sections.logging,
+            telemetry: sections.telemetry,
+            prices: sections.prices,
+            budgets: sections.budgets,
             playground: sections.playground,
             transcription: sections.transcription,
+            mcp,
             agents,
             file: merged.file().map(PathBuf::from),
             sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
@@ -151,9 +195,15 @@ impl Config {
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
         self.auth.check(merged)?;
+        telemetry::check(&self.telemetry, &self.prices, &self.budgets, merged)?;
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
+        }
+        for (id, agent) in &self.agents {
+            if let AgentConfig::BuiltIn(agent) = agent {
+                mcp::check_names(merged, &["agents", id, "mcp"], &agent.mcp, &self.mcp)?;
+            }
         }
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
@@ -183,6 +233,7 @@ impl Config {
                 "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
             ));
         }
+        self.check_names(merged)?;
         let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
         if any_origin && server.allow_credentials {
             return Err(merged.error(
@@ -235,6 +286,33 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What names threads must be an agent with a model, or a model.
+    fn check_names(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        let name = self.threads.generate_names.as_str();
+        let error = |reason: String| {
+            let remedy = "write \"first-message\", \"model\", the id of a built-in agent, or a model like \
+                          \"openai/gpt-5-nano\"";
+            merged.error(&["threads", "generate_names"], reason, remedy)
+        };
+        let is_built_in = |agent: &AgentConfig| matches!(agent, AgentConfig::BuiltIn(_));
+        if self.threads.names_are_first_messages() {
+            return Ok(());
+        }
+        if name == "model" {
+            // Without any agent there will be `default`.
+            let any = self.agents.is_empty() || self.agents.iter().any(|(_, agent)| is_built_in(agent));
+            return if any { Ok(()) } else { Err(error("no agent here has a model".to_owned())) };
+        }
+        match self.agents.iter().find(|(id, _)| id == name) {
+            Some((_, agent)) if is_built_in(agent) => Ok(()),
+            Some(_) => Err(error(format!("the agent `{name}` has no model"))),
+            None => BuiltInConfig::on_model(name)
+                .resolve(name, &merged.environment)
+                .map(drop)
+                .map_err(|cause| error(cause.to_string())),
+        }
     }
 }
 

@@ -4,13 +4,15 @@ use crate::args::InitArgs;
 use crate::terminal::strip;
 use crate::wiring::default_model;
 use anyhow::{Context as _, Result, bail};
-use copilotkit_adapters::openai_chat::Profile;
+use copilotkit_adapters::Profile;
 use copilotkit_adapters::spec::split;
 use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 /// A model for each provider, so that the file works when it is written. Only names that are widely known and not dated.
 const MODELS: &[(&str, &str)] = &[
     ("openai", "gpt-4o"),
+    ("anthropic", "claude-sonnet-4-6"),
+    ("google", "gemini-2.5-flash"),
     ("deepseek", "deepseek-chat"),
     ("groq", "llama-3.3-70b-versatile"),
     ("mistral", "mistral-large-latest"),

@@ -9,9 +9,11 @@ pub mod check;
 pub mod config;
 pub mod health;
 pub mod init;
+pub mod mcp;
 pub mod playground;
 mod reload;
 pub mod serve;
+pub mod telemetry;
 mod terminal;
 pub mod threads;
 pub mod wiring;
@@ -20,3 +22,13 @@ pub mod wiring;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/library.md")]
 mod library {}
+
+/// The code of this page is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/observability.md")]
+mod observability {}
+
+/// The code of this page is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/security.md")]
+mod security {}

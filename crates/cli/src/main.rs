@@ -2,21 +2,26 @@
 
 use clap::Parser as _;
 use copilotkit_cli::args::{Args, Command};
-use copilotkit_cli::{a2a, chat, check, health, init, serve, threads};
-use std::io::IsTerminal as _;
+use copilotkit_cli::config::LoggingConfig;
+use copilotkit_cli::telemetry::init_log;
+use copilotkit_cli::{a2a, chat, check, health, init, mcp, serve, threads};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+
+/// What the log shows, where the environment says it.
+fn directives() -> Option<String> {
+    std::env::var_os("COPILOTKIT_LOG")?.into_string().ok()
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let filter = EnvFilter::try_from_env("COPILOTKIT_LOG").unwrap_or_else(|_| EnvFilter::new("warn,copilotkit=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    if !matches!(args.command, Command::Serve(_)) {
+        // A chat says itself what fails; a log would stand between the lines of the conversation.
+        let quiet = matches!(args.command, Command::Chat(_)).then(|| "off".to_owned());
+        init_log(&LoggingConfig::default(), directives().or(quiet).as_deref(), None);
+    }
     let result = match args.command {
+        // It sets up its log when it has read how.
         Command::Serve(serve) => serve::run(serve).await.map(|()| ExitCode::SUCCESS),
         Command::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(args).await,
@@ -24,6 +29,7 @@ async fn main() -> ExitCode {
         Command::Healthcheck(args) => health::run(args).await,
         Command::Threads(command) => threads::run(command).await.map(|()| ExitCode::SUCCESS),
         Command::A2a(command) => a2a::run(command).await.map(|()| ExitCode::SUCCESS),
+        Command::Mcp(command) => mcp::run(command).await.map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

@@ -5,12 +5,13 @@ use crate::banner;
 use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
 use crate::playground::with_pages;
 use crate::reload::Reloader;
+use crate::telemetry::{Exporter, Settings, init_log};
 use crate::wiring;
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
-use copilotkit_runtime::http::{Surface, SurfaceOptions};
+use copilotkit_runtime::http::{Surface, SurfaceOptions, with_metrics};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
@@ -25,6 +26,10 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: ServeArgs) -> Result<()> {
     let (environment, lookup) = environment();
     let config = load(&args, &environment, &lookup)?;
+    let settings = Settings::of(&config.telemetry, &lookup)?;
+    let shown = settings.as_ref().map(Settings::shown);
+    let exporter = settings.map(Exporter::new);
+    init_log(&config.logging, lookup("COPILOTKIT_LOG").as_deref(), exporter.as_ref());
     for warning in secret_warnings(&args, &config) {
         eprintln!("copilotkit: warning: {warning}");
     }
@@ -45,7 +50,12 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     }
     let readiness = Readiness::default();
     let app = with_probes(surface.clone(), readiness.clone());
-    let app = with_pages(app, &surface, &config, address.ip());
+    let mut app = with_pages(app, &surface, &config, address.ip());
+    let access = wiring::metrics_access(&config.telemetry, &lookup)?;
+    let metrics = access.is_some();
+    if let Some(access) = access {
+        app = with_metrics(app, lifecycle.clone(), access);
+    }
     let limits = &config.limits;
     let options = ServeOptions {
         header_timeout: limits.header_timeout.0,
@@ -53,6 +63,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         drain_timeout: limits.drain_timeout.0,
         write_stall: limits.write_stall.0,
         counters: lifecycle.counters().clone(),
+        metrics: lifecycle.metrics().clone(),
         ..ServeOptions::default()
     };
     // Before the address is said: from then on a signal is a wish to stop in good order.
@@ -63,14 +74,20 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         let left = limits.drain_timeout.0.saturating_sub(stop.asked.get().map_or(Duration::ZERO, Instant::elapsed));
         lifecycle.drain(left).await;
     };
-    eprint!("{}", banner::text(&config, address, &lookup, &store.place));
+    let exporter = exporter.map(|exporter| exporter.run(lifecycle.clone())).transpose()?;
+    let told = banner::Told { store: &store.place, telemetry: shown.as_deref(), metrics };
+    banner::show(&config, address, &lookup, &told);
     let serving = serve(listener, app, options, stop.now.cancelled(), drain);
-    tokio::select! {
+    let result = tokio::select! {
         () = serving => Ok(()),
         () = store.prune() => Ok(()),
         () = reloader.watch(&stop.hangup) => Ok(()),
         result = stop.watch(signals, limits, &readiness, &lifecycle) => result,
+    };
+    if let Some(exporter) = exporter {
+        exporter.shut_down().await;
     }
+    result
 }
 
 /// How long the readers of runs that were just ended have to be told.

@@ -1,28 +1,35 @@
 //! From the configuration to a running lifecycle.
 
 pub(crate) mod a2a;
+mod mcp;
+mod naming;
 mod overrides;
 mod store;
 
+pub use mcp::McpServers;
 pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
 use crate::config::{
-    AgUiConfig, AgentConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, ModeName, ModelNames,
-    OnBusyName, OnDisconnectName, ToolConfig,
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders,
+    LoggingConfig, ModeName, ModelNames, OnBusyName, OnDisconnectName, TelemetryConfig, ToolChoiceConfig, ToolConfig,
+    prices,
 };
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
-use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
+use copilotkit_runtime::agents::{Approval, BuiltInAgent, HttpAgent};
 use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
-use copilotkit_runtime::http::{CorsPolicy, HostPolicy, Mode, Origins, SurfaceOptions, Transcription};
+use copilotkit_runtime::http::auth::{Auth, Bearer};
+use copilotkit_runtime::http::{CorsPolicy, HostPolicy, MetricsAccess, Mode, Origins, SurfaceOptions, Transcription};
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::limits::CLIENT_EVENT;
+use copilotkit_runtime::logging::LoggingOptions;
 use copilotkit_runtime::model::{ModelSettings, ToolChoice, ToolSpec};
+use copilotkit_runtime::telemetry::TelemetryOptions;
 use copilotkit_runtime::tools::{HttpTool, InterruptTool};
-use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered, Store, Tool};
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Principal, Registered, Store, Tool};
 use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
@@ -76,7 +83,7 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         agent.model = ModelNames::One(model);
         if agent.providers().next() != before {
             // They are those of another provider.
-            (agent.base_url, agent.api_key, agent.api_key_env) = (None, None, None);
+            (agent.base_url, agent.api_key, agent.api_key_env, agent.api) = (None, None, None, None);
         }
     }
     if let Some(url) = &args.base_url {
@@ -132,6 +139,9 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
         json_depth: limits.json_depth,
         debug: debug(config.debug),
         subscriber_backlog: limits.subscriber_backlog.0,
+        logging: logging(&config.logging),
+        telemetry: telemetry(config)?,
+        thread_names: naming::thread_names(config, environment)?,
         ..LifecycleOptions::default()
     };
     Ok(Lifecycle::new(Arc::new(AgentRegistry::new(agents)), options))
@@ -142,11 +152,12 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn Store>>) -> Result<Vec<Registered>> {
+    let mcp = McpServers::new(config, environment)?;
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
             AgentConfig::BuiltIn(agent) => {
-                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+                Registered::new(id.as_str(), built_in(agent, environment, &mcp).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
             AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, store).with_context(|| at(id))?),
@@ -162,6 +173,36 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
 fn debug(config: DebugConfig) -> DebugOptions {
     let DebugConfig { feed, events, lifecycle, verbose } = config;
     DebugOptions { feed, events, lifecycle, verbose }
+}
+
+fn logging(config: &LoggingConfig) -> LoggingOptions {
+    let LoggingConfig { requests, responses, errors, content, progressive, .. } = *config;
+    LoggingOptions { requests, responses, errors, content, progressive, ..LoggingOptions::default() }
+}
+
+fn telemetry(config: &Config) -> Result<TelemetryOptions> {
+    let TelemetryConfig { capture_content, propagate, .. } = config.telemetry;
+    let prices = prices(&config.prices).map_err(|(model, error)| anyhow!("[prices.{model:?}]: {error}"))?;
+    Ok(TelemetryOptions { capture_content, propagate, prices, budgets: config.budgets.options() })
+}
+
+/// Who may read `/metrics`, if anybody may.
+///
+/// # Errors
+/// A token that cannot be one.
+pub fn metrics_access(config: &TelemetryConfig, environment: &Environment) -> Result<Option<MetricsAccess>> {
+    if !config.metrics {
+        return Ok(None);
+    }
+    let named = || config.metrics_token_env.as_deref().and_then(|name| environment(name));
+    Ok(Some(match config.metrics_token.clone().or_else(named) {
+        Some(token) => {
+            let bearer =
+                Bearer::new([(token.trim(), Principal::new("metrics"))]).context("[telemetry] metrics_token")?;
+            MetricsAccess::Token(Auth::new(bearer))
+        }
+        None => MetricsAccess::Loopback,
+    }))
 }
 
 fn at(id: &str) -> String {
@@ -189,6 +230,7 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         cors: CorsPolicy::new(origins, server.allow_credentials)?,
         auth: config.auth.auth(environment).context("[auth]")?,
         hosts: hosts(&server.allowed_hosts, address),
+        requests_per_minute: config.limits.requests_per_minute,
         body_max: config.limits.body_max.0,
         body_timeout: config.limits.body_timeout.0,
         id_max: config.limits.id_max,
@@ -224,7 +266,7 @@ fn hosts(allowed: &[String], address: IpAddr) -> HostPolicy {
     }
 }
 
-fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInAgent> {
+fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) -> Result<BuiltInAgent> {
     let mut models = Vec::new();
     for name in agent.model.items() {
         models.push(agent.resolve(name, environment)?);
@@ -247,13 +289,28 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
         builder = builder.max_steps(steps);
     }
     if let Some(choice) = &agent.tool_choice {
-        builder = builder.tool_choice(match choice.as_str() {
-            "auto" => ToolChoice::Auto,
-            "none" => ToolChoice::None,
-            "required" => ToolChoice::Required,
-            name => ToolChoice::Tool(name.to_owned()),
+        builder = builder.tool_choice(match choice {
+            ToolChoiceConfig::Tool(table) => ToolChoice::Tool(table.tool_name.clone()),
+            ToolChoiceConfig::Word(word) => match word.as_str() {
+                "auto" => ToolChoice::Auto,
+                "none" => ToolChoice::None,
+                "required" => ToolChoice::Required,
+                name => ToolChoice::Tool(name.to_owned()),
+            },
         });
     }
+    builder = builder.approval(match &agent.approval {
+        ApprovalConfig::Always(_) => Approval::Always,
+        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
+        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
+    });
+    if let Some(tokens) = agent.context_window {
+        builder = builder.context_window(tokens);
+    }
+    if let Some(limit) = agent.tool_timeout {
+        builder = builder.tool_timeout(limit.0);
+    }
+    builder = builder.capabilities(agent.own_capabilities().map_err(anyhow::Error::msg)?);
     if agent.overridable.iter().any(|name| name == "model") {
         builder = builder.model_resolver(overrides::resolver(agent, environment));
     }
@@ -262,6 +319,9 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     }
     if agent.model.items().iter().any(|name| name == "demo") && !agent.tools.iter().any(|tool| tool.name == ASK_USER) {
         builder = builder.tool(ask_user());
+    }
+    if let Some(tools) = mcp.tools(agent)? {
+        builder = builder.tool_source(Arc::new(tools.reserve([ASK_USER.to_owned()])));
     }
     Ok(builder.build())
 }
@@ -282,7 +342,7 @@ fn ask_user() -> Arc<dyn Tool> {
         description: "Asks the user a question and waits for the answer.".to_owned(),
         parameters: Some(Json::from(parameters)),
     };
-    Arc::new(InterruptTool::new(spec, None, Some("The agent asks you a question.".to_owned())))
+    Arc::new(InterruptTool::new(spec, None, Some("{question}".to_owned())))
 }
 
 fn settings(agent: &BuiltInConfig) -> ModelSettings {

@@ -114,6 +114,7 @@ async fn scripts_get_events_as_lines() {
 
     let said = chat(folder.path(), &["--json", "--store", "memory", "/fail"], "").await;
     assert_eq!((said.code, events(&said).last().unwrap()["type"].as_str()), (1, Some("RUN_ERROR")));
+    assert_eq!(said.err, "", "the events say it, and no log besides");
     let said = chat(folder.path(), &["--json", "--store", "memory", "/ask"], "").await;
     assert_eq!((said.code, events(&said).last().unwrap()["outcome"]["type"].as_str()), (3, Some("interrupt")));
     let said = chat(folder.path(), &["--json", "--store", "memory"], "").await;

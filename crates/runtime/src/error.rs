@@ -1,6 +1,7 @@
 //! What a caller of the lifecycle may be told, with stable codes.
 
 use crate::store::StoreError;
+use crate::telemetry::Exhausted;
 use copilotkit_protocol::Code;
 
 /// Why a run could not be started, followed or stopped.
@@ -21,6 +22,9 @@ pub enum RunError {
         "You have as many active runs as you may have ({0}). Let one end, or stop one, before you start another one."
     )]
     TooManyRunsPerPrincipal(usize),
+    /// The principal has used up what it may use in a day.
+    #[error("{0}")]
+    Exhausted(Exhausted),
     /// The server is about to end.
     #[error("The server is shutting down. Try again at once: another instance may answer.")]
     ShuttingDown,
@@ -37,6 +41,7 @@ impl RunError {
             Self::ThreadBusy => Code::ThreadBusy,
             Self::TooManyRuns(_) => Code::TooManyRuns,
             Self::TooManyRunsPerPrincipal(_) => Code::TooManyRunsPerPrincipal,
+            Self::Exhausted(_) => Code::BudgetExhausted,
             Self::ShuttingDown => Code::ShuttingDown,
             Self::Store(error) => error.code(),
         }
@@ -45,7 +50,7 @@ impl RunError {
     /// Whether another try may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::UnknownAgent(_) => false,
+            Self::UnknownAgent(_) | Self::Exhausted(_) => false,
             Self::ThreadBusy | Self::TooManyRuns(_) | Self::TooManyRunsPerPrincipal(_) | Self::ShuttingDown => true,
             Self::Store(error) => error.is_retryable(),
         }

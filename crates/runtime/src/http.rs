@@ -7,14 +7,17 @@ pub mod auth;
 mod body;
 mod cors;
 mod envelope;
+mod exchange;
 mod factory;
 mod handlers;
 mod hooks;
 mod json;
+mod measured;
 mod port;
 pub mod probes;
 #[cfg(feature = "protobuf")]
 mod protobuf;
+mod rate;
 mod resume;
 mod router;
 pub mod server;
@@ -25,6 +28,7 @@ pub use cors::{CorsError, CorsPolicy, Origins};
 pub use envelope::{METHODS, MethodSpec};
 pub use factory::{AgentFactory, AgentsRequest};
 pub use hooks::{Answered, Call, Failure, Halt, Hooks};
+pub use measured::{MetricsAccess, with_metrics};
 pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
@@ -32,6 +36,7 @@ use crate::limits;
 use crate::transcribe::Transcriber;
 use answer::Refusal;
 use axum::body::Body;
+use exchange::Exchange;
 use futures::future::BoxFuture;
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderValue, Request, Response};
@@ -40,6 +45,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// Which forms of the protocol a base path serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +73,9 @@ pub struct SurfaceOptions {
     pub auth: Option<auth::Auth>,
     /// Which names the server answers to.
     pub hosts: HostPolicy,
+    /// The most requests of one principal in a minute; `None` for any number. Without authentication there is one
+    /// principal.
+    pub requests_per_minute: Option<u32>,
     /// The largest request body, in bytes.
     pub body_max: usize,
     /// The most bytes of all bodies that are being read, in bytes; at least `body_max`.
@@ -119,6 +128,7 @@ impl Default for SurfaceOptions {
             cors: CorsPolicy::default(),
             auth: None,
             hosts: HostPolicy::default(),
+            requests_per_minute: None,
             body_max: limits::BODY_MAX,
             bodies_max: limits::BODIES_MAX,
             body_timeout: limits::BODY_TIMEOUT,
@@ -169,6 +179,7 @@ struct State {
     lifecycle: Lifecycle,
     options: SurfaceOptions,
     room: body::Room,
+    rate: Option<rate::Rate>,
 }
 
 impl Surface {
@@ -180,7 +191,8 @@ impl Surface {
         // Of `/a` and `/a/b` the longer one is meant by `/a/b/info`.
         options.base_paths.sort_by_key(|base| std::cmp::Reverse(base.len()));
         let room = body::Room::new(options.bodies_max, options.body_max);
-        Self(Arc::new(State { lifecycle, options, room }))
+        let rate = options.requests_per_minute.map(rate::Rate::new);
+        Self(Arc::new(State { lifecycle, options, room, rate }))
     }
 
     /// The lifecycle behind it.
@@ -190,9 +202,12 @@ impl Surface {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let is_head = parts.method == http::Method::HEAD;
-        let mut response = self.answer(parts, body).await;
+        let exchange = Exchange::begin(&self.0.lifecycle, &parts);
+        parts.extensions.insert(exchange.clone());
+        let mut response = self.answer(parts, body).instrument(exchange.span().clone()).await;
+        exchange.answered(response.status());
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if is_head { answer::head_only(response) } else { response }
     }
@@ -251,6 +266,9 @@ impl State {
         if let Some(auth) = &options.auth {
             let principal = auth.admit(parts).await?;
             parts.extensions.insert(principal);
+        }
+        if let Some(rate) = &self.rate {
+            rate.take(&handlers::principal(parts))?;
         }
         let rest = router::below_base(&options.base_paths, parts.uri.path()).unwrap_or_default();
         let enveloped = match options.mode {

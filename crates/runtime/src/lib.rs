@@ -23,12 +23,15 @@ pub mod hub;
 #[cfg(feature = "lifecycle")]
 pub mod lifecycle;
 pub mod limits;
+#[cfg(feature = "lifecycle")]
+pub mod logging;
 pub mod middleware;
 pub mod model;
 pub mod principal;
 #[cfg(feature = "lifecycle")]
 pub mod registry;
 pub mod store;
+pub mod telemetry;
 #[cfg(feature = "lifecycle")]
 pub mod threads;
 pub mod tool;
@@ -50,5 +53,11 @@ pub use principal::Principal;
 #[cfg(feature = "lifecycle")]
 pub use registry::{AgentRegistry, Registered};
 pub use store::Store;
+pub use telemetry::Trace;
 pub use tool::{Tool, ToolError, ToolOutput, ToolSource};
 pub use transcribe::{TranscribeError, TranscribeRequest, Transcriber};
+
+/// The code of docs/agents.md, compiled.
+#[cfg(all(doctest, feature = "typed-tools"))]
+#[doc = include_str!("../../../docs/agents.md")]
+struct AgentsPage;

@@ -5,21 +5,28 @@
 
 mod drive;
 mod input;
+mod journal;
+mod ledger;
+mod naming;
 mod pipeline;
 mod places;
 mod policy;
+mod spending;
 
+pub use naming::{NamingModel, ThreadNames};
 pub use policy::{OnBusy, OnDisconnect};
 
-use crate::agent::{Pulse, RunContext};
+use crate::agent::{Pulse, RunContext, ThreadNotes};
 use crate::counters::Counters;
 use crate::debug::{DebugOptions, Feed};
 use crate::error::RunError;
 use crate::hub::{Hub, Subscription};
 use crate::limits;
+use crate::logging::LoggingOptions;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
+use crate::telemetry::{Metric, Metrics, Telemetry, TelemetryOptions};
 use crate::threads;
 use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
@@ -63,11 +70,17 @@ pub struct LifecycleOptions {
     pub json_depth: usize,
     /// What is shown for debugging.
     pub debug: DebugOptions,
+    /// What is logged of runs.
+    pub logging: LoggingOptions,
+    /// What is told and counted of runs: traces, tokens, costs.
+    pub telemetry: TelemetryOptions,
     /// The most bytes of what a live run sent last that stay in memory for its readers.
     pub subscriber_backlog: usize,
     /// Told of every run that ends with RUN_ERROR, also when its page is gone. It is called on the run's own task: what
     /// takes long belongs into a bounded channel.
     pub on_run_error: Option<OnRunError>,
+    /// Who names threads after their first run; without it they are called by their first message.
+    pub thread_names: Option<ThreadNames>,
 }
 
 /// What is told of runs that fail.
@@ -108,7 +121,10 @@ impl Default for LifecycleOptions {
             event_max: limits::EVENT_MAX,
             json_depth: limits::JSON_DEPTH,
             debug: DebugOptions::default(),
+            logging: LoggingOptions::default(),
+            telemetry: TelemetryOptions::default(),
             on_run_error: None,
+            thread_names: None,
             subscriber_backlog: limits::SUBSCRIBER_BACKLOG,
         }
     }
@@ -121,10 +137,13 @@ pub struct Lifecycle {
     options: Arc<LifecycleOptions>,
     places: Arc<places::Places>,
     counters: Arc<Counters>,
+    telemetry: Arc<Telemetry>,
     feed: Option<Arc<Feed>>,
     hub: Arc<Hub>,
     queues: Arc<policy::Queues>,
     tracker: TaskTracker,
+    /// Cancelled when no more runs are taken: what is done behind runs ends.
+    draining: CancellationToken,
     /// Cancelled when runs must end because the server does.
     shutdown: CancellationToken,
     /// Closes runs whose writer is gone; begun with the first run.
@@ -157,16 +176,19 @@ impl Lifecycle {
         let places = Arc::new(places::Places::new(&options));
         let feed = options.debug.feed.then(Arc::default);
         let hub = Hub::new(options.subscriber_backlog);
+        let telemetry = Telemetry::new(options.telemetry.clone());
         let options = Arc::new(options);
         Self {
             agents,
             options,
             places,
             counters: Arc::default(),
+            telemetry,
             feed,
             hub,
             queues: Arc::default(),
             tracker: TaskTracker::new(),
+            draining: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             maintenance: Arc::new(Once::new()),
         }
@@ -191,6 +213,28 @@ impl Lifecycle {
     /// How often something was refused, and how often runs failed.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// What is measured. Some of it is only looked up by [`measure`](Self::measure).
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.telemetry.metrics
+    }
+
+    /// Brings those metrics up to date that nobody counts as they change: call it before they are read.
+    pub fn measure(&self) {
+        let metrics = self.metrics();
+        metrics.set(Metric::Backlog, &[], self.backlog() as f64);
+        if let Some(bytes) = self.store().size() {
+            metrics.set(Metric::StoreSize, &[], bytes as f64);
+        }
+        for (code, count) in self.counters.snapshot() {
+            metrics.set(Metric::Refusals, &[code.as_str()], count as f64);
+        }
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
     }
 
     /// The debug feed, if there is one.
@@ -252,19 +296,29 @@ impl Lifecycle {
         if self.shutdown.is_cancelled() || self.tracker.is_closed() {
             return Err(RunError::ShuttingDown);
         }
+        spending::check(&self.telemetry.budgets, &*self.options.store, &start.principal).await?;
         let place = self.places.take(&self.options, &start.principal)?;
+        let ledger = ledger::Ledger::begin(&self.telemetry, &start, kind);
         self.maintenance.call_once(|| self.maintain());
         let (begun, opened) = oneshot::channel();
         let lifecycle = self.clone();
+        let names = options.thread_names.clone().filter(|_| kind == Kind::Run);
+        let names = names.map(|names| (names, agent.id.clone(), threads::derived_name(&start.input.messages)));
         self.tracker.spawn(async move {
             let store = options.store.clone();
-            let finished = lifecycle.run(agent, start, options, kind, begun).await;
+            let trace = ledger.trace().clone();
+            let finished = lifecycle.run(agent, start, options, kind, ledger, begun).await;
             drop(place);
             // By now its readers know of the end, and the next run may begin.
             if let Some(lease) = finished
                 && kind == Kind::Run
             {
+                spending::keep(&*store, &lease.thread, &trace).await;
                 store.compact(&lease).await;
+                if let Some((names, agent_id, derived)) = names.filter(|_| lease.first_seq == 0) {
+                    let naming = names.name(store, &lease.thread, &agent_id, derived);
+                    lifecycle.draining.run_until_cancelled(naming).await;
+                }
             }
             drop(counted);
         });
@@ -279,10 +333,11 @@ impl Lifecycle {
         start: StartRun,
         options: Arc<LifecycleOptions>,
         kind: Kind,
+        ledger: ledger::Ledger,
         begun: oneshot::Sender<Result<Subscription, RunError>>,
     ) -> Option<Lease> {
         let store = options.store.clone();
-        let run = match Box::pin(self.open(&agent, start, options, kind)).await {
+        let run = match Box::pin(self.open(&agent, start, options, kind, ledger)).await {
             Ok((run, subscription)) => {
                 // Nobody waits any more: the run goes on all the same.
                 let _ = begun.send(Ok(subscription));
@@ -312,6 +367,7 @@ impl Lifecycle {
         start: StartRun,
         options: Arc<LifecycleOptions>,
         kind: Kind,
+        mut ledger: ledger::Ledger,
     ) -> Result<(drive::Drive, Subscription), RunError> {
         let input = start.input;
         let store = options.store.clone();
@@ -323,7 +379,9 @@ impl Lifecycle {
             name: threads::derived_name(&input.messages),
             ttl: options.lease_ttl,
         };
-        let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await?;
+        let begun = self.queues.begin(&*store, options.on_busy, begin, &self.shutdown).await;
+        let begun = begun.inspect_err(|error| ledger.refused(error.code()))?;
+        ledger.opened();
         let (lease, stop) = (begun.lease, begun.stop);
         let echo = (kind == Kind::Run).then(|| input::echo(&input, &begun.known));
         let now = Instant::now();
@@ -335,6 +393,8 @@ impl Lifecycle {
             cancel: self.shutdown.child_token(),
             deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
+            notes: Some(ThreadNotes::new(store.clone(), lease.thread.clone())),
+            trace: ledger.trace().clone(),
         };
         // A suggestion's thread is one that nobody else may find.
         let publisher = self.hub.publisher(&lease, kind == Kind::Run);
@@ -346,7 +406,9 @@ impl Lifecycle {
         let counters = self.counters.clone();
         // What frontends ask for suggestions is not part of any conversation.
         let tap = self.feed.as_ref().filter(|_| kind == Kind::Run).map(|feed| feed.tap(agent.id.clone()));
-        let drive = drive::Drive { options, shutdown, stop, publisher, lease, context, echo, counters, tap };
+        let journal = journal::Journal::begin(&options.logging, &context);
+        let drive =
+            drive::Drive { options, shutdown, stop, publisher, lease, context, echo, counters, tap, ledger, journal };
         Ok((drive, subscription))
     }
 
@@ -455,6 +517,7 @@ impl Lifecycle {
     /// RUN_ERROR `server_shutdown` and waits for that.
     pub async fn drain(&self, patience: Duration) {
         self.tracker.close();
+        self.draining.cancel();
         if tokio::time::timeout(patience, self.tracker.wait()).await.is_err() {
             self.shutdown.cancel();
             let last = self.options.stop_grace + Duration::from_secs(2);

@@ -71,6 +71,10 @@ pub const JWKS_KEYS: usize = 100;
 pub const THREAD_PAGE: usize = 1_000;
 /// The longest name that a thread can be given, in characters.
 pub const THREAD_NAME: usize = 200;
+/// How long a model may take to name a thread. It keeps its first message then.
+pub const NAMING: Duration = Duration::from_secs(15);
+/// How many threads are named by models at once.
+pub const NAMING_CONCURRENCY: usize = 8;
 /// The longest thread, run or agent id, in bytes.
 pub const ID_MAX: usize = 256;
 /// How long a reader may take nothing before it is cut off. What it has not read yet is kept for it, and it holds a
@@ -102,6 +106,11 @@ pub const MEMORY_BYTES: usize = 512 * 1024 * 1024;
 pub const SQLITE_RAW_KEPT: Duration = Duration::from_secs(60 * 60);
 /// Connections on which the SQLite store reads at once.
 pub const SQLITE_READERS: usize = 4;
+/// Bytes of replays that the SQLite store keeps ready to send. A page asks again whenever it is reloaded.
+pub const SQLITE_REPLAYS: usize = 32 * 1024 * 1024;
+/// From how many bytes on a text in an event is stored by its digest, once for each thread: pages send pictures again
+/// with each run.
+pub const SQLITE_ATTACHMENT: usize = 16 * 1024;
 /// Bytes of one run that may wait to be written by the SQLite store before its agent has to wait.
 pub const SQLITE_PENDING: usize = 512 * 1024;
 /// The most calls of a model in one run of a built-in agent, unless it is configured. A model that calls tools for ever
@@ -109,10 +118,19 @@ pub const SQLITE_PENDING: usize = 512 * 1024;
 pub const MODEL_STEPS: u32 = 10;
 /// How long a server tool may take, unless the tool has a shorter limit of its own.
 pub const TOOL_CALL: Duration = Duration::from_secs(120);
+/// How long a tool with a limit of its own may take beyond it, to say that it was reached.
+pub const TOOL_GRACE: Duration = Duration::from_secs(2);
 /// How long a source of tools may take to list them at the start of a run.
 pub const TOOL_LIST: Duration = Duration::from_secs(20);
 /// How many server tools of one step run at once. A model may ask for hundreds.
 pub const TOOL_CONCURRENCY: usize = 16;
+/// How many schemas of tools an agent keeps compiled. More are compiled again when they are needed.
+pub const TOOL_SCHEMAS: usize = 512;
+/// The largest arguments, and the largest schema of them, that a question for approval shows, in bytes. The page has them
+/// in the call, too.
+pub const APPROVAL_SHOWN: usize = 16 * 1024;
+/// The most characters of one argument that stand in the question of an interrupt.
+pub const INTERRUPT_ARGUMENT: usize = 2_000;
 /// How long an HTTP tool may take, unless it is configured.
 pub const HTTP_TOOL: Duration = Duration::from_secs(30);
 /// The largest answer of an HTTP tool. A model's context is far smaller, and as a text in an event it may take twice the
@@ -127,3 +145,6 @@ pub const DEBUG_BACKLOG: usize = 4 * 1024 * 1024;
 pub const TRANSCRIPTION: Duration = Duration::from_secs(120);
 /// How long a hook, or the choice of a request's agents, may take. The client waits meanwhile.
 pub const HOOK: Duration = Duration::from_secs(10);
+/// The most bytes of what was said that one attribute of a span holds, where content is captured. Collectors refuse
+/// requests of a few MiB, and a batch has hundreds of spans.
+pub const TRACE_CONTENT: usize = 64 * 1024;

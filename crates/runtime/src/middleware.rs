@@ -1,5 +1,9 @@
 //! What stands between the lifecycle and an agent.
 
+mod filter;
+
+pub use filter::{Blocked, Filter, FilterMiddleware, Said, SaidKind};
+
 use crate::agent::{Agent, EventStream, RunContext};
 use std::sync::Arc;
 
@@ -7,6 +11,12 @@ use std::sync::Arc;
 pub trait Middleware: Send + Sync + 'static {
     /// Runs the rest of the chain by `next.run(context)`, any number of times, and returns the events of the run.
     fn run(&self, context: RunContext, next: Next) -> EventStream;
+
+    /// True when it guards the agent, so that it must also stand in front of runs that leave no trace. Frontends ask for
+    /// suggestions in such runs, and other middlewares have no part in them.
+    fn is_guard(&self) -> bool {
+        false
+    }
 }
 
 /// The rest of a chain: the remaining middlewares and the agent.

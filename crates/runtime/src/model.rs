@@ -4,6 +4,7 @@
 //! once, for every provider.
 
 use crate::agent::Pulse;
+use crate::telemetry::Trace;
 use copilotkit_protocol::{Code, Content, Json, TokenUsage};
 use futures::stream::BoxStream;
 use std::collections::BTreeMap;
@@ -23,6 +24,30 @@ pub trait Model: Send + Sync + 'static {
 
     /// The model's name, as the provider knows it.
     fn name(&self) -> &str;
+
+    /// What is known of it beforehand.
+    fn traits(&self) -> ModelTraits {
+        ModelTraits::default()
+    }
+}
+
+/// What is known of a model beforehand; absent is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelTraits {
+    /// The most tokens of a request.
+    pub context_window: Option<u64>,
+    /// Whether it shows what it thinks.
+    pub reasoning: Option<bool>,
+    /// Whether it calls several tools at once.
+    pub parallel_calls: Option<bool>,
+    /// Whether it looks at images.
+    pub images: Option<bool>,
+    /// Whether it listens to sound.
+    pub audio: Option<bool>,
+    /// Whether it watches videos.
+    pub video: Option<bool>,
+    /// Whether it reads PDF files.
+    pub pdf: Option<bool>,
 }
 
 /// One call of a model.
@@ -40,6 +65,8 @@ pub struct ModelRequest {
     pub cancel: CancellationToken,
     /// Beaten whenever the provider shows that it is alive, also by comments that are no events.
     pub pulse: Pulse,
+    /// The trace of this call: what is sent for it may say so by [`Trace::inject`].
+    pub trace: Trace,
 }
 
 /// One message to a model.
@@ -161,6 +188,9 @@ pub enum ModelEvent {
     },
     /// More text.
     TextDelta(String),
+    /// The provider's signature for the text so far; it goes back with the assistant message. Nothing is kept of one that
+    /// comes before there is such a message.
+    TextSignature(String),
     /// The text block is complete.
     TextEnd,
     /// A reasoning block begins.

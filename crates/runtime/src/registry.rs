@@ -22,9 +22,17 @@ impl Registered {
         Self { id: id.into(), agent: Arc::new(agent), middlewares: Arc::new([]) }
     }
 
-    /// The agent with nothing in front of it.
+    /// With a middleware behind those that stand in front of it already.
+    #[must_use]
+    pub fn with(self, middleware: impl Middleware) -> Self {
+        let one: Arc<dyn Middleware> = Arc::new(middleware);
+        Self { middlewares: self.middlewares.iter().cloned().chain([one]).collect(), ..self }
+    }
+
+    /// The agent with only its guards in front of it.
     pub(crate) fn alone(&self) -> Next {
-        Next::new(Arc::new([]), self.agent.clone())
+        let guards = self.middlewares.iter().filter(|middleware| middleware.is_guard()).cloned();
+        Next::new(guards.collect(), self.agent.clone())
     }
 
     /// The chain that a run goes through.

@@ -150,7 +150,7 @@ pub trait ThreadIndex: Send + Sync {
     async fn delete(&self, thread: &ThreadKey) -> Result<bool, StoreError>;
 }
 
-/// What a store does after a crash of the process that wrote to it.
+/// What a store does about itself: after a crash of the process that wrote to it, and when it is asked how large it is.
 #[async_trait]
 pub trait Recovery: Send + Sync {
     /// Closes runs whose lease lapsed with RUN_ERROR `run_interrupted`. Returns how many.
@@ -158,6 +158,11 @@ pub trait Recovery: Send + Sync {
     /// # Errors
     /// When the store cannot be written.
     async fn recover(&self) -> Result<usize, StoreError>;
+
+    /// How many bytes the store takes up, where it can say so without much ado.
+    fn size(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Small data that extensions keep with a thread, by key.
@@ -354,6 +359,8 @@ pub struct ThreadUpdate {
     pub name: Option<Option<String>>,
     /// Archived or not.
     pub archived: Option<bool>,
+    /// Only where the thread has this name, or none, at that moment; otherwise nothing of it is changed.
+    pub if_name: Option<Option<String>>,
 }
 
 /// Why a store could not do what it was asked.

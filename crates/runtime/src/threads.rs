@@ -4,7 +4,7 @@
 
 mod name;
 
-pub use name::{derived_name, tidy_name};
+pub use name::{derived_name, suggested_name, tidy_name};
 
 use crate::limits;
 use crate::store::{Frame, ListThreads, ReadLog, Store, StoreError, ThreadKey};

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
 mod auth {
+    mod feed;
+    mod files;
     mod forwarding;
     pub(crate) mod harness;
     mod hostile;

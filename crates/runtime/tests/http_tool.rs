@@ -26,6 +26,7 @@ fn call(arguments: &str) -> ToolInvocation {
             headers: Arc::new(headers),
             cancel: Default::default(),
             pulse: Default::default(),
+            trace: Default::default(),
         },
     }
 }

@@ -4,10 +4,17 @@
 #[path = "sqlite/kit.rs"]
 mod kit;
 
+#[path = "sqlite/attachments.rs"]
+mod attachments;
+#[path = "sqlite/clock.rs"]
+mod clock;
 #[path = "sqlite/contract.rs"]
 mod contract;
 #[path = "sqlite/disk.rs"]
 mod disk;
+#[cfg(unix)]
+#[path = "sqlite/full.rs"]
+mod full;
 #[path = "sqlite/maintenance.rs"]
 mod maintenance;
 #[path = "sqlite/opening.rs"]

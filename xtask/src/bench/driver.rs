@@ -61,7 +61,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         Some(path) => path.clone(),
         None => target::binary()?,
     };
-    let launcher = Launcher { ticks, cores, folder, root: root.to_owned(), binary };
+    let launcher = Launcher { ticks, cores, folder, root: root.to_owned(), binary, sqlite: options.sqlite };
     let peer = match options.peer {
         Some(peer) => Some(launcher.install(peer)?),
         None => None,

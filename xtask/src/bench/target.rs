@@ -26,6 +26,8 @@ pub(crate) struct Launcher {
     pub(crate) root: PathBuf,
     /// Our server.
     pub(crate) binary: PathBuf,
+    /// Whether its threads are in a file.
+    pub(crate) sqlite: bool,
 }
 
 impl Launcher {
@@ -36,7 +38,12 @@ impl Launcher {
         let text = format!("[server]\nport = 0\n\n[limits]\nruns = 20000\nconnections = 20000\n\n{agents}");
         std::fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
         let mut command = Command::new(&self.binary);
-        command.args(["serve", "--store", "memory", "--config"]).arg(&config);
+        let store = match self.sqlite {
+            // Gone with the folder. One file at a time: a server that was measured has ended.
+            true => format!("sqlite:{}", self.folder.join("threads.db").display()),
+            false => "memory".to_owned(),
+        };
+        command.args(["serve", "--store", &store, "--config"]).arg(&config);
         self.start(Who::Ours, &mut command)
     }
 

@@ -144,7 +144,7 @@ impl Bench {
                 for frame in std::str::from_utf8(&piece.unwrap())
                     .unwrap()
                     .split_terminator("\n\n")
-                    .filter(|frame| !frame.starts_with(':'))
+                    .filter(|frame| !frame.starts_with(':') && *frame != "data: [DONE]")
                 {
                     let event = serde_json::from_str(frame.strip_prefix("data: ").unwrap()).unwrap();
                     self.hold(schema, &event, path);
@@ -192,6 +192,12 @@ async fn guarded(bench: &mut Bench) {
                 bench.app = with_probes(surface, Readiness::default());
                 bench.ask(&template, Asked(method, &path, JSON, json("{}")), status).await;
             }
+            let surface = Surface::new(
+                Lifecycle::new(Arc::default(), LifecycleOptions::default()),
+                SurfaceOptions { requests_per_minute: Some(0), ..SurfaceOptions::default() },
+            );
+            bench.app = with_probes(surface, Readiness::default());
+            bench.ask(&template, Asked(method, &path, JSON, json("{}")), 429).await;
         }
     }
     bench.app = open;
@@ -369,6 +375,9 @@ async fn envelope(bench: &mut Bench) {
     ] {
         bench.ask("/", Asked("POST", "", JSON, call(method, "quick", body)), 200).await;
     }
+    let chat = json!({ "messages": [], "threadId": "port", "agentSession": { "agentName": "quick" } });
+    bench.ask("/", Asked("POST", "", JSON, json(chat)), 200).await;
+    bench.ask("/", Asked("POST", "", JSON, json(json!({ "messages": [{ "type": "video" }] }))), 400).await;
     for (audio, status) in RECORDINGS {
         let body = json!({ "audio": audio, "mimeType": "audio/webm" });
         bench.ask("/", Asked("POST", "", JSON, call("transcribe", "quick", Some(body))), status).await;

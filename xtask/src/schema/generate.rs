@@ -1,7 +1,7 @@
 //! The files, and what is done with them.
 
 use super::definitions::{self, Definitions};
-use super::{Options, configuration, diff, errors, json, limits, openapi, typescript};
+use super::{Options, configuration, diff, errors, json, limits, metrics, openapi, typescript};
 use anyhow::Context;
 use std::path::Path;
 
@@ -63,6 +63,7 @@ pub(crate) fn files(root: &Path) -> anyhow::Result<Vec<File>> {
         ("schema/config.schema.json", json::write(&config)),
         ("docs/limits.md", limits::page(&read(root, limits::SOURCE)?, &configuration::keys(&config)?)?),
         ("docs/errors.md", errors::page()),
+        (metrics::PAGE, metrics::page(&read(root, metrics::PAGE)?)?),
         (configuration::PAGE, configuration::page(&read(root, configuration::PAGE)?, &config)?),
     ];
     Ok(schemas.into_iter().map(|(path, text)| File { path, text }).collect())

@@ -1,6 +1,7 @@
 //! `openapi.json`: the routes of the router, the envelope and the probes. That the answers are those of the handlers is
 //! tested in `answers`.
 
+mod port;
 mod threads;
 
 use super::definitions;
@@ -52,7 +53,8 @@ const NO_RUN: Answer = Answer(
 const TOO_MANY: Answer = Answer(
     429,
     ERROR,
-    "The principal has as many active runs as it may have (`too_many_runs_per_principal`); the server has room for others.",
+    "The principal has as many active runs as it may have (`too_many_runs_per_principal`; the server has room for others), \
+     or has used up its tokens or its money of the day (`budget_exhausted`).",
 );
 const BUSY: Answer = Answer(409, ERROR, "Another run is active on the thread (`thread_busy`).");
 const BAD_THREAD: Answer = Answer(400, ERROR, "The thread's id is too long (`invalid_parameter`).");
@@ -76,6 +78,7 @@ const UNKNOWN: &str = "Where authentication is on, it is not known who asks: the
 const FOREIGN: &str = "The request came by a name that the server does not answer to (`host_not_allowed`), or from a page \
      of an origin that may not use it (`origin_not_allowed`); or the caller is known, and this server is not for them \
      (`forbidden`).";
+const TOO_OFTEN: &str = "The principal sends more requests than it may in a minute (`too_many_requests`).";
 const NO_AUTH: &str = "It cannot be found out now who asks (`auth_unavailable`).";
 
 /// Every route must be described here: a new one without is an error of `cargo xtask schema`.
@@ -327,6 +330,7 @@ fn envelope() -> Value {
         json!({ "type": "object", "title": method.name, "required": required, "properties": properties })
     });
     let schema = json!({ "allOf": [reference("Envelope")], "oneOf": methods.collect::<Vec<_>>() });
+    let schema = json!({ "anyOf": [schema, port::request()] });
     let mut answers =
         vec![Answer(400, ERROR, "Not an envelope (`invalid_request`), or its body is not what the method takes.")];
     let unsupported = Answer(415, ERROR, "The content type is not application/json.");
@@ -339,18 +343,20 @@ fn envelope() -> Value {
     guarded(&mut responses, None);
     responses.insert("405".to_owned(), not_allowed("those of the path in `params`"));
     let all = [&["RuntimeInfo", "StopAnswer", "Transcript"], threads::BODIES].concat();
-    let all = json!({ "anyOf": all.into_iter().map(reference).collect::<Vec<_>>() });
+    let all: Vec<_> = all.into_iter().map(reference).chain([port::answer()]).collect();
+    let (all, events) = (json!({ "anyOf": all }), json!({ "anyOf": [reference("Event"), port::event()] }));
     responses.insert(
         "200".to_owned(),
         json!({
             "description": "The answer of the route that the method stands for: JSON, or a stream of events.",
-            "content": { "application/json": { "schema": all }, "text/event-stream": { "schema": reference("Event") } },
+            "content": { "application/json": { "schema": all }, "text/event-stream": { "schema": events } },
         }),
     );
+    let description = "`method` says which route is meant, `params` holds the ids of its path, `body` its body.";
     json!({
         "operationId": "envelope",
         "summary": "The single endpoint: every route by way of one path",
-        "description": "`method` says which route is meant, `params` holds the ids of its path, `body` its body.",
+        "description": format!("{description} {}", port::DESCRIPTION),
         "security": security(None),
         "requestBody": { "required": true, "content": json_content(&schema) },
         "responses": responses,
@@ -383,14 +389,16 @@ fn guarded(responses: &mut Map<String, Value>, scope: Option<&str>) {
         None => FOREIGN.to_owned(),
     };
     responses.insert("403".to_owned(), error(&foreign));
-    match responses.get_mut("503") {
-        Some(busy) => {
-            busy["description"] = format!("{} {NO_AUTH}", busy["description"].as_str().unwrap_or_default()).into()
-        }
-        None => {
-            let mut busy = error(NO_AUTH);
-            busy["headers"] = header("Retry-After", "Seconds until another try makes sense.");
-            responses.insert("503".to_owned(), busy);
+    for (status, when) in [("429", TOO_OFTEN), ("503", NO_AUTH)] {
+        match responses.get_mut(status) {
+            Some(busy) => {
+                busy["description"] = format!("{} {when}", busy["description"].as_str().unwrap_or_default()).into()
+            }
+            None => {
+                let mut busy = error(when);
+                busy["headers"] = header("Retry-After", "Seconds until another try makes sense.");
+                responses.insert(status.to_owned(), busy);
+            }
         }
     }
 }

@@ -27,7 +27,11 @@ pub(super) fn events(agent: A2aAgent, context: RunContext) -> impl Stream<Item =
         yield Ok(RunStarted { thread_id, run_id, ..Default::default() }.into());
         let memory = Memory::of(agent.threads.as_ref(), &context);
         let mut contact: Contact = memory.load().await;
-        let caller = Caller { headers: context.headers.clone(), pulse: context.pulse.clone() };
+        let caller = Caller {
+            headers: context.headers.clone(),
+            pulse: context.pulse.clone(),
+            trace: context.trace.clone(),
+        };
         let message_id = uuid::Uuid::new_v4().to_string();
         let (mut message, resumed) = match input::wish(&input, &contact, message_id.clone()) {
             Wish::Say { message, resumed } => (message, resumed),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
 use copilotkit_runtime::agent::Pulse;
 use copilotkit_runtime::client::StreamBody;
+use copilotkit_runtime::telemetry::Call;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -21,6 +22,8 @@ const FIELD: usize = "data: ".len();
 pub struct Events {
     source: Source,
     pulse: Pulse,
+    /// The span of the call, which lasts as long as its answer.
+    call: Option<Call>,
 }
 
 enum Source {
@@ -40,13 +43,13 @@ struct Stream {
 
 impl Events {
     pub(super) fn whole(event: Event) -> Self {
-        Self { source: Source::Whole(Some(Box::new(event))), pulse: Pulse::default() }
+        Self { source: Source::Whole(Some(Box::new(event))), pulse: Pulse::default(), call: None }
     }
 
     pub(super) fn stream(url: String, body: StreamBody, dialect: Dialect, idle: Duration) -> Self {
         let decoder = Decoder::new(limits::FRAME_BYTES + FIELD);
         let stream = Stream { url, body, decoder, dialect, idle, over: false };
-        Self { source: Source::Stream(Box::new(stream)), pulse: Pulse::default() }
+        Self { source: Source::Stream(Box::new(stream)), pulse: Pulse::default(), call: None }
     }
 
     pub(super) fn with_pulse(mut self, pulse: Pulse) -> Self {
@@ -54,12 +57,30 @@ impl Events {
         self
     }
 
+    pub(super) fn with_call(mut self, call: Call) -> Self {
+        self.call = Some(call);
+        self
+    }
+
     /// The next event; `None` at the end of the stream, also where it is cut between two events. It can be dropped at any
     /// point without a loss.
     pub async fn next(&mut self) -> Option<Result<Event, A2aError>> {
-        match &mut self.source {
+        let next = match &mut self.source {
             Source::Whole(event) => event.take().map(|event| Ok(*event)),
             Source::Stream(stream) => stream.next(&self.pulse).await,
+        };
+        if let (Some(Err(error)), Some(call)) = (&next, &mut self.call) {
+            call.finish(Err(error.code().as_str()));
+        }
+        next
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        // Whoever has what it wants reads no further.
+        if let Some(call) = self.call.take() {
+            call.end(Ok(()));
         }
     }
 }

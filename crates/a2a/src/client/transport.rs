@@ -70,16 +70,25 @@ impl Transport {
                 http_json::request(&url, interface.tenant.as_deref(), call).ok_or_else(bad)?
             }
         };
-        let span = (call.method(), version);
+        let method = call.method().name(version).unwrap_or("unknown");
+        let (host, port) = (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default());
+        let traced = caller.trace.agent(method, &card.card.name, &host, port);
+        traced.trace().inject(&mut headers);
         let answer = match body {
             Some(body) => self.post(&shown, url, headers, body.into(), card).await,
             None => self.bare(&shown, verb, url, headers, card).await,
         };
-        tracing::debug!(agent = %shown, method = ?span.0, version = %span.1, ok = answer.is_ok(), "a call of an A2A agent");
-        match answer? {
-            Body::Stream(body) => Ok(Answer::Stream(Events::stream(shown, body, *dialect, self.idle))),
-            Body::Whole(text) => read_whole(&shown, &text, *dialect).map(Answer::Whole),
-        }
+        tracing::debug!(agent = %shown, method, %version, ok = answer.is_ok(), "a call of an A2A agent");
+        let answer = match answer {
+            Ok(Body::Stream(body)) => {
+                let events = Events::stream(shown, body, *dialect, self.idle);
+                return Ok(Answer::Stream(events.with_call(traced)));
+            }
+            Ok(Body::Whole(text)) => read_whole(&shown, &text, *dialect).map(Answer::Whole),
+            Err(error) => Err(error),
+        };
+        traced.end(answer.as_ref().map(|_| ()).map_err(|error| error.code().as_str()));
+        answer
     }
 
     fn headers(&self, card: &KnownCard, call: &Call, version: ProtocolVersion, caller: &Caller) -> HeaderMap {

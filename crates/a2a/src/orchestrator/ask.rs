@@ -80,7 +80,8 @@ pub(super) fn question(call: &Call, entry: Entry, task: String, contact: Option<
 /// Asks and waits for the task to be settled. Whatever goes wrong becomes words for the orchestrator.
 pub(super) async fn ask(question: Question, context: &RunContext) -> Asked {
     let Question { call_id, entry, parts, context_id, task_id } = question;
-    let caller = Caller { headers: context.headers.clone(), pulse: context.pulse.clone() };
+    let caller =
+        Caller { headers: context.headers.clone(), pulse: context.pulse.clone(), trace: context.trace.clone() };
     let message_id = uuid::Uuid::new_v4().to_string();
     let message = Message { context_id, task_id: task_id.clone(), ..Message::new(message_id, Role::User, parts) };
     let steps = converse(entry.client.clone(), request(message), caller.clone());

@@ -289,7 +289,8 @@ async fn reopen(
             reopened.questions.push(Question { call_id, entry: agent.clone(), parts, context_id, task_id });
             continue;
         }
-        let caller = Caller { headers: context.headers.clone(), pulse: context.pulse.clone() };
+        let caller =
+            Caller { headers: context.headers.clone(), pulse: context.pulse.clone(), trace: context.trace.clone() };
         cancel_task(&agent.client, &pending.task_id, &caller).await;
         if let Some(contact) = team.contacts.get_mut(&pending.agent) {
             contact.waiting_task = None;

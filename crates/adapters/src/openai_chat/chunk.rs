@@ -1,6 +1,7 @@
 //! One data payload of the stream, read in place. Whatever is not named is skipped; a member of a type that no service
 //! documents is read as absent rather than ending the call.
 
+use crate::dialect::{Number, Text};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -49,6 +50,9 @@ pub(super) struct Delta<'a> {
     pub(super) reasoning_content: Text<'a>,
     #[serde(borrow, default)]
     pub(super) reasoning: Text<'a>,
+    /// OpenRouter.
+    #[serde(borrow, default)]
+    pub(super) reasoning_details: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) tool_calls: Option<Vec<CallPiece<'a>>>,
 }
@@ -134,21 +138,6 @@ pub(super) struct CompletionDetails {
     pub(super) reasoning_tokens: Number,
 }
 
-/// A string; anything else counts as absent, which is the empty string.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl Text<'_> {
-    /// The text, unless it is blank.
-    pub(super) fn filled(&self) -> Option<&str> {
-        Some(self.0.trim()).filter(|text| !text.is_empty())
-    }
-}
-
-/// A count; anything else counts as absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Number(pub(super) Option<u64>);
-
 /// The text of a delta: a string, or typed parts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Body<'a> {
@@ -162,7 +151,6 @@ pub(super) struct Body<'a> {
 #[derive(Debug, Default)]
 enum Value<'a> {
     Text(Cow<'a, str>),
-    Count(u64),
     Parts(Vec<Value<'a>>),
     Part(Box<Part<'a>>),
     #[default]
@@ -189,16 +177,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
                 Ok(Value::Text(Cow::Owned(text.to_owned())))
             }
-            fn visit_u64<E>(self, count: u64) -> Result<Self::Value, E> {
-                Ok(Value::Count(count))
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Value::Other)
             }
             fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
                 Ok(Value::Other)
             }
-            fn visit_f64<E>(self, count: f64) -> Result<Self::Value, E> {
-                // Counts that a service computed as floats: 12.0.
-                let whole = (0.0..9.0e15).contains(&count) && count.fract() == 0.0;
-                Ok(if whole { Value::Count(count as u64) } else { Value::Other })
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Value::Other)
             }
             fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
                 Ok(Value::Other)
@@ -231,24 +217,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::Text(text) => Self(text),
-            _ => Self::default(),
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::Count(count) => Self(Some(count)),
-            _ => Self(None),
-        })
-    }
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for Body<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut body = Self::default();
@@ -274,7 +242,7 @@ impl Value<'_> {
             Self::Text(text) => out.push_str(text),
             Self::Part(part) => out.push_str(&part.text),
             Self::Parts(parts) => parts.iter().for_each(|part| part.write_text(out)),
-            Self::Count(_) | Self::Other => {}
+            Self::Other => {}
         }
     }
 }

@@ -1,124 +1,47 @@
 //! The state machine from data payloads to model events. It does no I/O: bytes in, events out.
 
-use super::chunk::{Choice, Chunk, Delta, Number, Usage};
-use super::error;
+use super::chunk::{Choice, Chunk, Delta, Usage};
+use super::details::Details;
+use super::request::DETAILS;
+use super::think::ThinkTags;
 use super::tracker::Tracker;
-use copilotkit_protocol::TokenUsage;
+use crate::dialect::{Blocks, Codec, CodecOptions, Counts, Envelope, Number, Stage, cut_off, error, foreign};
 use copilotkit_runtime::model::{FinishReason, ModelError, ModelErrorKind, ModelEvent};
 
-/// What a codec has to know about the call.
-#[derive(Clone, Debug, Default)]
-pub struct CodecOptions {
-    /// The vendor, for usage.
-    pub provider: String,
-    /// The model, for usage.
-    pub model: String,
-    /// What the ids begin with that are minted for tool calls without one; unique in the thread.
-    pub id_prefix: String,
-    /// True where the count of written tokens leaves the reasoning out and that of read ones may leave out the cached
-    /// (xAI).
-    pub usage_excludes_parts: bool,
-}
-
 /// Reads one answer of Chat Completions.
-///
-/// Feed it every data payload of the event stream in order, then call [`finish`](Self::finish) once. Arguments of tool
-/// calls are handed on as they come and never put together here.
 #[derive(Debug)]
-pub struct Codec {
+pub struct ChatCodec {
     options: CodecOptions,
     tracker: Tracker,
-    open: Open,
+    blocks: Blocks,
+    think: Option<ThinkTags>,
+    details: Details,
+    /// The last piece of reasoning, where a service may repeat it.
+    last_reasoning: String,
     finish: Option<FinishReason>,
     refused: bool,
     had_data: bool,
-    had_output: bool,
     done: bool,
     usage: Option<Usage>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Open {
-    Nothing,
-    Text,
-    Reasoning,
-}
-
-impl Codec {
+impl ChatCodec {
     /// A codec for one answer.
     pub fn new(options: CodecOptions) -> Self {
-        let tracker = Tracker::new(options.id_prefix.clone());
+        let tracker = Tracker::new(options.id_prefix.clone(), options.provider.clone());
         Self {
-            options,
             tracker,
-            open: Open::Nothing,
+            blocks: Blocks::default(),
+            think: options.think_tags.then(ThinkTags::default),
+            details: Details::default(),
+            last_reasoning: String::new(),
             finish: None,
             refused: false,
             had_data: false,
-            had_output: false,
             done: false,
             usage: None,
+            options,
         }
-    }
-
-    /// True once `[DONE]` came: nothing that follows matters.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
-    /// True once a finish reason came: what may follow is usage.
-    pub fn has_finish_reason(&self) -> bool {
-        self.finish.is_some()
-    }
-
-    /// True once something came that cannot be taken back: text, reasoning or a tool call.
-    pub fn had_output(&self) -> bool {
-        self.had_output
-    }
-
-    /// Takes one data payload and appends what it means to `out`.
-    ///
-    /// # Errors
-    /// When the service reports an error, or sends something else than the dialect. What is open then stays open.
-    pub fn on_data(&mut self, data: &[u8], out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
-        let data = data.trim_ascii();
-        if self.done || data.is_empty() {
-            return Ok(());
-        }
-        self.had_data = true;
-        if data == b"[DONE]" {
-            self.done = true;
-            return Ok(());
-        }
-        let chunk: Chunk<'_> = serde_json::from_slice(data)
-            .map_err(|cause| protocol(format!("the model's stream holds something else than the dialect: {cause}")))?;
-        let before = out.len();
-        let result = self.chunk(&chunk, data, out);
-        self.had_output |= out.len() > before;
-        result
-    }
-
-    /// The end of the stream: closes what is open and says why the model stopped.
-    ///
-    /// # Errors
-    /// When no finish reason came: the answer was cut off.
-    pub fn finish(&mut self, out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
-        let Some(mut reason) = self.finish.take() else {
-            // Some local servers do this when the prompt does not fit.
-            let empty = "the provider sent an empty answer: the conversation may be longer than the model takes";
-            let cut = "the model's stream ended without a finish reason";
-            return Err(protocol(if self.had_data { cut } else { empty }.to_owned()));
-        };
-        let plain = matches!(reason, FinishReason::Stop | FinishReason::Other);
-        if plain && self.tracker.has_calls() {
-            reason = FinishReason::ToolCalls;
-        } else if plain && self.refused {
-            reason = FinishReason::ContentFilter;
-        }
-        close(&mut self.open, out);
-        self.tracker.finish(out)?;
-        out.push(ModelEvent::Finish { reason, usage: self.usage() });
-        Ok(())
     }
 
     fn chunk(&mut self, chunk: &Chunk<'_>, data: &[u8], out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
@@ -152,12 +75,8 @@ impl Codec {
             Some("content_filter") => Some(FinishReason::ContentFilter),
             Some("tool_calls" | "function_call") => Some(FinishReason::ToolCalls),
             Some("insufficient_system_resource") => {
-                let mut error = ModelError::new(
-                    ModelErrorKind::Overloaded,
-                    "the provider ran out of resources in the middle of the answer: try again",
-                );
-                error.provider_code = Some("insufficient_system_resource".to_owned());
-                return Err(error);
+                let message = "the provider ran out of resources in the middle of the answer: try again";
+                return Err(error::finished(ModelErrorKind::Overloaded, "insufficient_system_resource", message));
             }
             Some("error") => {
                 let message = "the provider ended the answer with an error and did not say which";
@@ -169,86 +88,147 @@ impl Codec {
     }
 
     fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
+        if let Some(details) = delta.reasoning_details {
+            self.details.push(details);
+        }
         // Some services send both names with the same text.
         let reasoning = [&delta.reasoning_content.0, &delta.reasoning.0].into_iter().find(|text| !text.is_empty());
-        if let Some(text) = reasoning {
-            self.reasoning(text, out);
+        if let Some(text) = reasoning
+            && !self.is_repeated(text)
+        {
+            self.blocks.reasoning(None, text, out);
         }
-        self.reasoning(&delta.content.thinking, out);
-        self.text(&delta.content.text, out);
+        self.blocks.reasoning(None, &delta.content.thinking, out);
+        if !delta.content.text.is_empty() {
+            self.text(&delta.content.text, out);
+        }
         self.refused |= !delta.refusal.0.is_empty();
-        self.text(&delta.refusal.0, out);
-        let (tracker, open) = (&mut self.tracker, &mut self.open);
+        self.blocks.text(None, &delta.refusal.0, out);
         for piece in delta.tool_calls.iter().flatten() {
-            tracker.piece(piece, out, |out| close(open, out))?;
+            let (tracker, blocks, details) = (&mut self.tracker, &mut self.blocks, &mut self.details);
+            let provider = &self.options.provider;
+            // The reasoning that led to a call stands before it.
+            tracker.piece(piece, out, |out| close(blocks, details, provider, out))?;
         }
         Ok(())
     }
 
+    fn is_repeated(&mut self, text: &str) -> bool {
+        if !self.options.quirks.repeats_reasoning {
+            return false;
+        }
+        let repeated = self.last_reasoning == text;
+        text.clone_into(&mut self.last_reasoning);
+        repeated
+    }
+
     fn text(&mut self, text: &str, out: &mut Vec<ModelEvent>) {
-        if text.is_empty() {
-            return;
+        match &mut self.think {
+            None => {
+                if !self.blocks.is_text() {
+                    close(&mut self.blocks, &mut self.details, &self.options.provider, out);
+                }
+                self.blocks.text(None, text, out);
+            }
+            Some(think) => {
+                let blocks = &mut self.blocks;
+                think.push(text, |inside, text| match inside {
+                    true => blocks.reasoning(None, text, out),
+                    false => blocks.text(None, text, out),
+                });
+            }
         }
-        if self.open != Open::Text {
-            close(&mut self.open, out);
-            out.push(ModelEvent::TextStart { id: None });
-            self.open = Open::Text;
-        }
-        out.push(ModelEvent::TextDelta(text.to_owned()));
     }
 
-    fn reasoning(&mut self, text: &str, out: &mut Vec<ModelEvent>) {
-        if text.is_empty() {
-            return;
-        }
-        if self.open != Open::Reasoning {
-            close(&mut self.open, out);
-            out.push(ModelEvent::ReasoningStart { id: None });
-            self.open = Open::Reasoning;
-        }
-        out.push(ModelEvent::ReasoningDelta(text.to_owned()));
-    }
-
-    /// AG-UI counts cached tokens as read and reasoning as written; nothing known is an empty usage.
-    fn usage(&self) -> TokenUsage {
-        let Some(usage) = self.usage else { return TokenUsage::default() };
+    /// AG-UI counts cached tokens as read and reasoning as written.
+    fn counts(&self) -> Counts {
+        let Some(usage) = self.usage else { return Counts::default() };
         let prompt = usage.prompt_tokens_details.unwrap_or_default();
         let reasoning = usage.completion_tokens_details.and_then(|details| details.reasoning_tokens.0);
         let Number(cached) =
             if prompt.cached_tokens.0.is_some() { prompt.cached_tokens } else { usage.prompt_cache_hit_tokens };
         let mut input = usage.prompt_tokens.0;
         let mut output = usage.completion_tokens.0;
-        if self.options.usage_excludes_parts {
+        if self.options.quirks.usage_excludes_parts {
             output = output.map(|count| count.saturating_add(reasoning.unwrap_or(0)));
             input = input.map(|count| match cached {
                 Some(cached) if cached > count => count.saturating_add(cached),
                 _ => count,
             });
         }
-        let safe = |count: u64| count.min(copilotkit_protocol::wire::MAX_SAFE_INTEGER.unsigned_abs());
-        let total = input.zip(output).map(|(input, output)| safe(input.saturating_add(output)));
-        TokenUsage {
-            provider: Some(self.options.provider.clone()),
-            model: Some(self.options.model.clone()),
-            input_tokens: input.map(safe),
-            output_tokens: output.map(safe),
-            total_tokens: total,
-            reasoning_tokens: reasoning.map(safe),
-            cached_input_tokens: cached.map(safe),
-            cache_write_input_tokens: prompt.cache_write_tokens.0.map(safe),
-            ..TokenUsage::default()
+        Counts { input, output, reasoning, cached, cache_write: prompt.cache_write_tokens.0 }
+    }
+}
+
+impl Codec for ChatCodec {
+    fn on_event(&mut self, name: &str, data: &[u8], out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
+        let data = data.trim_ascii();
+        if self.done || data.is_empty() {
+            return Ok(());
+        }
+        self.had_data = true;
+        if name == "error" {
+            return Err(error::from_frame(data));
+        }
+        if data == b"[DONE]" {
+            self.done = true;
+            return Ok(());
+        }
+        let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|cause| foreign(&cause))?;
+        self.chunk(&chunk, data, out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
+        let Some(mut reason) = self.finish.take() else { return Err(cut_off(self.had_data)) };
+        let plain = matches!(reason, FinishReason::Stop | FinishReason::Other);
+        if plain && self.tracker.has_calls() {
+            reason = FinishReason::ToolCalls;
+        } else if plain && self.refused {
+            reason = FinishReason::ContentFilter;
+        }
+        if let Some(think) = &mut self.think {
+            let blocks = &mut self.blocks;
+            think.finish(|inside, text| match inside {
+                true => blocks.reasoning(None, text, out),
+                false => blocks.text(None, text, out),
+            });
+        }
+        close(&mut self.blocks, &mut self.details, &self.options.provider, out);
+        let cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
+        self.tracker.finish(cut, out)?;
+        let usage = self.counts().into_usage(&self.options.provider, &self.options.model);
+        out.push(ModelEvent::Finish { reason, usage });
+        Ok(())
+    }
+
+    fn stage(&self) -> Stage {
+        match (self.done, self.finish) {
+            (true, _) => Stage::Done,
+            (false, Some(_)) => Stage::Answered,
+            (false, None) => Stage::Open,
         }
     }
-}
 
-fn close(open: &mut Open, out: &mut Vec<ModelEvent>) {
-    match std::mem::replace(open, Open::Nothing) {
-        Open::Nothing => {}
-        Open::Text => out.push(ModelEvent::TextEnd),
-        Open::Reasoning => out.push(ModelEvent::ReasoningEnd { encrypted_value: None }),
+    fn on_whole(&mut self, body: &[u8], out: &mut Vec<ModelEvent>) -> Result<bool, ModelError> {
+        let is_answer = serde_json::from_slice::<Whole>(body).is_ok_and(|whole| whole.choices.is_some());
+        if is_answer {
+            self.on_event("", body, out)?;
+        }
+        Ok(is_answer)
     }
 }
 
-fn protocol(message: String) -> ModelError {
-    ModelError::new(ModelErrorKind::Protocol, message)
+/// Closes what is open. The details of reasoning go with it, or alone where it has no readable text.
+fn close(blocks: &mut Blocks, details: &mut Details, provider: &str, out: &mut Vec<ModelEvent>) {
+    if let Some(details) = details.take() {
+        blocks.begin_reasoning(None, out);
+        blocks.end_reasoning(Some(Envelope::new(provider, DETAILS, details).seal()), out);
+    }
+    blocks.close(out);
+}
+
+/// Tells a whole answer from an error with status 200.
+#[derive(serde::Deserialize)]
+struct Whole {
+    choices: Option<Vec<serde::de::IgnoredAny>>,
 }

@@ -1,6 +1,7 @@
 //! Content parts in the dialect's form.
 
-use copilotkit_protocol::{Content, ContentPart, DataSource, Json, PartSource};
+use crate::dialect::{Kind, Media, Part as Given, Source, parts, to_data_url};
+use copilotkit_protocol::{Content, ContentPart};
 use copilotkit_runtime::model::{ModelError, ModelErrorKind};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -17,14 +18,18 @@ pub(super) enum Body<'a> {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Part<'a> {
     Text { text: Cow<'a, str> },
-    ImageUrl { image_url: Url<'a> },
+    ImageUrl { image_url: Image<'a> },
     InputAudio { input_audio: Audio<'a> },
     File { file: File<'a> },
+    DocumentUrl { document_url: Cow<'a, str> },
+    Thinking { thinking: [Thought; 1], closed: bool },
 }
 
 #[derive(Serialize)]
-pub(super) struct Url<'a> {
-    url: Cow<'a, str>,
+#[serde(untagged)]
+pub(super) enum Image<'a> {
+    Object { url: Cow<'a, str> },
+    Plain(Cow<'a, str>),
 }
 
 #[derive(Serialize)]
@@ -40,122 +45,91 @@ pub(super) enum File<'a> {
     Id { file_id: Cow<'a, str> },
 }
 
-/// Content of a user message.
-pub(super) fn user(content: &Content) -> Result<Body<'_>, ModelError> {
-    match content {
-        Content::Text(text) => Ok(Body::Text(text.as_str().into())),
-        Content::Parts(parts) => match parts.as_slice() {
-            [] => Ok(Body::Text("".into())),
-            [ContentPart::Text(text)] => Ok(Body::Text(text.text.as_str().into())),
-            _ => parts.iter().enumerate().map(|(at, part)| one(at, part)).collect::<Result<_, _>>().map(Body::Parts),
-        },
+#[derive(Serialize)]
+pub(super) struct Thought {
+    r#type: &'static str,
+    text: String,
+}
+
+impl Part<'_> {
+    /// Earlier reasoning among the parts.
+    pub(super) fn thinking(text: String) -> Self {
+        Part::Thinking { thinking: [Thought { r#type: "text", text }], closed: true }
     }
+}
+
+/// Content of a user message; `mistral` has forms of its own for pictures and documents.
+pub(super) fn user(content: &Content, mistral: bool) -> Result<Body<'_>, ModelError> {
+    let mut given = parts(content)?;
+    match given.as_slice() {
+        [] => return Ok(Body::Text("".into())),
+        [Given::Text(text)] => return Ok(Body::Text((*text).into())),
+        _ => {}
+    }
+    given.drain(..).map(|part| one(part, mistral)).collect::<Result<_, _>>().map(Body::Parts)
 }
 
 /// Content of a tool's result, which can only be text.
 pub(super) fn tool(content: &Content) -> Result<Cow<'_, str>, ModelError> {
     if let Content::Parts(parts) = content
-        && let Some((at, part)) = parts.iter().enumerate().find(|(_, part)| !matches!(part, ContentPart::Text(_)))
+        && let Some(at) = parts.iter().position(|part| !matches!(part, ContentPart::Text(_)))
     {
-        return Err(refused(at, part, "a tool result can only hold text here"));
+        let message =
+            format!("content part {at} of a tool's result cannot be sent to this model: it takes only text there");
+        return Err(ModelError::new(ModelErrorKind::BadRequest, message));
     }
     Ok(content.text())
 }
 
-fn one(at: usize, part: &ContentPart) -> Result<Part<'_>, ModelError> {
+fn one(part: Given<'_>, mistral: bool) -> Result<Part<'_>, ModelError> {
     match part {
-        ContentPart::Text(text) => Ok(Part::Text { text: text.text.as_str().into() }),
-        ContentPart::Image(image) => match &image.source {
-            PartSource::Data(data) => Ok(Part::ImageUrl { image_url: Url { url: data_url(data).into() } }),
-            PartSource::Url(url) => Ok(Part::ImageUrl { image_url: Url { url: url.value.as_str().into() } }),
-            _ => Err(refused(at, part, "a picture must be data or an address")),
+        Given::Text(text) => Ok(Part::Text { text: text.into() }),
+        Given::Media(media) => match media.kind {
+            Kind::Image => image(media, mistral),
+            Kind::Audio => audio(media),
+            Kind::Document => document(media, mistral),
+            Kind::Video => Err(media.refused("this dialect has no moving pictures")),
         },
-        ContentPart::Audio(audio) => match &audio.source {
-            PartSource::Data(data) => match essence(&data.mime_type).as_str() {
-                "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => sound(data, "wav"),
-                "audio/mpeg" | "audio/mp3" => sound(data, "mp3"),
-                _ => Err(refused(at, part, "sound must be wav or mp3")),
-            },
-            _ => Err(refused(at, part, "sound must be sent as data")),
-        },
-        ContentPart::Document(document) => match &document.source {
-            PartSource::Data(data) if essence(&data.mime_type) == "application/pdf" => {
-                let filename = filename(document.metadata.as_ref()).unwrap_or_else(|| format!("part-{at}.pdf"));
-                Ok(Part::File { file: File::Data { filename, file_data: data_url(data) } })
-            }
-            PartSource::Data(_) => Err(refused(at, part, "a document must be a PDF")),
-            PartSource::File(file) => Ok(Part::File { file: File::Id { file_id: file.value.as_str().into() } }),
-            _ => Err(refused(at, part, "a document must be sent as data")),
-        },
-        ContentPart::Binary(binary) => match binary.upgrade() {
-            Some(modern) => one(at, &modern).map(Part::into_owned),
-            None => Err(refused(at, part, "it has only an id")),
-        },
-        _ => Err(refused(at, part, "this dialect has no such part")),
     }
 }
 
-impl Part<'_> {
-    fn into_owned(self) -> Part<'static> {
-        match self {
-            Self::Text { text } => Part::Text { text: text.into_owned().into() },
-            Self::ImageUrl { image_url } => {
-                Part::ImageUrl { image_url: Url { url: image_url.url.into_owned().into() } }
-            }
-            Self::InputAudio { input_audio: Audio { data, format } } => {
-                Part::InputAudio { input_audio: Audio { data: data.into_owned().into(), format } }
-            }
-            Self::File { file: File::Data { filename, file_data } } => {
-                Part::File { file: File::Data { filename, file_data } }
-            }
-            Self::File { file: File::Id { file_id } } => {
-                Part::File { file: File::Id { file_id: file_id.into_owned().into() } }
-            }
-        }
-    }
-}
-
-fn sound<'a>(data: &'a DataSource, format: &'static str) -> Result<Part<'a>, ModelError> {
-    Ok(Part::InputAudio { input_audio: Audio { data: data.value.as_str().into(), format } })
-}
-
-fn data_url(data: &DataSource) -> String {
-    format!("data:{};base64,{}", essence(&data.mime_type), data.value)
-}
-
-/// The media type without its parameters, lower case.
-fn essence(mime_type: &str) -> String {
-    mime_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// The name that the page gave the file.
-fn filename(metadata: Option<&Json>) -> Option<String> {
-    let metadata = metadata?.to_value();
-    let name = metadata.get("filename").or_else(|| metadata.get("name"))?.as_str()?;
-    (!name.is_empty()).then(|| name.to_owned())
-}
-
-fn refused(at: usize, part: &ContentPart, why: &str) -> ModelError {
-    let (kind, mime_type) = match part {
-        ContentPart::Text(_) => ("text", None),
-        ContentPart::Image(part) => ("image", mime_type(&part.source)),
-        ContentPart::Audio(part) => ("audio", mime_type(&part.source)),
-        ContentPart::Video(part) => ("video", mime_type(&part.source)),
-        ContentPart::Document(part) => ("document", mime_type(&part.source)),
-        ContentPart::Binary(part) => ("binary", Some(part.mime_type.as_str())),
-        _ => ("unknown", None),
+fn image(media: Media<'_>, mistral: bool) -> Result<Part<'_>, ModelError> {
+    let url: Cow<'_, str> = match media.source {
+        Source::Data { mime_type, base64 } => to_data_url(&mime_type, &base64).into(),
+        Source::Url { url, .. } => url,
+        Source::File { .. } => return Err(media.refused("a picture must be data or an address")),
     };
-    let mime_type = mime_type.map(|mime_type| format!(" ({mime_type})")).unwrap_or_default();
-    let message = format!("content part {at} of type {kind}{mime_type} cannot be sent to this model: {why}");
-    ModelError::new(ModelErrorKind::BadRequest, message)
+    Ok(Part::ImageUrl { image_url: if mistral { Image::Plain(url) } else { Image::Object { url } } })
 }
 
-fn mime_type(source: &PartSource) -> Option<&str> {
-    match source {
-        PartSource::Data(data) => Some(&data.mime_type),
-        PartSource::Url(url) => url.mime_type.as_deref(),
-        PartSource::File(file) => file.mime_type.as_deref(),
-        _ => None,
+fn audio(media: Media<'_>) -> Result<Part<'_>, ModelError> {
+    let format = match media.mime_type() {
+        Some("audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave") => "wav",
+        Some("audio/mpeg" | "audio/mp3") => "mp3",
+        _ => return Err(media.refused("sound must be wav or mp3")),
+    };
+    match media.source {
+        Source::Data { base64, .. } => Ok(Part::InputAudio { input_audio: Audio { data: base64, format } }),
+        _ => Err(media.refused("sound must be sent as data")),
+    }
+}
+
+fn document(media: Media<'_>, mistral: bool) -> Result<Part<'_>, ModelError> {
+    let pdf = media.mime_type() == Some("application/pdf");
+    let filename = media.name.clone().unwrap_or_else(|| format!("part-{}.pdf", media.at));
+    match media.source {
+        Source::Data { mime_type, base64 } if pdf => {
+            let file_data = to_data_url(&mime_type, &base64);
+            Ok(if mistral {
+                Part::DocumentUrl { document_url: file_data.into() }
+            } else {
+                Part::File { file: File::Data { filename, file_data } }
+            })
+        }
+        Source::Url { url, .. } if mistral => Ok(Part::DocumentUrl { document_url: url }),
+        Source::File { id, .. } => Ok(Part::File { file: File::Id { file_id: id } }),
+        Source::Data { .. } => Err(media.refused("a document must be a PDF")),
+        Source::Url { .. } => Err(media.refused("a document must be sent as data")),
     }
 }
 
@@ -165,7 +139,7 @@ mod tests {
 
     fn parts(json: &str) -> Result<String, String> {
         let content: Content = serde_json::from_str(json).expect(json);
-        user(&content).map(|body| serde_json::to_string(&body).expect("json")).map_err(|error| error.message)
+        user(&content, false).map(|body| serde_json::to_string(&body).expect("json")).map_err(|error| error.message)
     }
 
     #[test]
@@ -192,6 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn mistral_has_forms_of_its_own() {
+        let content: Content = serde_json::from_str(
+            r#"[{"type":"image","source":{"type":"url","value":"http://x/a.png"}},
+                {"type":"document","source":{"type":"url","value":"http://x/a.pdf"}}]"#,
+        )
+        .expect("content");
+        let body = serde_json::to_string(&user(&content, true).expect("parts")).expect("JSON");
+        assert_eq!(
+            body,
+            r#"[{"type":"image_url","image_url":"http://x/a.png"},{"type":"document_url","document_url":"http://x/a.pdf"}]"#
+        );
+    }
+
+    #[test]
     fn what_cannot_be_sent_is_named() {
         let cases = [
             (
@@ -203,7 +191,6 @@ mod tests {
                 "type audio (audio/ogg)",
             ),
             (r#"[{"type":"document","source":{"type":"url","value":"http://x/a.pdf"}}]"#, "type document"),
-            (r#"[{"type":"hologram"}]"#, "type unknown"),
         ];
         for (json, expected) in cases {
             let error = parts(json).expect_err(json);

@@ -1,33 +1,38 @@
 //! The request: a conversation in the dialect's form, under the rules of one service.
 
-use super::history::{self, Turn};
-use super::profile::{Quirks, ReasoningHistory, ToolChoiceStyle, is_reasoning_model, may_skip_reasoning};
-use super::{envelope, parts};
-use copilotkit_protocol::wire::{Json, Object};
-use copilotkit_runtime::model::{ModelError, ModelMessage, ModelRequest, ModelToolCall, ToolChoice, ToolSpec};
+use super::parts;
+use crate::dialect::history::{self, Assistant, Turn};
+use crate::dialect::{Callee, Envelope, IdRule, Members, THOUGHT_SIGNATURE, offered, own_options, schema};
+use crate::profile::{Quirks, ReasoningHistory, ToolChoiceStyle, is_reasoning_model, may_skip_reasoning, thinks_aloud};
+use copilotkit_protocol::Json;
+use copilotkit_runtime::model::{ModelError, ModelRequest, ToolChoice, ToolSpec};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+/// The kind of OpenRouter's `reasoning_details` in an envelope.
+pub(super) const DETAILS: &str = "reasoning_details";
 
 /// The body of one call, as JSON text.
 ///
 /// # Errors
 /// A content part that the dialect has no form for.
-pub fn body(model: &str, quirks: &Quirks, request: &ModelRequest) -> Result<Vec<u8>, ModelError> {
-    let options = &request.settings.provider_options;
-    let shape = Shape::new(model, quirks, options);
-    let mut members: Vec<(&str, Json)> = vec![("model", Json::of(model))];
+pub fn body(callee: &Callee<'_>, request: &ModelRequest) -> Result<Vec<u8>, ModelError> {
+    let quirks = callee.quirks;
+    let options = own_options(callee, request);
+    let shape = Shape::new(callee, &options);
+    let mut members = Members::default();
+    members.put("model", callee.model);
     settings(&mut members, quirks, &shape, request);
-    members.push(("messages", Json::of(&messages(quirks, &shape, request)?)));
+    members.put("messages", &messages(callee, &shape, request)?);
     tools(&mut members, quirks, request);
-    members.push(("stream", Json::of(&true)));
+    members.put("stream", &true);
     if !quirks.no_stream_options {
-        members.push(("stream_options", Json::of(&json!({ "include_usage": true }))));
+        members.put("stream_options", &json!({ "include_usage": true }));
     }
-    members.retain(|(key, _)| !options.contains_key(*key));
-    members.extend(options.iter().map(|(key, value)| (key.as_str(), Json::of(value))));
-    Ok(Object::from_members(members.iter().map(|(key, value)| (*key, value))).get().as_bytes().to_vec())
+    Ok(members.into_body(&options))
 }
 
 /// What the model's kind changes in a request.
@@ -39,13 +44,13 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(model: &str, quirks: &Quirks, options: &BTreeMap<String, serde_json::Value>) -> Self {
-        let reasoning = quirks.reasoning_models && is_reasoning_model(model);
+    fn new(callee: &Callee<'_>, options: &BTreeMap<String, Value>) -> Self {
+        let reasoning = callee.quirks.reasoning_models && is_reasoning_model(callee.model);
         let effort_none = options.get("reasoning_effort").is_some_and(|effort| effort == "none");
         let switched_off =
             options.get("thinking").and_then(|thinking| thinking.get("type")).is_some_and(|t| t == "disabled");
-        let thinks = match (reasoning, quirks.thinks_by_default) {
-            (true, _) => !(effort_none && may_skip_reasoning(model)),
+        let thinks = match (reasoning, callee.quirks.thinks_by_default) {
+            (true, _) => !(effort_none && may_skip_reasoning(callee.model)),
             (false, true) => !switched_off,
             (false, false) => false,
         };
@@ -53,27 +58,25 @@ impl Shape {
     }
 }
 
-fn settings<'a>(members: &mut Vec<(&'a str, Json)>, quirks: &Quirks, shape: &Shape, request: &ModelRequest) {
+fn settings(members: &mut Members<'_>, quirks: &Quirks, shape: &Shape, request: &ModelRequest) {
     let settings = &request.settings;
-    let mut put = |key: &'a str, value: Option<Json>| members.extend(value.map(|value| (key, value)));
     let limit = if shape.reasoning { "max_completion_tokens" } else { "max_tokens" };
-    put(limit, settings.max_output_tokens.map(|count| Json::of(&count)));
-    let number = |value: Option<f64>| value.map(|value| Json::of(&value));
+    members.put_some(limit, settings.max_output_tokens);
     if shape.sampling {
-        put("temperature", number(settings.temperature));
-        put("top_p", number(settings.top_p));
+        members.put_some("temperature", settings.temperature);
+        members.put_some("top_p", settings.top_p);
         // A model that thinks by default has dropped these two altogether.
         if !shape.reasoning && !quirks.thinks_by_default {
-            put("presence_penalty", number(settings.presence_penalty));
-            put("frequency_penalty", number(settings.frequency_penalty));
+            members.put_some("presence_penalty", settings.presence_penalty);
+            members.put_some("frequency_penalty", settings.frequency_penalty);
         }
     }
     if quirks.top_k {
-        put("top_k", settings.top_k.map(|k| Json::of(&k)));
+        members.put_some("top_k", settings.top_k);
     }
-    put("stop", (!settings.stop.is_empty()).then(|| Json::of(&settings.stop)));
+    members.put_some("stop", (!settings.stop.is_empty()).then_some(&settings.stop));
     if !quirks.thinks_by_default {
-        put(if quirks.random_seed { "random_seed" } else { "seed" }, settings.seed.map(|seed| Json::of(&seed)));
+        members.put_some(if quirks.random_seed { "random_seed" } else { "seed" }, settings.seed);
     }
 }
 
@@ -89,9 +92,9 @@ enum Message<'a> {
     User {
         content: parts::Body<'a>,
     },
-    Assistant(Assistant<'a>),
+    Assistant(Said<'a>),
     Tool {
-        tool_call_id: &'a str,
+        tool_call_id: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         name: Option<&'a str>,
         content: Cow<'a, str>,
@@ -99,23 +102,25 @@ enum Message<'a> {
 }
 
 #[derive(Serialize)]
-struct Assistant<'a> {
-    content: &'a str,
+struct Said<'a> {
+    content: parts::Body<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_details: Option<Vec<Box<RawValue>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call<'a>>,
 }
 
 #[derive(Serialize)]
 struct Call<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     r#type: &'static str,
     function: Function<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    extra_content: Option<serde_json::Value>,
+    extra_content: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -124,23 +129,23 @@ struct Function<'a> {
     arguments: &'a str,
 }
 
-fn messages<'a>(quirks: &Quirks, shape: &Shape, request: &'a ModelRequest) -> Result<Vec<Message<'a>>, ModelError> {
+fn messages<'a>(callee: &Callee<'_>, shape: &Shape, request: &'a ModelRequest) -> Result<Vec<Message<'a>>, ModelError> {
+    let quirks = callee.quirks;
+    let rule = if quirks.nine_character_ids { IdRule::Nine } else { IdRule::Short };
     let mut out = Vec::with_capacity(request.messages.len());
-    for turn in history::turns(&request.messages) {
+    for turn in history::turns(&request.messages, rule) {
         match turn {
-            Turn::Message(ModelMessage::System { content }) if shape.reasoning => {
-                out.push(Message::Developer { content });
+            Turn::System(content) if shape.reasoning => out.push(Message::Developer { content }),
+            Turn::System(content) => out.push(Message::System { content }),
+            Turn::User(content) => {
+                out.push(Message::User { content: parts::user(content, quirks.mistral_parts)? });
             }
-            Turn::Message(ModelMessage::System { content }) => out.push(Message::System { content }),
-            Turn::Message(ModelMessage::User { content }) => out.push(Message::User { content: parts::user(content)? }),
-            Turn::Message(message) => out.extend(assistant(quirks, message, &[])),
-            Turn::Calls(message, results) => {
-                let calls: Vec<_> = results.iter().map(|(call, _)| *call).collect();
-                out.extend(assistant(quirks, message, &calls));
-                for (call, result) in results {
-                    let content = result.map_or(Ok(history::NO_RESULT.into()), parts::tool)?;
-                    let name = quirks.tool_message_name.then_some(call.name.as_str());
-                    out.push(Message::Tool { tool_call_id: &call.id, name, content });
+            Turn::Assistant(turn) => {
+                out.push(Message::Assistant(said(callee, &turn)));
+                for call in turn.calls {
+                    let content = call.result.content().map_or_else(|none| Ok(none.into()), parts::tool)?;
+                    let name = quirks.tool_message_name.then_some(call.name);
+                    out.push(Message::Tool { tool_call_id: call.id, name, content });
                 }
             }
         }
@@ -148,31 +153,58 @@ fn messages<'a>(quirks: &Quirks, shape: &Shape, request: &'a ModelRequest) -> Re
     Ok(out)
 }
 
-/// Nothing for a message that says nothing: services refuse it.
-fn assistant<'a>(quirks: &Quirks, message: &'a ModelMessage, calls: &[&'a ModelToolCall]) -> Option<Message<'a>> {
-    let ModelMessage::Assistant { content, reasoning, .. } = message else { return None };
-    if content.is_empty() && calls.is_empty() {
-        return None;
-    }
-    let thought: String = reasoning.iter().map(|block| block.text.as_str()).collect();
-    let thought_some = Some(thought).filter(|text| !text.is_empty());
-    let (member, thought) = match quirks.reasoning_history {
-        ReasoningHistory::Dropped => ("", None),
-        ReasoningHistory::Member(member) => (member, thought_some),
-        ReasoningHistory::Always(member) => (member, Some(thought_some.unwrap_or_default())),
-    };
-    let (reasoning, reasoning_content) = if member == "reasoning" { (thought, None) } else { (None, thought) };
-    let tool_calls = calls.iter().map(|call| Call {
-        id: &call.id,
+fn said<'a>(callee: &Callee<'_>, turn: &Assistant<'a>) -> Said<'a> {
+    let tool_calls = turn.calls.iter().map(|call| Call {
+        id: call.id.clone(),
         r#type: "function",
-        function: Function { name: &call.name, arguments: history::arguments(&call.arguments) },
+        function: Function { name: call.name, arguments: call.arguments },
         extra_content: call
             .encrypted_value
-            .as_deref()
-            .and_then(envelope::read_thought_signature)
-            .map(|signature| json!({ "google": { "thought_signature": signature } })),
+            .and_then(|value| Envelope::open(value, callee.provider))
+            .filter(|envelope| envelope.kind == THOUGHT_SIGNATURE)
+            .map(|envelope| json!({ "google": { "thought_signature": envelope.value } })),
     });
-    Some(Message::Assistant(Assistant { content, reasoning, reasoning_content, tool_calls: tool_calls.collect() }))
+    let mut said = Said {
+        content: parts::Body::Text(turn.text.into()),
+        reasoning: None,
+        reasoning_content: None,
+        reasoning_details: None,
+        tool_calls: tool_calls.collect(),
+    };
+    let thought: String = turn.reasoning.iter().map(|block| block.text.as_str()).collect();
+    let some = Some(thought.clone()).filter(|text| !text.is_empty());
+    let (member, thought) = match callee.quirks.reasoning_history {
+        ReasoningHistory::Member(member) => (member, some),
+        ReasoningHistory::Always(member) if !thinks_aloud(callee.model) => (member, Some(thought)),
+        ReasoningHistory::Parts => {
+            if let Some(thought) = some {
+                let text = (!turn.text.is_empty()).then(|| parts::Part::Text { text: turn.text.into() });
+                said.content = parts::Body::Parts([parts::Part::thinking(thought)].into_iter().chain(text).collect());
+            }
+            ("", None)
+        }
+        ReasoningHistory::Details => {
+            said.reasoning_details = details(callee.provider, turn);
+            ("", None)
+        }
+        ReasoningHistory::Dropped | ReasoningHistory::Always(_) => ("", None),
+    };
+    match member {
+        "reasoning" => said.reasoning = thought,
+        _ => said.reasoning_content = thought,
+    }
+    said
+}
+
+/// All the details that the service gave in this turn.
+fn details(provider: &str, turn: &Assistant<'_>) -> Option<Vec<Box<RawValue>>> {
+    let values = turn.reasoning.iter().filter_map(|block| block.encrypted_value.as_deref());
+    let envelopes = values.filter_map(|value| Envelope::open(value, provider)).filter(|found| found.kind == DETAILS);
+    let details: Vec<_> = envelopes
+        .filter_map(|envelope| serde_json::from_str::<Vec<Box<RawValue>>>(&envelope.value).ok())
+        .flatten()
+        .collect();
+    (!details.is_empty()).then_some(details)
 }
 
 #[derive(Serialize)]
@@ -189,32 +221,25 @@ struct Declaration<'a> {
     parameters: Cow<'a, Json>,
 }
 
-fn tools(members: &mut Vec<(&str, Json)>, quirks: &Quirks, request: &ModelRequest) {
-    let forced = match (&request.tool_choice, quirks.tool_choice) {
-        (ToolChoice::Tool(name), ToolChoiceStyle::Strings | ToolChoiceStyle::Any) => Some(name),
-        _ => None,
-    };
-    let offered = request.tools.iter().filter(|tool| forced.is_none_or(|name| tool.name == *name));
-    let tools: Vec<_> = offered.map(declaration).collect();
-    if tools.is_empty() {
+fn tools(members: &mut Members<'_>, quirks: &Quirks, request: &ModelRequest) {
+    let by_name = quirks.tool_choice == ToolChoiceStyle::OpenAi;
+    let offered = offered(&request.tools, &request.tool_choice, by_name);
+    if offered.is_empty() {
         return;
     }
-    members.push(("tools", Json::of(&tools)));
+    let tools: Vec<_> = offered.into_iter().map(declaration).collect();
+    members.put("tools", &tools);
     let required = if quirks.tool_choice == ToolChoiceStyle::Any { "any" } else { "required" };
     let choice = match &request.tool_choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
-        ToolChoice::Required => json!(required),
-        ToolChoice::Tool(_) if forced.is_some() => json!(required),
-        ToolChoice::Tool(name) => json!({ "type": "function", "function": { "name": name } }),
+        ToolChoice::Tool(name) if by_name => json!({ "type": "function", "function": { "name": name } }),
+        ToolChoice::Required | ToolChoice::Tool(_) => json!(required),
     };
-    members.push(("tool_choice", Json::of(&choice)));
+    members.put("tool_choice", &choice);
 }
 
 fn declaration(tool: &ToolSpec) -> Tool<'_> {
-    let parameters = match &tool.parameters {
-        Some(schema) if schema.is_object() && schema.get() != "{}" => Cow::Borrowed(schema),
-        _ => Cow::Owned(Json::of(&json!({ "type": "object", "properties": {} }))),
-    };
-    Tool { r#type: "function", function: Declaration { name: &tool.name, description: &tool.description, parameters } }
+    let function = Declaration { name: &tool.name, description: &tool.description, parameters: schema(tool) };
+    Tool { r#type: "function", function }
 }

@@ -1,10 +1,9 @@
 //! Which call a piece belongs to. Services differ in what they repeat: the id, the index, the name, all or none.
 
 use super::chunk::CallPiece;
-use copilotkit_runtime::{ModelError, ModelEvent, model::ModelErrorKind};
+use crate::dialect::{CALLS_MAX, Envelope, THOUGHT_SIGNATURE, protocol};
+use copilotkit_runtime::{ModelError, ModelEvent};
 
-/// The most calls in one answer; more is a stream gone wrong.
-const CALLS_MAX: usize = 512;
 /// The most bytes of arguments that wait for their call's name.
 const NAMELESS_MAX: usize = 1024 * 1024;
 
@@ -13,6 +12,8 @@ const NAMELESS_MAX: usize = 1024 * 1024;
 pub(super) struct Tracker {
     calls: Vec<Call>,
     id_prefix: String,
+    /// Who gets signatures back.
+    provider: String,
     waiting: usize,
 }
 
@@ -31,9 +32,9 @@ struct Call {
 }
 
 impl Tracker {
-    /// `id_prefix` begins the ids that are minted for calls without one.
-    pub(super) fn new(id_prefix: String) -> Self {
-        Self { calls: Vec::new(), id_prefix, waiting: 0 }
+    /// `id_prefix` begins the ids that are minted for calls without one; signatures are for the provider.
+    pub(super) fn new(id_prefix: String, provider: String) -> Self {
+        Self { calls: Vec::new(), id_prefix, provider, waiting: 0 }
     }
 
     /// True once a call has been started.
@@ -95,16 +96,18 @@ impl Tracker {
         Ok(())
     }
 
-    /// Ends every call in the order in which they came.
-    pub(super) fn finish(&mut self, out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
+    /// Ends every call in the order in which they came. Nothing is made up for one without arguments when the answer was
+    /// `cut`, so that it is not taken for a whole one.
+    pub(super) fn finish(&mut self, cut: bool, out: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
         for call in self.calls.drain(..) {
             if call.name.is_none() {
                 return Err(protocol("a tool call came without a name"));
             }
-            if !call.has_arguments {
+            if !call.has_arguments && !cut {
                 out.push(ModelEvent::ToolCallDelta { id: call.id.clone(), delta: "{}".to_owned() });
             }
-            let encrypted_value = call.signature.as_deref().map(super::envelope::thought_signature);
+            let seal = |value: String| Envelope::new(&self.provider, THOUGHT_SIGNATURE, value).seal();
+            let encrypted_value = call.signature.map(seal);
             out.push(ModelEvent::ToolCallEnd { id: call.id, encrypted_value });
         }
         Ok(())
@@ -164,23 +167,20 @@ impl Tracker {
     }
 }
 
-fn protocol(message: &str) -> ModelError {
-    ModelError::new(ModelErrorKind::Protocol, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use copilotkit_runtime::model::ModelErrorKind;
 
     /// Feeds pieces and gives `id name arguments` for each call in order.
     fn calls(pieces: &[&str]) -> Vec<(String, String, String)> {
-        let mut tracker = Tracker::new("minted_".into());
+        let mut tracker = Tracker::new("minted_".into(), "p".into());
         let mut out = Vec::new();
         for piece in pieces {
             let piece: CallPiece<'_> = serde_json::from_str(piece).expect(piece);
             tracker.piece(&piece, &mut out, |_| ()).expect("piece");
         }
-        tracker.finish(&mut out).expect("finish");
+        tracker.finish(false, &mut out).expect("finish");
         let mut calls: Vec<(String, String, String)> = Vec::new();
         let mut ended = 0;
         for event in out {
@@ -249,9 +249,9 @@ mod tests {
 
     #[test]
     fn a_call_without_a_name_is_an_error() {
-        let mut tracker = Tracker::new(String::new());
+        let mut tracker = Tracker::new(String::new(), String::new());
         let piece = serde_json::from_str(r#"{"index":0,"id":"a","function":{"arguments":"{}"}}"#).expect("piece");
         tracker.piece(&piece, &mut Vec::new(), |_| ()).expect("waits");
-        assert_eq!(tracker.finish(&mut Vec::new()).expect_err("nameless").kind, ModelErrorKind::Protocol);
+        assert_eq!(tracker.finish(false, &mut Vec::new()).expect_err("nameless").kind, ModelErrorKind::Protocol);
     }
 }

@@ -6,17 +6,30 @@ export function sample(document, schema, name = "", depth = 0) {
   if (schema.$ref) return sample(document, document.components.schemas[schema.$ref.split("/").at(-1)], name, depth + 1);
   if (schema.const !== undefined) return schema.const;
   if (schema.enum) return schema.enum[0];
-  if (schema.allOf) return Object.assign({}, ...schema.allOf.map((part) => sample(document, part, name, depth + 1)), schema.oneOf ? sample(document, schema.oneOf[0], name, depth + 1) : {});
+  if (schema.allOf)
+    return Object.assign(
+      {},
+      ...schema.allOf.map((part) => sample(document, part, name, depth + 1)),
+      schema.oneOf ? sample(document, schema.oneOf[0], name, depth + 1) : {},
+    );
   const variants = schema.oneOf ?? schema.anyOf;
   if (variants) return sample(document, variants[0], name, depth + 1);
   switch (Array.isArray(schema.type) ? schema.type[0] : schema.type) {
-    case "object": return Object.fromEntries((schema.required ?? []).map((key) => [key, sample(document, schema.properties?.[key], key, depth + 1)]));
-    case "array": return [];
-    case "string": return { threadId: "t1", runId: "r1", id: "m1" }[name] ?? "…";
+    case "object":
+      return Object.fromEntries(
+        (schema.required ?? []).map((key) => [key, sample(document, schema.properties?.[key], key, depth + 1)]),
+      );
+    case "array":
+      return [];
+    case "string":
+      return { threadId: "t1", runId: "r1", id: "m1" }[name] ?? "…";
     case "integer":
-    case "number": return 1;
-    case "boolean": return true;
-    default: return {};
+    case "number":
+      return 1;
+    case "boolean":
+      return true;
+    default:
+      return {};
   }
 }
 
@@ -33,7 +46,10 @@ export function body(document, { operation }) {
 export function curl({ method, path, server, operation }, value) {
   const url = server + (path === "/" ? "" : path.replace("{agentId}", "default").replace("{threadId}", "t1"));
   const streams = operation.responses["200"]?.content?.["text/event-stream"] && value !== undefined;
-  const parts = [`curl ${streams ? "-N " : ""}${method === "GET" || (method === "POST" && value !== undefined) ? "" : `-X ${method} `}'${url}'`];
-  if (value !== undefined) parts.push("-H 'content-type: application/json'", `-d '${JSON.stringify(value).replaceAll("'", "'\\''")}'`);
+  const parts = [
+    `curl ${streams ? "-N " : ""}${method === "GET" || (method === "POST" && value !== undefined) ? "" : `-X ${method} `}'${url}'`,
+  ];
+  if (value !== undefined)
+    parts.push("-H 'content-type: application/json'", `-d '${JSON.stringify(value).replaceAll("'", "'\\''")}'`);
   return parts.join(" \\\n  ");
 }

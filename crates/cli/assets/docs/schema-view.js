@@ -15,13 +15,22 @@ export function typeName(document, schema) {
   const name = nameOf(schema);
   if (name) return h("a", { href: `#type-${name}`, text: name });
   if (schema.const !== undefined) return h("code", { text: JSON.stringify(schema.const) });
-  if (schema.enum) return between(schema.enum.map((value) => h("code", { text: JSON.stringify(value) })), " or ");
+  if (schema.enum)
+    return between(
+      schema.enum.map((value) => h("code", { text: JSON.stringify(value) })),
+      " or ",
+    );
   const variants = schema.oneOf ?? schema.anyOf;
-  if (variants) return between(variants.map((one) => typeName(document, one)), " or ");
+  if (variants)
+    return between(
+      variants.map((one) => typeName(document, one)),
+      " or ",
+    );
   if (schema.allOf?.length === 1) return typeName(document, schema.allOf[0]);
   if (Array.isArray(schema.type)) return schema.type.join(" or ");
   if (schema.type === "array") return ["list of ", typeName(document, schema.items)];
-  if (schema.type === "object" && schema.additionalProperties && !schema.properties) return ["map to ", typeName(document, schema.additionalProperties)];
+  if (schema.type === "object" && schema.additionalProperties && !schema.properties)
+    return ["map to ", typeName(document, schema.additionalProperties)];
   return schema.type ?? "any";
 }
 
@@ -35,23 +44,73 @@ export function schemaView(document, schema) {
   if (schema.description) out.append(h("p", null, prose(schema.description)));
   for (const part of schema.allOf ?? []) out.append(schemaView(document, part));
   const variants = schema.oneOf ?? schema.anyOf;
-  if (variants) out.append(h("p", { class: "soft", text: "One of these:" }), h("ul", { class: "variants" }, variants.map((one) => variant(document, one))));
+  if (variants)
+    out.append(
+      h("p", { class: "soft", text: "One of these:" }),
+      h(
+        "ul",
+        { class: "variants" },
+        variants.map((one) => variant(document, one)),
+      ),
+    );
   if (schema.properties) out.append(members(document, schema));
   else if (!variants && !schema.allOf) out.append(h("p", null, typeName(document, schema)));
   return out;
 }
 
 function variant(document, schema) {
-  if (!schema.properties) return h("li", null, typeName(document, schema), schema.description && [": ", prose(schema.description)]);
-  return h("li", null, h("details", null, h("summary", null, schema.title ? h("code", { text: schema.title }) : "object", schema.description && [": ", prose(schema.description)]), members(document, schema)));
+  if (!schema.properties)
+    return h("li", null, typeName(document, schema), schema.description && [": ", prose(schema.description)]);
+  return h(
+    "li",
+    null,
+    h(
+      "details",
+      null,
+      h(
+        "summary",
+        null,
+        schema.title ? h("code", { text: schema.title }) : "object",
+        schema.description && [": ", prose(schema.description)],
+      ),
+      members(document, schema),
+    ),
+  );
 }
 
 function members(document, { properties, required = [] }) {
   // What must be there goes first, and before it what tells one type from another.
   const rank = (name) => (name === "type" || name === "role" ? 0 : required.includes(name) ? 1 : 2);
   const names = Object.keys(properties).sort((a, b) => rank(a) - rank(b));
-  const row = (name) => h("tr", null, h("th", { scope: "row" }, h("code", { text: name }), required.includes(name) && h("span", { class: "required", text: "required" })),
-    h("td", null, typeName(document, properties[name])), h("td", null, prose(properties[name].description ?? "")));
-  return h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Members" },
-    h("table", null, h("thead", null, h("tr", null, ["Member", "Type", "Meaning"].map((text) => h("th", { scope: "col", text })))), h("tbody", null, names.map(row))));
+  const row = (name) =>
+    h(
+      "tr",
+      null,
+      h(
+        "th",
+        { scope: "row" },
+        h("code", { text: name }),
+        required.includes(name) && h("span", { class: "required", text: "required" }),
+      ),
+      h("td", null, typeName(document, properties[name])),
+      h("td", null, prose(properties[name].description ?? "")),
+    );
+  return h(
+    "div",
+    { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Members" },
+    h(
+      "table",
+      null,
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          ["Member", "Type", "Meaning"].map((text) => h("th", { scope: "col", text })),
+        ),
+      ),
+      h("tbody", null, names.map(row)),
+    ),
+  );
 }

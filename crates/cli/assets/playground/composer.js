@@ -14,14 +14,50 @@ export class Composer {
     this.onStop = onStop;
     /** `{ part, size }` */
     this.attached = [];
-    this.input = h("textarea", { id: "message", rows: 1, placeholder: "Write a message", "aria-label": "Message", enterkeyhint: "send" });
-    this.files = h("input", { type: "file", multiple: true, accept: "image/png,image/jpeg,image/gif,image/webp,application/pdf", hidden: true, tabindex: -1, "aria-label": "Files to attach" });
+    this.input = h("textarea", {
+      id: "message",
+      rows: 1,
+      placeholder: "Write a message",
+      "aria-label": "Message",
+      enterkeyhint: "send",
+    });
+    this.files = h("input", {
+      type: "file",
+      multiple: true,
+      accept: "image/png,image/jpeg,image/gif,image/webp,application/pdf",
+      hidden: true,
+      tabindex: -1,
+      "aria-label": "Files to attach",
+    });
     this.chips = h("ul", { class: "chips", "aria-label": "Attachments", hidden: true });
     this.clip = iconButton("clip", "Attach images or PDF", { on: { click: () => this.files.click() } });
     this.button = h("button", { type: "submit", class: "send", id: "send" });
     this.element = $("composer");
-    this.element.append(h("div", { class: "composer-box" }, this.chips, this.input,
-      h("div", { class: "composer-bar" }, this.clip, this.files, h("span", { class: "composer-hint" }, h("kbd", { text: "Enter" }), " sends, ", h("kbd", { text: "Shift" }), "+", h("kbd", { text: "Enter" }), " makes a line"), this.button)));
+    this.element.append(
+      h(
+        "div",
+        { class: "composer-box" },
+        this.chips,
+        this.input,
+        h(
+          "div",
+          { class: "composer-bar" },
+          this.clip,
+          this.files,
+          h(
+            "span",
+            { class: "composer-hint" },
+            h("kbd", { text: "Enter" }),
+            " sends, ",
+            h("kbd", { text: "Shift" }),
+            "+",
+            h("kbd", { text: "Enter" }),
+            " makes a line",
+          ),
+          this.button,
+        ),
+      ),
+    );
     this.#listen();
     this.update("idle", true);
   }
@@ -55,7 +91,12 @@ export class Composer {
       event.preventDefault();
       chat.classList.add("dropping");
     });
-    for (const type of ["dragleave", "drop"]) chat.addEventListener(type, (event) => (type === "drop" || event.target === chat || !chat.contains(event.relatedTarget)) && chat.classList.remove("dropping"));
+    for (const type of ["dragleave", "drop"])
+      chat.addEventListener(
+        type,
+        (event) =>
+          (type === "drop" || event.target === chat || !chat.contains(event.relatedTarget)) && chat.classList.remove("dropping"),
+      );
     chat.addEventListener("drop", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
@@ -90,7 +131,10 @@ export class Composer {
         continue;
       }
       const type = file.type.startsWith("image/") ? "image" : "document";
-      this.attached.push({ size: file.size, part: { type, source: { type: "data", value, mimeType: file.type }, metadata: { filename: file.name } } });
+      this.attached.push({
+        size: file.size,
+        part: { type, source: { type: "data", value, mimeType: file.type }, metadata: { filename: file.name } },
+      });
       announce(`${file.name} is attached`);
     }
     this.#showChips();
@@ -99,15 +143,23 @@ export class Composer {
 
   #showChips() {
     this.chips.hidden = !this.attached.length;
-    this.chips.replaceChildren(...this.attached.map((entry) => {
-      const name = entry.part.metadata.filename;
-      const remove = () => {
-        this.attached = this.attached.filter((other) => other !== entry);
-        this.#showChips();
-        this.input.focus();
-      };
-      return h("li", { class: "chip" }, attachment(entry.part), h("span", { class: "chip-name", text: name }), iconButton("close", `Remove ${name}`, { on: { click: remove } }));
-    }));
+    this.chips.replaceChildren(
+      ...this.attached.map((entry) => {
+        const name = entry.part.metadata.filename;
+        const remove = () => {
+          this.attached = this.attached.filter((other) => other !== entry);
+          this.#showChips();
+          this.input.focus();
+        };
+        return h(
+          "li",
+          { class: "chip" },
+          attachment(entry.part),
+          h("span", { class: "chip-name", text: name }),
+          iconButton("close", `Remove ${name}`, { on: { click: remove } }),
+        );
+      }),
+    );
   }
 
   #grow() {

@@ -162,7 +162,10 @@ export class Conversation {
     const ids = new Map(messages.map((message) => [message.id, message]));
     const roles = new Set(messages.map((message) => message.role));
     const kept = this.messages
-      .map((message) => ids.get(message.id) ?? (["activity", "reasoning"].includes(message.role) && !roles.has(message.role) ? message : null))
+      .map(
+        (message) =>
+          ids.get(message.id) ?? (["activity", "reasoning"].includes(message.role) && !roles.has(message.role) ? message : null),
+      )
       .filter(Boolean);
     const known = new Set(kept.map((message) => message.id));
     this.messages = [...kept, ...messages.filter((message) => !known.has(message.id))];
@@ -174,10 +177,10 @@ export class Conversation {
   }
 
   /** A question about a call has its answer. */
-  _answered(interrupt, status) {
+  _answered(interrupt, answer) {
     const info = interrupt?.toolCallId && this.#calls.get(interrupt.toolCallId);
     if (!info) return;
-    info.answered = status;
+    info.answered = isRejection(answer) ? "rejected" : "answered";
     this._touch(info.owner.id);
   }
 
@@ -207,7 +210,8 @@ function textStart(chat, { messageId: id, role = "assistant", name, metadata, su
 function append(chat, { messageId, delta, metadata }) {
   const message = chat.message(messageId);
   if (!message || message.role === "activity") return;
-  message.content = typeof message.content === "string" ? message.content + delta : (message.content ?? "") === "" ? delta : message.content;
+  message.content =
+    typeof message.content === "string" ? message.content + delta : (message.content ?? "") === "" ? delta : message.content;
   merge(message, metadata);
   chat._touch(messageId);
 }
@@ -223,14 +227,14 @@ const APPLY = {
     for (const message of input?.messages ?? []) if (!chat.message(message.id)) chat._push({ ...message });
     for (const { interruptId, status, payload } of input?.resume ?? []) {
       const asked = chat.interrupts.find(({ id }) => id === interruptId) ?? chat.asked.get(interruptId);
-      chat._answered(asked, status);
+      chat._answered(asked, { status, payload });
       // Told once: the page that answers has said so already.
       const said = chat.notes.some((note) => note.kind === "answer" && note.interruptId === interruptId);
       if (!said) chat.note({ kind: "answer", interruptId, status, payload, question: asked?.message });
     }
     chat.interrupts = [];
     chat.pending = [];
-    chat.runs.push({ runId, startedAt: at, live, ended: false, firstMessage: chat.messages.length });
+    chat.runs.push({ runId, startedAt: at, live, ended: false, firstMessage: chat.messages.length, resume: input?.resume });
     chat.changed.run = true;
   },
   RUN_FINISHED(chat, { outcome, usage }, at, live) {
@@ -244,7 +248,7 @@ const APPLY = {
     chat.interrupts = outcome?.type === "interrupt" ? outcome.interrupts : [];
     for (const interrupt of chat.interrupts) chat.asked.set(interrupt.id, interrupt);
     const asked = outcome?.type === "interrupt" || outcome?.type === "cancelled";
-    chat.pending = asked ? [] : outcome?.pendingToolCallIds ?? waiting.map((call) => call.id);
+    chat.pending = asked ? [] : (outcome?.pendingToolCallIds ?? waiting.map((call) => call.id));
     for (const call of waiting) chat._touch(chat.callInfo(call.id).owner.id);
     chat._endRun(at, live, { outcome: outcome?.type ?? "success", usage });
   },
@@ -304,7 +308,14 @@ const APPLY = {
   },
   TOOL_CALL_RESULT(chat, { messageId: id, toolCallId, content, metadata, subagentRunId }) {
     if (chat.message(id)?.role === "tool") return;
-    chat._insertResult({ id, role: "tool", toolCallId, content, ...(metadata && { metadata }), ...(subagentRunId && { subagentRunId }) });
+    chat._insertResult({
+      id,
+      role: "tool",
+      toolCallId,
+      content,
+      ...(metadata && { metadata }),
+      ...(subagentRunId && { subagentRunId }),
+    });
   },
   STATE_SNAPSHOT(chat, { snapshot }, at, live) {
     setState(chat, snapshot, live);
@@ -346,8 +357,14 @@ const APPLY = {
 export function textOf(content) {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
-  return content.filter((part) => part.type === "text").map((part) => part.text).join("\n");
+  return content
+    .filter((part) => part.type === "text")
+    .map((part) => part.text)
+    .join("\n");
 }
+
+/** Whether the answer to a question is a no. */
+export const isRejection = ({ status, payload }) => status === "cancelled" || payload?.approved === false;
 
 /** Messages as the next run takes them: activities are for people alone. */
 export function toSend(messages) {

@@ -57,10 +57,18 @@ const ICONS = {
 export function icon(name, size = 18) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({
-    viewBox: "0 0 24 24", width: size, height: size, fill: "none", stroke: "currentColor",
-    "stroke-width": name === "dots" ? 3 : 1.8, "stroke-linecap": "round", "stroke-linejoin": "round",
-    "aria-hidden": "true", class: `icon icon-${name}`,
-  })) svg.setAttribute(key, value);
+    viewBox: "0 0 24 24",
+    width: size,
+    height: size,
+    fill: "none",
+    stroke: "currentColor",
+    "stroke-width": name === "dots" ? 3 : 1.8,
+    "stroke-linecap": "round",
+    "stroke-linejoin": "round",
+    "aria-hidden": "true",
+    class: `icon icon-${name}`,
+  }))
+    svg.setAttribute(key, value);
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
@@ -70,7 +78,11 @@ export function icon(name, size = 18) {
 /** A button that shows only a picture; `label` is its name, and what hovering shows. */
 export function iconButton(name, label, props = {}) {
   const { class: extra = "", ...rest } = props;
-  return h("button", { type: "button", class: `icon-button ${extra}`.trim(), "aria-label": label, title: label, ...rest }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: `icon-button ${extra}`.trim(), "aria-label": label, title: label, ...rest },
+    icon(name),
+  );
 }
 
 /** Puts text on the clipboard, also on pages that came without TLS, which have no clipboard of their own. */

@@ -33,21 +33,36 @@ export class EventsView {
     this.selected = null;
     this.rows = [];
     this.pinned = true;
-    const select = h("select", { "aria-label": "Kind of event" }, Object.entries(KINDS).map(([value, text]) => h("option", { value, text })));
+    const select = h(
+      "select",
+      { "aria-label": "Kind of event" },
+      Object.entries(KINDS).map(([value, text]) => h("option", { value, text })),
+    );
     select.addEventListener("change", () => this.#filter({ kind: select.value }));
     const search = h("input", { type: "search", class: "input", placeholder: "Search", "aria-label": "Search in events" });
     search.addEventListener("input", () => this.#filter({ words: search.value.trim().toLowerCase() }));
     this.count = h("p", { class: "events-count" });
     this.space = h("div", { class: "events-space" });
     this.scroller = h("div", { class: "events-scroll", tabindex: 0, role: "listbox", "aria-label": "Events" }, this.space);
-    this.scroller.addEventListener("scroll", () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-      this.pinned = scrollHeight - scrollTop - clientHeight < ROW * 2;
-      this.#draw();
-    }, { passive: true });
+    this.scroller.addEventListener(
+      "scroll",
+      () => {
+        const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+        this.pinned = scrollHeight - scrollTop - clientHeight < ROW * 2;
+        this.#draw();
+      },
+      { passive: true },
+    );
     this.scroller.addEventListener("keydown", (event) => this.#keys(event));
     this.detail = h("div", { class: "event-detail", hidden: true });
-    this.element = h("div", { class: "events-view" }, h("div", { class: "events-tools" }, h("div", { class: "select" }, select), search), this.count, this.scroller, this.detail);
+    this.element = h(
+      "div",
+      { class: "events-view" },
+      h("div", { class: "events-tools" }, h("div", { class: "select" }, select), search),
+      this.count,
+      this.scroller,
+      this.detail,
+    );
     new ResizeObserver(() => this.#draw()).observe(this.scroller);
   }
 
@@ -86,7 +101,15 @@ export class EventsView {
     const from = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 5);
     const to = Math.min(this.rows.length, from + Math.ceil(this.scroller.clientHeight / ROW) + 10);
     this.space.replaceChildren(...this.rows.slice(from, to).map((entry, i) => this.#row(entry, from + i)));
-    if (!this.rows.length) this.space.replaceChildren(h("div", { class: "panel-empty" }, icon("code", 26), h("p", { text: this.kind || this.words ? "No event matches" : "No events yet" })));
+    if (!this.rows.length)
+      this.space.replaceChildren(
+        h(
+          "div",
+          { class: "panel-empty" },
+          icon("code", 26),
+          h("p", { text: this.kind || this.words ? "No event matches" : "No events yet" }),
+        ),
+      );
     const at = this.rows.indexOf(this.selected);
     if (at >= from && at < to) this.scroller.setAttribute("aria-activedescendant", `event-${at}`);
     else this.scroller.removeAttribute("aria-activedescendant");
@@ -94,9 +117,19 @@ export class EventsView {
 
   #row(entry, at) {
     const { event, ms } = entry;
-    const row = h("div", { class: "event-row", id: `event-${at}`, role: "option", "aria-selected": String(entry === this.selected), data: { kind: kindOf(event.type) } },
+    const row = h(
+      "div",
+      {
+        class: "event-row",
+        id: `event-${at}`,
+        role: "option",
+        "aria-selected": String(entry === this.selected),
+        data: { kind: kindOf(event.type) },
+      },
       h("span", { class: "event-time", text: ms === null ? "stored" : `+${duration(ms)}` }),
-      h("span", { class: "event-type", text: event.type }), h("span", { class: "event-what", text: what(event) }));
+      h("span", { class: "event-type", text: event.type }),
+      h("span", { class: "event-what", text: what(event) }),
+    );
     row.style.top = `${at * ROW}px`;
     row.addEventListener("click", () => this.#select(entry === this.selected ? null : entry));
     return row;
@@ -107,7 +140,19 @@ export class EventsView {
     this.detail.hidden = !entry;
     if (entry) {
       const code = h("code", { text: JSON.stringify(entry.event, null, 2) });
-      this.detail.replaceChildren(h("div", { class: "panel" }, h("div", { class: "panel-head" }, h("span", { text: entry.event.type }), copyButton(() => code.textContent, "Copy event")), h("pre", { tabindex: 0, role: "group", "aria-label": "Event" }, code)));
+      this.detail.replaceChildren(
+        h(
+          "div",
+          { class: "panel" },
+          h(
+            "div",
+            { class: "panel-head" },
+            h("span", { text: entry.event.type }),
+            copyButton(() => code.textContent, "Copy event"),
+          ),
+          h("pre", { tabindex: 0, role: "group", "aria-label": "Event" }, code),
+        ),
+      );
     }
     this.#draw();
   }
@@ -121,7 +166,8 @@ export class EventsView {
       const next = Math.max(0, Math.min(to, this.rows.length - 1));
       const top = next * ROW;
       if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
-      else if (top + ROW > this.scroller.scrollTop + this.scroller.clientHeight) this.scroller.scrollTop = top + ROW - this.scroller.clientHeight;
+      else if (top + ROW > this.scroller.scrollTop + this.scroller.clientHeight)
+        this.scroller.scrollTop = top + ROW - this.scroller.clientHeight;
       this.#select(this.rows[next]);
     }
     event.preventDefault();
@@ -131,7 +177,18 @@ export class EventsView {
 
 /** The word of an event that tells it from others of its type. */
 function what(event) {
-  const text = event.delta ?? event.toolCallName ?? event.stepName ?? event.message ?? event.content ?? event.snapshot ?? event.name ?? event.activityType ?? event.outcome?.type ?? event.runId ?? "";
+  const text =
+    event.delta ??
+    event.toolCallName ??
+    event.stepName ??
+    event.message ??
+    event.content ??
+    event.snapshot ??
+    event.name ??
+    event.activityType ??
+    event.outcome?.type ??
+    event.runId ??
+    "";
   const line = typeof text === "string" ? text : JSON.stringify(text);
   return line.slice(0, 200).replace(/\s+/g, " ");
 }

@@ -6,7 +6,11 @@ import { SetupView } from "./setup-view.js";
 import { StateView } from "./state-view.js";
 import { count, money, total } from "./usage.js";
 
-const TABS = [["state", "State"], ["events", "Events"], ["setup", "Setup"]];
+const TABS = [
+  ["state", "State"],
+  ["events", "Events"],
+  ["setup", "Setup"],
+];
 
 export class Inspector {
   constructor({ onClose, onState }) {
@@ -18,9 +22,23 @@ export class Inspector {
     this.totals = h("div", { class: "totals", hidden: true });
     const list = h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector" });
     for (const [id, label] of TABS) {
-      const tab = h("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}`, text: label, on: { click: () => this.show(id) } });
+      const tab = h("button", {
+        type: "button",
+        role: "tab",
+        id: `tab-${id}`,
+        "aria-controls": `panel-${id}`,
+        text: label,
+        on: { click: () => this.show(id) },
+      });
       this.tabs.set(id, tab);
-      this.panels.set(id, h("div", { class: "inspector-panel", role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}` }, this[id].element));
+      this.panels.set(
+        id,
+        h(
+          "div",
+          { class: "inspector-panel", role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}` },
+          this[id].element,
+        ),
+      );
       list.append(tab);
     }
     list.addEventListener("keydown", (event) => {
@@ -31,7 +49,11 @@ export class Inspector {
       this.show(ids[(ids.indexOf(this.tab) + step + ids.length) % ids.length]);
       this.tabs.get(this.tab).focus();
     });
-    $("inspector").append(h("div", { class: "inspector-head" }, list, iconButton("close", "Close the inspector", { on: { click: onClose } })), ...this.panels.values(), this.totals);
+    $("inspector").append(
+      h("div", { class: "inspector-head" }, list, iconButton("close", "Close the inspector", { on: { click: onClose } })),
+      ...this.panels.values(),
+      this.totals,
+    );
     this.show("state");
   }
 
@@ -60,10 +82,13 @@ export class Inspector {
 
   /** Of all runs of the thread together. */
   #totals({ runs }, prices) {
-    const used = total(runs.flatMap((run) => run.usage ?? []), prices);
+    const used = total(
+      runs.flatMap((run) => run.usage ?? []),
+      prices,
+    );
     this.totals.hidden = !runs.length;
     const parts = [`${runs.length} ${runs.length === 1 ? "run" : "runs"}`];
-    if (used) parts.push(`${count(used.input)} tokens in, ${count(used.output)} out`);
+    if (used) parts.push(`tokens: ${count(used.input)} in, ${count(used.output)} out`);
     if (used && used.cost !== null) parts.push(money(used.cost));
     this.totals.textContent = parts.join(" · ");
   }

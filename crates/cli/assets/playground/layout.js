@@ -8,19 +8,29 @@ const MEDIUM = matchMedia("(max-width: 1140px)");
 export class Layout {
   constructor() {
     this.opener = null;
-    this.sidebarButton = iconButton("menu", "Show threads", { class: "only-narrow", "aria-controls": "sidebar", on: { click: () => this.toggle("sidebar") } });
-    this.inspectorButton = iconButton("panel", "Inspector", { "aria-controls": "inspector", on: { click: () => this.toggle("inspector") } });
+    this.sidebarButton = iconButton("menu", "Show threads", {
+      class: "only-narrow",
+      "aria-controls": "sidebar",
+      on: { click: () => this.toggle("sidebar") },
+    });
+    this.inspectorButton = iconButton("panel", "Inspector", {
+      "aria-controls": "inspector",
+      on: { click: () => this.toggle("inspector") },
+    });
     $("head-left").append(this.sidebarButton);
-    $("sidebar").querySelector(".sidebar-close").append(iconButton("close", "Close the list", { class: "only-narrow", on: { click: () => this.close("sidebar") } }));
+    $("sidebar")
+      .querySelector(".sidebar-close")
+      .append(iconButton("close", "Close the list", { class: "only-narrow", on: { click: () => this.close("sidebar") } }));
     this.open = { sidebar: false, inspector: !MEDIUM.matches };
     $("backdrop").addEventListener("click", () => this.closeOver());
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open], .menu")) this.closeOver();
     });
-    for (const query of [NARROW, MEDIUM]) query.addEventListener("change", () => {
-      this.open = { sidebar: false, inspector: !MEDIUM.matches };
-      this.apply();
-    });
+    for (const query of [NARROW, MEDIUM])
+      query.addEventListener("change", () => {
+        this.open = { sidebar: false, inspector: !MEDIUM.matches };
+        this.apply();
+      });
     this.apply();
   }
 

@@ -31,18 +31,24 @@ const layout = new Layout();
 const inspector = new Inspector({ onClose: () => layout.close("inspector"), onState: setState });
 const threads = new Threads(api, { onOpen: openThread, onGone: gone, onError: complain, onChange: redraw });
 const composer = new Composer({ onSend: send, onStop: () => session.stop() });
-const transcript = new Transcript({
-  conversation: () => session.conversation,
-  isLive: () => session.status === "running",
-  prices: () => info?.prices,
-  decided: (id) => session.decisions.get(id),
-  isLast: (note) => session.status === "idle" && session.conversation.notes.at(-1) === note && note.after === (session.conversation.messages.at(-1)?.id ?? ""),
-  answer: (...answer) => session.answer(...answer),
-  giveResult: (...result) => session.giveResult(...result),
-  retry: () => session.run(),
-  follow: () => session.followAgain(),
-  redraw: () => draw(true),
-}, emptyState);
+const transcript = new Transcript(
+  {
+    conversation: () => session.conversation,
+    isLive: () => session.status === "running",
+    prices: () => info?.prices,
+    decided: (id) => session.decisions.get(id),
+    isLast: (note) =>
+      session.status === "idle" &&
+      session.conversation.notes.at(-1) === note &&
+      note.after === (session.conversation.messages.at(-1)?.id ?? ""),
+    answer: (...answer) => session.answer(...answer),
+    giveResult: (...result) => session.giveResult(...result),
+    retry: () => session.retry(),
+    follow: () => session.followAgain(),
+    redraw: () => draw(true),
+  },
+  emptyState,
+);
 
 // Drawing: at most once for each frame, however many events come, and less often when it takes long.
 let pauseUntil = 0;
@@ -67,12 +73,19 @@ function draw(all) {
   composer.update(session.status, ready);
   threads.select(session.threadId, session.busy && session.status !== "loading");
   head();
-  if (session.problem?.kind === "unauthorized") unauthorized(session.problem.error);
-  if (session.problem?.kind === "stop") complain(session.problem.error);
-  else if (session.problem?.during === "open" && session.problem.kind === "failed") complain(session.problem.error);
-  if (session.problem && session.problem.during !== "run") session.problem = null;
+  told(session);
   const took = performance.now() - began;
   pauseUntil = took > 12 ? performance.now() + took * 3 : 0;
+}
+
+/** What went wrong with a connection, where the conversation does not say it. */
+function told(session) {
+  const { problem } = session;
+  session.problem = null;
+  if (!problem) return;
+  if (problem.kind === "unauthorized") unauthorized(problem.error);
+  else if (problem.error.unreachable) unreachable();
+  else if (problem.kind === "stop" || problem.during === "open") complain(problem.error);
 }
 
 let lastStatus = "";
@@ -91,7 +104,8 @@ function statusChanged() {
 function ended() {
   const { conversation } = session;
   const answer = conversation.messages.filter(({ role }) => role === "assistant").at(-1);
-  if (conversation.interrupts.length) announce(`The agent asks: ${conversation.interrupts.map(({ message }) => message ?? "decide").join(". ")}`);
+  if (conversation.interrupts.length)
+    announce(`The agent asks: ${conversation.interrupts.map(({ message }) => message ?? "decide").join(". ")}`);
   else if (conversation.runs.at(-1)?.error) announce(`The run failed: ${conversation.runs.at(-1).error.message}`);
   else announce(textOf(answer?.content).slice(0, 400) || "The run has ended");
   remember();
@@ -104,7 +118,9 @@ function head() {
   const name = thread ? title(thread) : textOf(first?.content).slice(0, 60) || "New chat";
   $("title").textContent = name;
   document.title = `${name} · CopilotKit playground`;
-  const status = { loading: "Loading", running: "Running", reconnecting: "Connecting again", stopping: "Stopping" }[session.status];
+  const status = { loading: "Loading", running: "Running", reconnecting: "Connecting again", stopping: "Stopping" }[
+    session.status
+  ];
   $("subtitle").textContent = [session.agentId, status].filter(Boolean).join(" · ");
 }
 
@@ -113,7 +129,12 @@ let empty = { of: null, element: null };
 
 function emptyState(status) {
   if (status === "loading") {
-    return h("div", { class: "loading", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), "Loading the conversation");
+    return h(
+      "div",
+      { class: "loading", role: "status" },
+      h("span", { class: "spinner", "aria-hidden": "true" }),
+      "Loading the conversation",
+    );
   }
   if (empty.of !== session || empty.agentId !== session.agentId || empty.info !== info) {
     empty = { of: session, agentId: session.agentId, info, element: welcome() };
@@ -123,13 +144,21 @@ function emptyState(status) {
 
 function welcome() {
   const description = info?.agents[session.agentId]?.description;
-  const box = h("div", { class: "empty" },
+  const box = h(
+    "div",
+    { class: "empty" },
     h("img", { src: "playground/icon.svg", alt: "", width: 48, height: 48 }),
     h("h2", { text: "What shall we try?" }),
-    description && h("p", { text: description }));
+    description && h("p", { text: description }),
+  );
   if (info?.suggestions) {
     const list = h("div", { class: "suggestions" });
-    const button = h("button", { type: "button", class: "button", on: { click: () => suggest(list, button) } }, icon("spark", 16), "Suggest something");
+    const button = h(
+      "button",
+      { type: "button", class: "button", on: { click: () => suggest(list, button) } },
+      icon("spark", 16),
+      "Suggest something",
+    );
     box.append(list, button);
   }
   return box;
@@ -139,8 +168,21 @@ async function suggest(list, button) {
   button.disabled = true;
   list.replaceChildren(h("span", { class: "spinner", role: "img", "aria-label": "Asking the agent" }));
   try {
-    const found = await suggestions(api, session.agentId, { id: newId, messages: toSend(session.conversation.messages), state: session.conversation.state });
-    list.replaceChildren(...found.map(({ title: name, message }) => h("button", { type: "button", class: "suggestion", title: message, on: { click: () => send(message, []) } }, h("strong", { text: name }), h("span", { text: message }))));
+    const found = await suggestions(api, session.agentId, {
+      id: newId,
+      messages: toSend(session.conversation.messages),
+      state: session.conversation.state,
+    });
+    list.replaceChildren(
+      ...found.map(({ title: name, message }) =>
+        h(
+          "button",
+          { type: "button", class: "suggestion", title: message, on: { click: () => send(message, []) } },
+          h("strong", { text: name }),
+          h("span", { text: message }),
+        ),
+      ),
+    );
     if (!found.length) list.replaceChildren(h("p", { class: "hint", text: "The agent has nothing to suggest." }));
     else list.firstElementChild.focus();
   } catch (error) {
@@ -232,7 +274,11 @@ function unreachable() {
   let wait = 1;
   const show = (text) => {
     $("banner").hidden = false;
-    $("banner").replaceChildren(icon("error", 18), h("span", { text }), h("button", { type: "button", class: "button", text: "Try now", on: { click: again } }));
+    $("banner").replaceChildren(
+      icon("error", 18),
+      h("span", { text }),
+      h("button", { type: "button", class: "button", text: "Try now", on: { click: again } }),
+    );
   };
   const again = async () => {
     clearTimeout(retrying);
@@ -259,25 +305,33 @@ function unreachable() {
   plan();
 }
 
+/** Asks which agents there are: the server may have been given others. */
+async function readInfo() {
+  info = await api.info();
+  ready = true;
+  const select = $("agent");
+  const ids = Object.keys(info.agents);
+  const { value } = select;
+  select.replaceChildren(...ids.map((id) => h("option", { value: id, text: id, title: info.agents[id].description })));
+  if (info.agents[value]) select.value = value;
+  select.disabled = !ids.length;
+  $("version").textContent = `v${info.version}`;
+  if (!ids.length) toast("This server has no agents. Add [agents.default] to its configuration.", { error: true });
+}
+
 async function start() {
   try {
-    info = await api.info();
+    await readInfo();
   } catch (error) {
     return complain(error);
   }
-  ready = true;
   $("banner").hidden = true;
-  const select = $("agent");
-  const ids = Object.keys(info.agents);
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const wanted = [session?.agentId, asked.get("agent"), "default", ids[0]].find((id) => id && info.agents[id]);
-  select.replaceChildren(...ids.map((id) => h("option", { value: id, text: id, title: info.agents[id].description })));
-  select.disabled = !ids.length;
-  $("version").textContent = `v${info.version}`;
   signOut.hidden = !token.get();
-  if (!ids.length) toast("This server has no agents. Add [agents.default] to its configuration.", { error: true });
-  if (!session || !session.conversation.messages.length) begin(wanted ?? "default", session?.threadId ?? asked.get("thread") ?? newId(), session?.known ?? asked.has("thread"));
-  else select.value = wanted;
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const wanted =
+    [session?.agentId, asked.get("agent"), "default"].find((id) => id && info.agents[id]) ?? Object.keys(info.agents)[0];
+  if (session?.conversation.messages.length) $("agent").value = wanted;
+  else begin(wanted ?? "default", session?.threadId ?? asked.get("thread") ?? newId(), session?.known ?? asked.has("thread"));
   everything = true;
   redraw();
   await threads.refresh();
@@ -325,7 +379,13 @@ const about = () => ({ base: api.base, agentId: session.agentId, single: api.sin
 
 function curlText() {
   const { messages, state } = session.conversation;
-  const next = { threadId: session.threadId, runId: newId(), messages: toSend(messages), ...inspector.setup.sent, ...(state !== undefined && { state }) };
+  const next = {
+    threadId: session.threadId,
+    runId: newId(),
+    messages: toSend(messages),
+    ...inspector.setup.sent,
+    ...(state !== undefined && { state }),
+  };
   return curl({ ...about(), input: session.lastInput ?? next });
 }
 
@@ -344,6 +404,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState !== "visible" || !ready) return;
   session?.catchUp();
   threads.refresh();
+  readInfo().then(redraw, complain);
 });
 window.addEventListener("hashchange", () => {
   const asked = new URLSearchParams(location.hash.slice(1));

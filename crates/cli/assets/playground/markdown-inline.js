@@ -190,7 +190,8 @@ function autolink(text, i) {
   if (!found) return null;
   let shown = found[0].replace(/[.,:;!?~_]+$/, "");
   // A bracket that was opened before the address is closed behind it.
-  while (shown.endsWith(")") && shown.split(")").length > shown.split("(").length) shown = shown.slice(0, -1).replace(/[.,:;!?]+$/, "");
+  while (shown.endsWith(")") && shown.split(")").length > shown.split("(").length)
+    shown = shown.slice(0, -1).replace(/[.,:;!?]+$/, "");
   const href = safeUrl(shown);
   return href ? { href, shown, end: i + shown.length } : null;
 }

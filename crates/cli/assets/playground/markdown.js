@@ -20,7 +20,12 @@ export function parse(text) {
   while (from <= text.length) {
     let to = text.indexOf("\n", from);
     if (to < 0) to = text.length;
-    lines.push({ at: from, text: text.slice(from, text[to - 1] === "\r" && to > from ? to - 1 : to).replace(/^\t+/, (tabs) => "    ".repeat(tabs.length)) });
+    lines.push({
+      at: from,
+      text: text
+        .slice(from, text[to - 1] === "\r" && to > from ? to - 1 : to)
+        .replace(/^\t+/, (tabs) => "    ".repeat(tabs.length)),
+    });
     from = to + 1;
   }
   return blocks(lines, 0);
@@ -135,13 +140,21 @@ function list(lines, i, depth) {
 }
 
 function cells(text) {
-  const row = text.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  const row = text
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
   return row.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function isTable(lines, i) {
   const [head, delimiters] = [lines[i].text, lines[i + 1]?.text];
-  return head.includes("|") && delimiters !== undefined && DELIMITERS.test(delimiters) && cells(head).length === cells(delimiters).length;
+  return (
+    head.includes("|") &&
+    delimiters !== undefined &&
+    DELIMITERS.test(delimiters) &&
+    cells(head).length === cells(delimiters).length
+  );
 }
 
 function table(lines, i) {
@@ -170,5 +183,16 @@ function paragraph(lines, i) {
     if (interrupts(line) || isTable(lines, next)) break;
     text.push(line);
   }
-  return [{ type: "paragraph", children: inline(text.map((line) => line.trimStart()).join("\n").trimEnd()) }, next];
+  return [
+    {
+      type: "paragraph",
+      children: inline(
+        text
+          .map((line) => line.trimStart())
+          .join("\n")
+          .trimEnd(),
+      ),
+    },
+    next,
+  ];
 }

@@ -10,7 +10,10 @@ import { duration } from "./usage.js";
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 export function messageView(message, context) {
-  const View = { user: UserView, assistant: AssistantView, reasoning: ReasoningView, tool: ResultView, activity: ActivityView }[message.role] ?? SystemView;
+  const View =
+    { user: UserView, assistant: AssistantView, reasoning: ReasoningView, tool: ResultView, activity: ActivityView }[
+      message.role
+    ] ?? SystemView;
   return new View(message, context);
 }
 
@@ -30,9 +33,22 @@ class UserView extends View {
   constructor(message) {
     const text = textOf(message.content);
     const parts = Array.isArray(message.content) ? message.content.filter((part) => part.type !== "text") : [];
-    super("user", "You",
+    super(
+      "user",
+      "You",
       parts.length > 0 && h("div", { class: "attachments" }, parts.map(attachment)),
-      text && h("div", { class: "said" }, h("div", { class: "bubble", text }), h("div", { class: "message-actions" }, copyButton(() => text, "Copy message"))));
+      text &&
+        h(
+          "div",
+          { class: "said" },
+          h("div", { class: "bubble", text }),
+          h(
+            "div",
+            { class: "message-actions" },
+            copyButton(() => text, "Copy message"),
+          ),
+        ),
+    );
   }
 
   update() {}
@@ -47,7 +63,9 @@ export function attachment(part) {
   }
   const href = source.type === "url" ? safeUrl(String(source.value)) : null;
   const inner = [icon(part.type === "image" ? "spark" : "document", 16), h("span", { text: name })];
-  return href ? h("a", { class: "attached-file", href, target: "_blank", rel: "noopener noreferrer nofollow" }, inner) : h("div", { class: "attached-file" }, inner);
+  return href
+    ? h("a", { class: "attached-file", href, target: "_blank", rel: "noopener noreferrer nofollow" }, inner)
+    : h("div", { class: "attached-file" }, inner);
 }
 
 class AssistantView extends View {
@@ -57,7 +75,11 @@ class AssistantView extends View {
     this.message = message;
     this.text = new MarkdownView();
     this.tools = new Map();
-    this.actions = h("div", { class: "message-actions" }, copyButton(() => textOf(this.message.content), "Copy answer"));
+    this.actions = h(
+      "div",
+      { class: "message-actions" },
+      copyButton(() => textOf(this.message.content), "Copy answer"),
+    );
     const name = speaker(message, context);
     if (name) this.element.append(h("div", { class: "speaker", text: name }));
     this.element.append(this.text.element, this.actions);
@@ -90,7 +112,12 @@ class ReasoningView extends View {
     this.context = context;
     this.text = new MarkdownView();
     this.title = h("span");
-    this.details = h("details", { class: "thought", open: context.isLive() }, h("summary", null, icon("brain", 16), this.title, icon("chevron", 16)), this.text.element);
+    this.details = h(
+      "details",
+      { class: "thought", open: context.isLive() },
+      h("summary", null, icon("brain", 16), this.title, icon("chevron", 16)),
+      this.text.element,
+    );
     this.element.append(this.details);
     this.update(message);
   }
@@ -125,16 +152,35 @@ class ActivityView extends View {
 
   update(message) {
     const open = this.element.querySelector("details")?.open ?? false;
-    this.element.replaceChildren(h("details", { class: "thought", open }, h("summary", null, icon("spark", 16), h("span", { text: `Activity: ${message.activityType}` }), icon("chevron", 16)),
-      panel("Content", JSON.stringify(message.content, null, 2))));
+    this.element.replaceChildren(
+      h(
+        "details",
+        { class: "thought", open },
+        h("summary", null, icon("spark", 16), h("span", { text: `Activity: ${message.activityType}` }), icon("chevron", 16)),
+        panel("Content", JSON.stringify(message.content, null, 2)),
+      ),
+    );
   }
 }
 
 class SystemView extends View {
   constructor(message) {
-    super("system", `Instructions (${message.role})`, h("details", { class: "thought" },
-      h("summary", null, icon("document", 16), h("span", { text: message.role === "system" ? "System message" : `${message.role} message` }), icon("chevron", 16)),
-      h("div", { class: "plain", text: textOf(message.content) })));
+    super(
+      "system",
+      `Instructions (${message.role})`,
+      h(
+        "details",
+        { class: "thought" },
+        h(
+          "summary",
+          null,
+          icon("document", 16),
+          h("span", { text: message.role === "system" ? "System message" : `${message.role} message` }),
+          icon("chevron", 16),
+        ),
+        h("div", { class: "plain", text: textOf(message.content) }),
+      ),
+    );
   }
 
   update() {}

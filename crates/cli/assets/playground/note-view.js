@@ -1,7 +1,8 @@
 // What stands between messages: how a run ended, what went wrong, questions to the person.
 
+import { isRejection } from "./conversation.js";
 import { h, icon } from "./dom.js";
-import { answerForm, panel } from "./tool-view.js";
+import { answerField, answerForm, panel, pretty } from "./tool-view.js";
 import { detail, summary } from "./usage.js";
 
 /** The element of a note, or null where there is nothing to say. */
@@ -16,29 +17,51 @@ export function noteView(note, context) {
   const line = summary(run, context.prices());
   const stopped = run.outcome === "cancelled" && h("span", { class: "stopped" }, icon("stop", 13), "Stopped");
   if (!line && !stopped) return null;
-  return h("div", { class: "run-note" }, stopped, line && h("span", { class: "run-summary", title: detail(run, context.prices()), text: line }));
+  return h(
+    "div",
+    { class: "run-note" },
+    stopped,
+    line && h("span", { class: "run-summary", title: detail(run, context.prices()), text: line }),
+  );
 }
 
 function errorCard(title, message, code, actions) {
-  return h("div", { class: "error-card", role: "group", "aria-label": title }, icon("error", 18),
+  return h(
+    "div",
+    { class: "error-card", role: "group", "aria-label": title },
+    icon("error", 18),
     h("div", { class: "error-text" }, h("strong", { text: title }), h("p", { text: message }), code && h("code", { text: code })),
-    actions.length > 0 && h("div", { class: "error-actions" }, actions.map(({ label, run }) => h("button", { type: "button", class: "button", text: label, on: { click: run } }))));
+    actions.length > 0 &&
+      h(
+        "div",
+        { class: "error-actions" },
+        actions.map(({ label, run }) => h("button", { type: "button", class: "button", text: label, on: { click: run } })),
+      ),
+  );
 }
 
 function failure(note, context) {
   const actions = [];
   if (context.isLast(note)) {
-    if (note.busy || note.follow) actions.push({ label: note.follow ? "Connect again" : "Follow that run", run: () => context.follow() });
+    if (note.busy || note.follow)
+      actions.push({ label: note.follow ? "Connect again" : "Follow that run", run: () => context.follow() });
     if (note.retry) actions.push({ label: "Try again", run: () => context.retry() });
   }
   return errorCard(note.title, note.message, note.code, actions);
 }
 
-function answered({ status, payload, question }) {
-  const rejected = status === "cancelled" || payload?.approved === false;
-  const approved = payload === undefined || payload?.approved === true;
-  const said = rejected ? "You rejected" : approved ? "You approved" : `You answered: ${typeof payload === "string" ? payload : JSON.stringify(payload)}`;
-  return h("div", { class: "answered" }, icon(rejected ? "close" : "check", 14), h("span", { text: said, title: question }));
+function answered(answer) {
+  const rejected = isRejection(answer);
+  return h("div", { class: "answered" }, icon(rejected ? "close" : "check", 14), h("span", { text: told(answer), title: answer.question }));
+}
+
+/** What a person did with a question. */
+function told(answer) {
+  const { status, payload } = answer;
+  if (status === "cancelled" && payload === undefined) return "You went on without an answer";
+  if (isRejection(answer)) return payload?.reason ? `You rejected: ${payload.reason}` : "You rejected";
+  if (payload === undefined || payload?.approved === true) return payload?.editedArgs ? "You approved with changes" : "You approved";
+  return `You answered: ${typeof payload === "string" ? payload : JSON.stringify(payload)}`;
 }
 
 /** A question that the run ended with. */
@@ -48,37 +71,98 @@ export function interruptView(interrupt, context) {
   const decided = context.decided(interrupt.id);
   const expired = interrupt.expiresAt && new Date(interrupt.expiresAt) <= new Date();
   const name = call?.function.name ?? interrupt.metadata?.toolName;
-  const head = h("div", { class: "interrupt-head" }, icon("question", 18), h("strong", { text: interrupt.message || "The agent asks you to decide" }));
-  const schema = interrupt.responseSchema && panel("The answer should be", JSON.stringify(interrupt.responseSchema, null, 2));
-  const card = h("section", { class: "interrupt", role: "group", "aria-label": interrupt.message || "Question of the agent", data: { interruptId: interrupt.id } }, head,
-    h("p", { class: "interrupt-reason", text: [interrupt.reason, name].filter(Boolean).join(" · ") }), schema);
+  const head = h(
+    "div",
+    { class: "interrupt-head" },
+    icon("question", 18),
+    h("strong", { text: interrupt.message || "The agent asks you to decide" }),
+  );
+  const schema =
+    interrupt.responseSchema &&
+    !isApproval(interrupt) &&
+    panel("The answer should be", JSON.stringify(interrupt.responseSchema, null, 2));
+  const card = h(
+    "section",
+    {
+      class: "interrupt",
+      role: "group",
+      "aria-label": interrupt.message || "Question of the agent",
+      data: { interruptId: interrupt.id },
+    },
+    head,
+    h("p", { class: "interrupt-reason", text: [interrupt.reason, name].filter(Boolean).join(" · ") }),
+    schema,
+  );
   if (decided) card.append(answered(decided), h("p", { class: "hint", text: "Waiting for your answer to the other questions." }));
-  else card.append(form(interrupt, context, expired));
+  else card.append(form(interrupt, call, context, expired));
   return card;
 }
 
-function form(interrupt, context, expired) {
+function form(interrupt, call, context, expired) {
   if (expired) {
-    return h("div", { class: "answer-actions" }, h("p", { class: "hint", text: "The time for an answer is over." }),
-      h("button", { type: "button", class: "button", text: "Go on without an answer", on: { click: () => context.answer(interrupt.id, "cancelled") } }));
+    const cancel = () => context.answer(interrupt.id, "cancelled");
+    return h(
+      "div",
+      { class: "answer-actions" },
+      h("p", { class: "hint", text: "The time for an answer is over." }),
+      h("button", { type: "button", class: "button", text: "Go on without an answer", on: { click: cancel } }),
+    );
   }
-  return answerForm({
-    label: "Your answer (optional)",
-    placeholder: "Text or JSON",
-    actions: (input) => {
-      const approve = h("button", { type: "submit", class: "button primary" }, icon("check", 16), h("span", { text: "Approve" }));
-      const reject = h("button", { type: "button", class: "button" }, icon("close", 16), h("span", { text: "Reject" }));
-      input.addEventListener("input", () => (approve.lastChild.textContent = input.value.trim() ? "Send answer" : "Approve"));
-      input.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" || event.shiftKey || event.isComposing || !input.value.trim()) return;
-        event.preventDefault();
-        approve.click();
-      });
-      approve.addEventListener("click", () => context.answer(interrupt.id, "resolved", payload(input.value.trim())));
-      reject.addEventListener("click", () => context.answer(interrupt.id, "cancelled", { approved: false, ...(input.value.trim() && { reason: input.value.trim() }) }));
-      return [approve, reject];
-    },
+  return isApproval(interrupt) ? approval(interrupt, call, context) : question(interrupt, context);
+}
+
+/** Whether the agent wants a yes or a no, and takes nothing else. */
+const isApproval = ({ reason, responseSchema }) => reason === "tool_approval" || Boolean(responseSchema?.properties?.approved);
+
+const press = (name, label, props) => h("button", { class: "button", ...props }, icon(name, 16), h("span", { text: label }));
+
+/** A yes or a no to a call, whose arguments can be changed where the agent says that it takes others. */
+function approval(interrupt, call, context) {
+  const edits = Boolean(interrupt.responseSchema?.properties?.editedArgs) && call;
+  const before = edits ? pretty(call.function.arguments) : "";
+  const args = edits && answerField({ label: "Arguments, as they are or changed", value: before });
+  const reason = answerField({ label: "Reason for a rejection (optional)" });
+  const approve = () => {
+    const payload = { approved: true };
+    if (edits && args.input.value.trim() !== before.trim()) {
+      try {
+        payload.editedArgs = JSON.parse(args.input.value);
+      } catch (error) {
+        args.fail(`Not JSON: ${error.message}`);
+        return;
+      }
+    }
+    context.answer(interrupt.id, "resolved", payload);
+  };
+  const reject = () => {
+    const why = reason.input.value.trim();
+    context.answer(interrupt.id, "resolved", { approved: false, ...(why && { reason: why }) });
+  };
+  return answerForm(
+    [args?.element, reason.element],
+    [
+      press("check", "Approve", { type: "submit", class: "button primary", on: { click: approve } }),
+      press("close", "Reject", { type: "button", on: { click: reject } }),
+    ],
+  );
+}
+
+/** A question that may be answered by anything. */
+function question(interrupt, context) {
+  const { element, input } = answerField({ label: "Your answer (optional)", placeholder: "Text or JSON" });
+  const answer = () => context.answer(interrupt.id, "resolved", payload(input.value.trim()));
+  const reject = () => {
+    const why = input.value.trim();
+    context.answer(interrupt.id, "cancelled", { approved: false, ...(why && { reason: why }) });
+  };
+  const approve = press("check", "Approve", { type: "submit", class: "button primary", on: { click: answer } });
+  input.addEventListener("input", () => (approve.lastChild.textContent = input.value.trim() ? "Send answer" : "Approve"));
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || !input.value.trim()) return;
+    event.preventDefault();
+    answer();
   });
+  return answerForm([element], [approve, press("close", "Reject", { type: "button", on: { click: reject } })]);
 }
 
 /** JSON where it is JSON, else the words; nothing said is a yes. */

@@ -11,10 +11,18 @@ export function dialog({ title, body, actions, className = "", dismissible = tru
       result = value;
       element.close();
     };
-    const form = h("form", { method: "dialog", class: "dialog-form", on: { submit: (event) => event.preventDefault() } },
-      h("header", { class: "dialog-head" }, h("h2", { id: "dialog-title", text: title }), dismissible && iconButton("close", "Close", { on: { click: () => close() } })),
+    const form = h(
+      "form",
+      { method: "dialog", class: "dialog-form", on: { submit: (event) => event.preventDefault() } },
+      h(
+        "header",
+        { class: "dialog-head" },
+        h("h2", { id: "dialog-title", text: title }),
+        dismissible && iconButton("close", "Close", { on: { click: () => close() } }),
+      ),
       h("div", { class: "dialog-body" }, body),
-      actions && h("footer", { class: "dialog-actions" }, actions(close)));
+      actions && h("footer", { class: "dialog-actions" }, actions(close)),
+    );
     element.append(form);
     element.addEventListener("cancel", (event) => !dismissible && event.preventDefault());
     if (dismissible) element.addEventListener("click", (event) => event.target === element && close());
@@ -35,14 +43,29 @@ export function confirmed({ title, text, action, danger = false }) {
     body: h("p", { text }),
     actions: (close) => [
       h("button", { type: "button", class: "button", text: "Cancel", on: { click: () => close(false) } }),
-      h("button", { type: "submit", class: `button ${danger ? "danger" : "primary"}`, autofocus: true, text: action, on: { click: () => close(true) } }),
+      h("button", {
+        type: "submit",
+        class: `button ${danger ? "danger" : "primary"}`,
+        autofocus: true,
+        text: action,
+        on: { click: () => close(true) },
+      }),
     ],
   }).then(Boolean);
 }
 
 /** Asks for a token until there is one that the server takes; `refused` is what was wrong with the last one. */
 export function askToken(refused) {
-  const input = h("input", { type: "password", class: "input", id: "token", autocomplete: "off", spellcheck: "false", required: true, autofocus: true, "aria-describedby": "token-hint" });
+  const input = h("input", {
+    type: "password",
+    class: "input",
+    id: "token",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    autofocus: true,
+    "aria-describedby": "token-hint",
+  });
   return dialog({
     title: "This server wants a token",
     className: "small",
@@ -51,9 +74,19 @@ export function askToken(refused) {
       refused && h("p", { class: "form-error", role: "alert" }, icon("error", 16), refused),
       h("label", { class: "field-label", for: "token", text: "Token" }),
       input,
-      h("p", { class: "hint", id: "token-hint", text: "It is sent as Authorization: Bearer, to this server alone, and forgotten when the tab is closed." }),
+      h("p", {
+        class: "hint",
+        id: "token-hint",
+        text: "It is sent as Authorization: Bearer, to this server alone, and forgotten when the tab is closed.",
+      }),
     ],
-    actions: (close) => h("button", { type: "submit", class: "button primary", text: "Continue", on: { click: () => input.value.trim() && close(input.value.trim()) } }),
+    actions: (close) =>
+      h("button", {
+        type: "submit",
+        class: "button primary",
+        text: "Continue",
+        on: { click: () => input.value.trim() && close(input.value.trim()) },
+      }),
   });
 }
 
@@ -73,9 +106,29 @@ export function menu(button, items) {
   };
   const outside = (event) => !list.contains(event.target) && !button.contains(event.target) && close();
   const open = () => {
-    list = h("div", { class: "menu", role: "menu", "aria-label": button.getAttribute("aria-label") ?? button.textContent },
+    list = h(
+      "div",
+      { class: "menu", role: "menu", "aria-label": button.getAttribute("aria-label") ?? button.textContent },
       items().map(({ label, icon: name, run, danger }) =>
-        h("button", { type: "button", role: "menuitem", tabindex: -1, class: danger ? "danger" : "", on: { click: () => { close(true); run(); } } }, icon(name, 16), label)));
+        h(
+          "button",
+          {
+            type: "button",
+            role: "menuitem",
+            tabindex: -1,
+            class: danger ? "danger" : "",
+            on: {
+              click: () => {
+                close(true);
+                run();
+              },
+            },
+          },
+          icon(name, 16),
+          label,
+        ),
+      ),
+    );
     list.addEventListener("keydown", keys);
     list.addEventListener("focusout", (event) => event.relatedTarget && !list?.contains(event.relatedTarget) && close());
     document.body.append(list);
@@ -88,7 +141,9 @@ export function menu(button, items) {
   const keys = (event) => {
     const all = [...list.children];
     const at = all.indexOf(document.activeElement);
-    const to = { ArrowDown: (at + 1) % all.length, ArrowUp: (at - 1 + all.length) % all.length, Home: 0, End: all.length - 1 }[event.key];
+    const to = { ArrowDown: (at + 1) % all.length, ArrowUp: (at - 1 + all.length) % all.length, Home: 0, End: all.length - 1 }[
+      event.key
+    ];
     if (event.key === "Escape") close(true);
     else if (event.key === "Tab") return close();
     else if (to !== undefined) all[to].focus();
@@ -121,7 +176,20 @@ export function toast(text, { error = false, action } = {}) {
     clearTimeout(timer);
     element.remove();
   };
-  if (action) element.append(h("button", { type: "button", class: "button quiet", text: action.label, on: { click: () => { gone(); action.run(); } } }));
+  if (action)
+    element.append(
+      h("button", {
+        type: "button",
+        class: "button quiet",
+        text: action.label,
+        on: {
+          click: () => {
+            gone();
+            action.run();
+          },
+        },
+      }),
+    );
   element.append(iconButton("close", "Dismiss", { on: { click: gone } }));
   $("toasts").append(element);
   while ($("toasts").childElementCount > 3) $("toasts").firstElementChild.remove();

@@ -5,7 +5,10 @@ const has = (object, key) => Object.prototype.hasOwnProperty.call(object, key);
 function tokens(pointer) {
   if (pointer === "") return [];
   if (typeof pointer !== "string" || pointer[0] !== "/") throw new Error(`'${pointer}' is not a JSON Pointer`);
-  return pointer.slice(1).split("/").map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return pointer
+    .slice(1)
+    .split("/")
+    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 function index(token, length, pointer) {
@@ -65,7 +68,9 @@ function replace(document, pointer, value) {
   const path = tokens(pointer);
   get(document, path, pointer);
   if (!path.length) return value;
-  return at(document, path, pointer, (container, token) => put(container, Array.isArray(container) ? Number(token) : token, value));
+  return at(document, path, pointer, (container, token) =>
+    put(container, Array.isArray(container) ? Number(token) : token, value),
+  );
 }
 
 /** The document after all operations, or an error and the document is as it was. */

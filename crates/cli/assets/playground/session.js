@@ -10,6 +10,9 @@ const PROTOCOL = "1.0";
 /** Pauses before each next try to follow a run again, in milliseconds. */
 const PAUSES = [300, 700, 1500, 3000, 5000, 5000, 5000, 5000, 5000, 5000];
 
+/** How long the end of a run that is over may take to arrive, in milliseconds. */
+const LAST_WORDS = 1000;
+
 export class Session {
   constructor(api, agentId, threadId, { onChange, setup }) {
     this.api = api;
@@ -61,8 +64,18 @@ export class Session {
   /** Sends words of the person, with attachments as content parts. */
   async send(text, parts = []) {
     const content = parts.length ? [...(text ? [{ type: "text", text }] : []), ...parts] : text;
+    const { interrupts } = this.conversation;
+    // A question that is passed over is cancelled: the next run has to say something of each.
+    const resume = interrupts.map(({ id }) => this.decisions.get(id) ?? { interruptId: id, status: "cancelled" });
+    if (resume.length) this.#decide(resume);
     this.conversation.add({ id: newId(), role: "user", content });
-    await this.run();
+    await this.run(resume.length ? { resume } : {});
+  }
+
+  /** Runs the agent once more on what it failed at. */
+  async retry() {
+    const resume = this.lastInput ? this.lastInput.resume : this.conversation.runs.at(-1)?.resume;
+    await this.run(resume ? { resume } : {});
   }
 
   /** Runs the agent on the conversation as it is. */
@@ -73,7 +86,12 @@ export class Session {
     const { tools, context, forwardedProps } = this.setup();
     const { messages, state } = this.conversation;
     const input = this.#input({
-      messages: toSend(messages), tools, context, forwardedProps, ...(state !== undefined && { state }), ...more,
+      messages: toSend(messages),
+      tools,
+      context,
+      forwardedProps,
+      ...(state !== undefined && { state }),
+      ...more,
     });
     this.lastInput = input;
     await this.#follow("running", (signal) => this.api.run(this.agentId, input, { signal }));
@@ -88,13 +106,17 @@ export class Session {
     this.onChange();
     if (!interrupts.every(({ id }) => this.decisions.has(id))) return;
     const resume = interrupts.map(({ id }) => this.decisions.get(id));
+    this.#decide(resume);
+    await this.run({ resume });
+  }
+
+  #decide(resume) {
     for (const entry of resume) {
-      const asked = interrupts.find(({ id }) => id === entry.interruptId);
-      this.conversation.note({ kind: "answer", ...entry, question: asked.message });
-      this.conversation._answered(asked, entry.status);
+      const asked = this.conversation.asked.get(entry.interruptId);
+      this.conversation.note({ kind: "answer", ...entry, question: asked?.message });
+      this.conversation._answered(asked, entry);
     }
     this.conversation.interrupts = [];
-    await this.run({ resume });
   }
 
   /** Notes the result of a tool that the page was to call; with the last one the run goes on. */
@@ -112,8 +134,11 @@ export class Session {
     this.#set("stopping");
     try {
       const { stopped } = await this.api.stop(this.agentId, this.threadId);
+      if (stopped) return;
+      // Its last events may be on their way.
+      await new Promise((done) => setTimeout(done, LAST_WORDS));
       // Nothing runs there any more: what is still waited for does not come.
-      if (!stopped && this.status === "stopping") {
+      if (this.status === "stopping") {
         this.conversation._endRun(performance.now(), false, { outcome: "cancelled" });
         this.#abort?.abort();
       }
@@ -133,6 +158,8 @@ export class Session {
   /** Sends a request, reads its stream, and connects again for as long as a run is known to go on. */
   async #follow(status, request) {
     const abort = new AbortController();
+    // Of two streams of one thread each event would come twice.
+    this.#abort?.abort();
     this.#abort = abort;
     this.problem = null;
     this.#set(status);
@@ -140,8 +167,11 @@ export class Session {
       let response = await request(abort.signal);
       for (let attempt = 0; ; attempt += 1) {
         this.known = true;
-        if (await this.#read(response)) attempt = 0;
-        if (!this.conversation.activeRun) break;
+        const any = await this.#read(response);
+        // A run says at least that it began: a stream without a word was cut off.
+        const cut = status === "running" && !any && !this.conversation.activeRun;
+        if (!this.conversation.activeRun && !cut) break;
+        if (any) attempt = 0;
         response = await this.#again(attempt, abort.signal);
       }
     } catch (error) {
@@ -170,7 +200,8 @@ export class Session {
           this.conversation.apply(event, now, !replay || this.status === "running");
         }
         any = true;
-        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping") this.status = "running";
+        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping")
+          this.status = "running";
         this.onChange();
       }
     } catch (error) {
@@ -198,12 +229,24 @@ export class Session {
     const kind = error.status === 401 ? "unauthorized" : error.code === "thread_busy" ? "busy" : "failed";
     const during = this.conversation.activeRun ? "follow" : status === "running" ? "run" : "open";
     this.problem = { kind, during, error };
-    if (kind === "unauthorized") return;
     if (during === "run") {
       const title = kind === "busy" ? "Another run is active on this thread" : "The message was not taken";
-      this.conversation.note({ kind: "error", title, message: error.message, code: error.code, busy: kind === "busy", retry: true });
+      this.conversation.note({
+        kind: "error",
+        title,
+        message: error.message,
+        code: error.code,
+        busy: kind === "busy",
+        retry: true,
+      });
     } else if (during === "follow") {
-      this.conversation.note({ kind: "error", title: "The connection was lost", message: error.message, code: error.code, follow: true });
+      this.conversation.note({
+        kind: "error",
+        title: "The connection was lost",
+        message: error.message,
+        code: error.code,
+        follow: true,
+      });
     }
   }
 
@@ -219,9 +262,13 @@ export class Session {
 function pause(ms, signal) {
   return new Promise((done, fail) => {
     const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      fail(signal.reason ?? new DOMException("aborted", "AbortError"));
-    }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        fail(signal.reason ?? new DOMException("aborted", "AbortError"));
+      },
+      { once: true },
+    );
   });
 }

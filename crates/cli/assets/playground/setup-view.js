@@ -7,25 +7,39 @@ const KEY = "copilotkit-playground-setup";
 
 const FIELDS = [
   {
-    name: "tools", label: "Tools of the page", empty: [],
+    name: "tools",
+    label: "Tools of the page",
+    empty: [],
     hint: "The agent may call them; you are asked for each result.",
-    example: '[{ "name": "pick_color", "description": "Lets the user pick a color", "parameters": { "type": "object", "properties": {} } }]',
-    check: (value) => Array.isArray(value) && value.every((tool) => typeof tool?.name === "string" && typeof tool.description === "string") || "Write a list of objects with name and description.",
+    example:
+      '[{ "name": "pick_color", "description": "Lets the user pick a color", "parameters": { "type": "object", "properties": {} } }]',
+    check: (value) =>
+      (Array.isArray(value) && value.every((tool) => typeof tool?.name === "string" && typeof tool.description === "string")) ||
+      "Write a list of objects with name and description.",
   },
   {
-    name: "context", label: "Context", empty: [],
+    name: "context",
+    label: "Context",
+    empty: [],
     hint: "What the page tells the agent.",
     example: '[{ "description": "The open document", "value": "Quarterly report" }]',
-    check: (value) => Array.isArray(value) && value.every((entry) => typeof entry?.description === "string" && typeof entry.value === "string") || "Write a list of objects with description and value, both texts.",
+    check: (value) =>
+      (Array.isArray(value) &&
+        value.every((entry) => typeof entry?.description === "string" && typeof entry.value === "string")) ||
+      "Write a list of objects with description and value, both texts.",
   },
   {
-    name: "state", label: "Shared state", empty: undefined,
+    name: "state",
+    label: "Shared state",
+    empty: undefined,
     hint: "Replaces the state of this thread from its next run on.",
     example: '{ "count": 1 }',
     check: () => true,
   },
   {
-    name: "forwardedProps", label: "Forwarded props", empty: {},
+    name: "forwardedProps",
+    label: "Forwarded props",
+    empty: {},
     hint: "Passed through to the agent.",
     example: '{ "temperature": 0.2 }',
     check: (value) => (value !== null && typeof value === "object" && !Array.isArray(value)) || "Write an object.",
@@ -38,12 +52,24 @@ export class SetupView {
     this.values = {};
     this.onState = onState;
     const stored = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
-    this.element = h("div", { class: "setup-view" }, h("p", { class: "hint", text: "Sent with each run, in place of what a page would send. JSON; empty is nothing." }), FIELDS.map((field) => this.#field(field, stored[field.name] ?? "")));
+    this.element = h(
+      "div",
+      { class: "setup-view" },
+      h("p", { class: "hint", text: "Sent with each run, in place of what a page would send. JSON; empty is nothing." }),
+      FIELDS.map((field) => this.#field(field, stored[field.name] ?? "")),
+    );
   }
 
   #field(field, stored) {
     const id = `setup-${field.name}`;
-    const input = h("textarea", { id, class: "input code-input", rows: 3, spellcheck: "false", placeholder: field.example, "aria-describedby": `${id}-hint` });
+    const input = h("textarea", {
+      id,
+      class: "input code-input",
+      rows: 3,
+      spellcheck: "false",
+      placeholder: field.example,
+      "aria-describedby": `${id}-hint`,
+    });
     const hint = h("p", { class: "hint", id: `${id}-hint`, text: field.hint });
     const read = () => {
       const [value, error] = parse(field, input.value.trim());

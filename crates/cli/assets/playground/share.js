@@ -23,7 +23,10 @@ export function react({ base, agentId, threadId, single, authorized }) {
   const props = [`runtimeUrl=${literal(base)}`];
   if (single) props.push("useSingleEndpoint");
   if (authorized) props.push("headers={{ Authorization: `Bearer ${token}` }}");
-  const chat = [agentId === "default" ? "" : ` agentId=${literal(agentId)}`, threadId ? ` threadId=${literal(threadId)}` : ""].join("");
+  const chat = [
+    agentId === "default" ? "" : ` agentId=${literal(agentId)}`,
+    threadId ? ` threadId=${literal(threadId)}` : "",
+  ].join("");
   return `import { CopilotKitProvider, CopilotChat } from "@copilotkit/react-core/v2";
 import "@copilotkit/react-core/v2/styles.css";
 

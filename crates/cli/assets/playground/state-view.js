@@ -30,18 +30,37 @@ export class StateView {
     this.value = value;
     const focused = document.activeElement?.closest?.(".node-toggle")?.dataset.path;
     if (value === undefined) {
-      this.element.replaceChildren(h("div", { class: "panel-empty" }, icon("braces", 26), h("p", { text: "No shared state yet" }), h("p", { class: "hint", text: "It appears here when the agent sets it, and what changes lights up." })));
+      this.element.replaceChildren(
+        h(
+          "div",
+          { class: "panel-empty" },
+          icon("braces", 26),
+          h("p", { text: "No shared state yet" }),
+          h("p", { class: "hint", text: "It appears here when the agent sets it, and what changes lights up." }),
+        ),
+      );
       return;
     }
-    const head = h("div", { class: "state-head" }, h("span", { text: "Shared state" }), copyButton(() => JSON.stringify(this.value, null, 2), "Copy state"));
+    const head = h(
+      "div",
+      { class: "state-head" },
+      h("span", { text: "Shared state" }),
+      copyButton(() => JSON.stringify(this.value, null, 2), "Copy state"),
+    );
     this.element.replaceChildren(head, h("ul", { class: "tree" }, this.#node("state", value, "", 0)));
-    if (focused !== undefined) [...this.element.querySelectorAll(".node-toggle")].find((node) => node.dataset.path === focused)?.focus();
+    if (focused !== undefined)
+      [...this.element.querySelectorAll(".node-toggle")].find((node) => node.dataset.path === focused)?.focus();
   }
 
   #node(key, value, path, depth) {
     const changed = this.changed.has(path);
     const container = value !== null && typeof value === "object";
-    if (!container) return h("li", { class: `node ${changed ? "changed" : ""}`, data: { path } }, h("span", { class: "node-row" }, h("span", { class: "node-key", text: key }), leaf(value)));
+    if (!container)
+      return h(
+        "li",
+        { class: `node ${changed ? "changed" : ""}`, data: { path } },
+        h("span", { class: "node-row" }, h("span", { class: "node-key", text: key }), leaf(value)),
+      );
     const keys = Object.keys(value);
     const isOpen = this.open.get(path) ?? (depth < OPEN_DEPTH || [...this.changed].some((one) => one.startsWith(`${path}/`)));
     const size = Array.isArray(value) ? `[${keys.length}]` : `{${keys.length}}`;
@@ -52,10 +71,23 @@ export class StateView {
       made += next.length;
       list.querySelector(":scope > .node-more")?.remove();
       list.append(...next.map((name) => this.#node(name, value[name], pointer(path, name), depth + 1)));
-      if (made < keys.length) list.append(h("li", { class: "node-more" }, h("button", { type: "button", class: "button quiet", text: `${keys.length - made} more`, on: { click: fill } })));
+      if (made < keys.length)
+        list.append(
+          h(
+            "li",
+            { class: "node-more" },
+            h("button", { type: "button", class: "button quiet", text: `${keys.length - made} more`, on: { click: fill } }),
+          ),
+        );
     };
     if (isOpen) fill();
-    const toggle = h("button", { type: "button", class: "node-toggle", "aria-expanded": String(isOpen), data: { path } }, icon("chevron", 14), h("span", { class: "node-key", text: key }), h("span", { class: "node-size", text: size }));
+    const toggle = h(
+      "button",
+      { type: "button", class: "node-toggle", "aria-expanded": String(isOpen), data: { path } },
+      icon("chevron", 14),
+      h("span", { class: "node-key", text: key }),
+      h("span", { class: "node-size", text: size }),
+    );
     toggle.addEventListener("click", () => {
       const opens = list.hidden;
       this.open.set(path, opens);

@@ -11,7 +11,11 @@ const PARAMETERS = {
     suggestions: {
       type: "array",
       description: "Up to three suggestions",
-      items: { type: "object", properties: { title: text("A few words for a button"), message: text("What the user would say") }, required: ["title", "message"] },
+      items: {
+        type: "object",
+        properties: { title: text("A few words for a button"), message: text("What the user would say") },
+        required: ["title", "message"],
+      },
     },
   },
   required: ["suggestions"],
@@ -19,7 +23,11 @@ const PARAMETERS = {
 
 /** A few things to say to an agent: `{ title, message }` each. */
 export async function suggestions(api, agentId, { id, messages, state }) {
-  const ask = { id: id(), role: "user", content: "Suggest up to three short messages that the user may want to send next. Show different things that you can do." };
+  const ask = {
+    id: id(),
+    role: "user",
+    content: "Suggest up to three short messages that the user may want to send next. Show different things that you can do.",
+  };
   const input = {
     threadId: id(),
     runId: id(),

@@ -8,7 +8,12 @@ const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "na
 export function ago(time, now = Date.now()) {
   const seconds = Math.round((new Date(time).getTime() - now) / 1000);
   if (Math.abs(seconds) < 45) return "now";
-  for (const [unit, size] of [["minute", 60], ["hour", 3600], ["day", 86_400], ["week", 604_800]]) {
+  for (const [unit, size] of [
+    ["minute", 60],
+    ["hour", 3600],
+    ["day", 86_400],
+    ["week", 604_800],
+  ]) {
     const next = { minute: 3600, hour: 86_400, day: 604_800, week: 31_536_000 }[unit];
     if (Math.abs(seconds) < next) return RELATIVE.format(Math.round(seconds / size), unit);
   }
@@ -87,9 +92,17 @@ export class Threads {
 
   #row(thread) {
     const name = title(thread);
-    const open = h("button", { type: "button", class: "thread-open", title: name, on: { click: () => this.onOpen(thread) } },
+    const open = h(
+      "button",
+      { type: "button", class: "thread-open", title: name, on: { click: () => this.onOpen(thread) } },
       h("span", { class: "thread-name", text: name }),
-      h("span", { class: "thread-when" }, thread.archived && h("span", { class: "tag", text: "archived" }), h("time", { datetime: thread.lastRunAt, text: ago(thread.lastRunAt) })));
+      h(
+        "span",
+        { class: "thread-when" },
+        thread.archived && h("span", { class: "tag", text: "archived" }),
+        h("time", { datetime: thread.lastRunAt, text: ago(thread.lastRunAt) }),
+      ),
+    );
     const more = iconButton("dots", `Actions for ${name}`, { class: "thread-menu" });
     const row = h("li", { class: `thread ${thread.archived ? "archived" : ""}`, data: { id: thread.id } }, open, more);
     menu(more, () => [

@@ -15,20 +15,48 @@ export function pretty(text) {
 /** A value of JSON or a text, to be shown and copied. */
 export function panel(label, text) {
   const code = h("code", { text });
-  return h("div", { class: "panel" },
-    h("div", { class: "panel-head" }, h("span", { text: label }), copyButton(() => code.textContent, `Copy ${label.toLowerCase()}`)),
-    h("pre", { tabindex: 0, role: "group", "aria-label": label }, code));
+  return h(
+    "div",
+    { class: "panel" },
+    h(
+      "div",
+      { class: "panel-head" },
+      h("span", { text: label }),
+      copyButton(() => code.textContent, `Copy ${label.toLowerCase()}`),
+    ),
+    h("pre", { tabindex: 0, role: "group", "aria-label": label }, code),
+  );
 }
 
-/** A field for what a person answers in place of a tool or to a question. */
-export function answerForm({ label, placeholder, actions }) {
-  const id = `answer-${answerForm.next++}`;
-  const input = h("textarea", { id, class: "input", rows: 1, placeholder, spellcheck: "false" });
-  const form = h("form", { class: "answer", on: { submit: (event) => event.preventDefault() } },
-    h("label", { class: "field-label", for: id, text: label }), input, h("div", { class: "answer-actions" }, actions(input)));
-  return form;
+let fields = 0;
+
+/** A field for what a person answers. `fail` says below it what is wrong with it. */
+export function answerField({ label, placeholder, value = "" }) {
+  const id = `answer-${(fields += 1)}`;
+  const input = h("textarea", {
+    id,
+    class: "input",
+    rows: 1,
+    placeholder,
+    spellcheck: "false",
+    "aria-describedby": `${id}-error`,
+  });
+  input.value = value;
+  const error = h("p", { class: "form-error", id: `${id}-error`, role: "alert" });
+  const element = h("div", null, h("label", { class: "field-label", for: id, text: label }), input, error);
+  const fail = (text) => {
+    error.textContent = text;
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+  };
+  return { element, input, fail };
 }
-answerForm.next = 1;
+
+/** Fields with what can be pressed below them. */
+export function answerForm(elements, actions) {
+  const props = { class: "answer", on: { submit: (event) => event.preventDefault() } };
+  return h("form", props, elements, h("div", { class: "answer-actions" }, actions));
+}
 
 export class ToolView {
   constructor(callId, live, handlers) {
@@ -38,8 +66,20 @@ export class ToolView {
     this.preview = h("span", { class: "tool-preview" });
     this.status = h("span", { class: "tool-status" });
     this.body = h("div", { class: "tool-body" });
-    this.element = h("details", { class: "tool", data: { callId }, open: live },
-      h("summary", null, h("span", { class: "tool-icon" }, icon("tool", 16)), this.name, this.preview, this.status, icon("chevron", 16)), this.body);
+    this.element = h(
+      "details",
+      { class: "tool", data: { callId }, open: live },
+      h(
+        "summary",
+        null,
+        h("span", { class: "tool-icon" }, icon("tool", 16)),
+        this.name,
+        this.preview,
+        this.status,
+        icon("chevron", 16),
+      ),
+      this.body,
+    );
     this.shown = {};
   }
 
@@ -54,13 +94,15 @@ export class ToolView {
     this.name.textContent = name;
     this.preview.textContent = args.replace(/\s+/g, " ").slice(0, 120);
     this.element.dataset.status = status;
-    this.status.replaceChildren(...{
-      done: [icon("check", 14), "Done"],
-      waiting: [icon("question", 14), "Waiting for you"],
-      running: [h("span", { class: "spinner", "aria-hidden": "true" }), info?.ended ? "Running" : "Calling"],
-      answered: info?.answered === "cancelled" ? [icon("close", 14), "Rejected"] : [icon("check", 14), "Answered"],
-      none: ["No result"],
-    }[status]);
+    this.status.replaceChildren(
+      ...{
+        done: [icon("check", 14), "Done"],
+        waiting: [icon("question", 14), "Waiting for you"],
+        running: [h("span", { class: "spinner", "aria-hidden": "true" }), info?.ended ? "Running" : "Calling"],
+        answered: info?.answered === "rejected" ? [icon("close", 14), "Rejected"] : [icon("check", 14), "Answered"],
+        none: ["No result"],
+      }[status],
+    );
     this.#panel("args", "Arguments", info?.ended ? pretty(args) : args);
     if (result) this.#panel("result", "Result", resultText(result.content));
     if (waiting && !result) this.element.open = true;
@@ -80,11 +122,14 @@ export class ToolView {
       this.shown.form = null;
       return;
     }
-    this.shown.form ??= this.body.appendChild(answerForm({
+    if (this.shown.form) return;
+    const { element, input } = answerField({
       label: "This tool runs in a page. What does it answer?",
       placeholder: "Text or JSON",
-      actions: (input) => h("button", { type: "submit", class: "button primary", text: "Send result", on: { click: () => this.handlers.giveResult(this.callId, input.value) } }),
-    }));
+    });
+    const give = () => this.handlers.giveResult(this.callId, input.value);
+    const button = h("button", { type: "submit", class: "button primary", text: "Send result", on: { click: give } });
+    this.shown.form = this.body.appendChild(answerForm([element], [button]));
   }
 }
 

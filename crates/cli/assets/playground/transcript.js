@@ -20,12 +20,35 @@ export class Transcript {
     this.noteElements = new Map();
     this.shown = WINDOW;
     this.pinned = true;
-    this.earlier = h("button", { type: "button", class: "button quiet earlier", on: { click: () => this.#more() } }, icon("arrowUp", 16), "Show earlier messages");
-    this.typing = h("div", { class: "typing" }, h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), h("span", { class: "typing-text" }));
-    this.jump = h("button", { type: "button", class: "jump-button", "aria-label": "Jump to the latest message", title: "Jump to the latest message", on: { click: () => this.toEnd(true) } }, icon("arrowDown"));
+    this.earlier = h(
+      "button",
+      { type: "button", class: "button quiet earlier", on: { click: () => this.#more() } },
+      icon("arrowUp", 16),
+      "Show earlier messages",
+    );
+    this.typing = h(
+      "div",
+      { class: "typing" },
+      h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
+      h("span", { class: "typing-text" }),
+    );
+    this.jump = h(
+      "button",
+      {
+        type: "button",
+        class: "jump-button",
+        "aria-label": "Jump to the latest message",
+        title: "Jump to the latest message",
+        on: { click: () => this.toEnd(true) },
+      },
+      icon("arrowDown"),
+    );
     $("jump").append(this.jump);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new IntersectionObserver(([entry]) => entry.isIntersecting && this.ready && this.#more(), { root: this.scroller, rootMargin: "300px" }).observe(this.earlier);
+    new IntersectionObserver(([entry]) => entry.isIntersecting && this.ready && this.#more(), {
+      root: this.scroller,
+      rootMargin: "300px",
+    }).observe(this.earlier);
     // Pictures and panels that open change the height without a word from us.
     new ResizeObserver(() => this.pinned && this.toEnd()).observe(this.list);
   }
@@ -50,9 +73,14 @@ export class Transcript {
     if (visible.length < entries.length) elements.unshift(this.earlier);
     for (const interrupt of status === "idle" ? conversation.interrupts : []) elements.push(this.#interrupt(interrupt));
     if (status === "running" || status === "stopping" || status === "reconnecting") {
-      this.typing.lastChild.textContent = { stopping: "Stopping", reconnecting: "The connection was lost, connecting again" }[status] ?? steps.at(-1) ?? "";
+      this.typing.lastChild.textContent =
+        { stopping: "Stopping", reconnecting: "The connection was lost, connecting again" }[status] ?? steps.at(-1) ?? "";
       // A text that grows shows well enough that something goes on.
-      this.typing.hidden = status === "running" && !steps.length && conversation.messages.at(-1)?.role === "assistant" && Boolean(conversation.messages.at(-1).content);
+      this.typing.hidden =
+        status === "running" &&
+        !steps.length &&
+        conversation.messages.at(-1)?.role === "assistant" &&
+        Boolean(conversation.messages.at(-1).content);
       elements.push(this.typing);
     }
     if (!elements.length) elements.push(this.empty(status));
@@ -137,7 +165,14 @@ export class Transcript {
   }
 
   toEnd(byHand = false) {
-    if (byHand) this.pinned = true;
+    if (byHand) {
+      this.pinned = true;
+      // Whoever has read far back and returns has a light page again.
+      if (this.shown > 3 * WINDOW) {
+        this.shown = WINDOW;
+        this.context.redraw();
+      }
+    }
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 }

@@ -29,7 +29,11 @@ function cost(entry, prices) {
   if (!price || typeof price.input !== "number" || typeof price.output !== "number") return null;
   const [read, written] = [entry.cachedInputTokens ?? 0, entry.cacheWriteInputTokens ?? 0];
   const fresh = Math.max(0, (entry.inputTokens ?? 0) - read - written);
-  const million = fresh * price.input + read * (price.cachedInput ?? price.input) + written * (price.cacheWriteInput ?? price.input) + (entry.outputTokens ?? 0) * price.output;
+  const million =
+    fresh * price.input +
+    read * (price.cachedInput ?? price.input) +
+    written * (price.cacheWriteInput ?? price.input) +
+    (entry.outputTokens ?? 0) * price.output;
   return million / 1e6;
 }
 

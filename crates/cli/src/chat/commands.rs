@@ -56,7 +56,10 @@ impl Said {
             return Self::Words(line[1..].to_owned());
         }
         let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        match COMMANDS.iter().find(|(known, ..)| *known == name || (name == "/exit" && *known == "/quit")) {
+        // What takes nothing, and stands before something, is one of the agent: `/state {…}` of the demo model.
+        let takes = |argument: &str| !argument.is_empty() || rest.trim().is_empty();
+        let is = |known: &str| known == name || (name == "/exit" && known == "/quit");
+        match COMMANDS.iter().find(|(known, argument, ..)| is(known) && takes(argument)) {
             Some((.., command, _)) => Self::Command(*command, rest.trim().to_owned()),
             None => Self::Words(line.to_owned()),
         }
@@ -168,7 +171,13 @@ mod tests {
         assert_eq!(Said::of("  "), Said::Nothing);
         assert_eq!(Said::of("/switch  2 "), Said::Command(Command::Switch, "2".to_owned()));
         assert_eq!(Said::of("/exit"), Said::Command(Command::Quit, String::new()));
-        for (line, sent) in [("hi", "hi"), ("/think", "/think"), ("//help", "/help"), ("/threadsx", "/threadsx")] {
+        for (line, sent) in [
+            ("hi", "hi"),
+            ("/think", "/think"),
+            ("//help", "/help"),
+            ("/threadsx", "/threadsx"),
+            ("/state {}", "/state {}"),
+        ] {
             assert_eq!(Said::of(line), Said::Words(sent.to_owned()), "{line}");
         }
     }

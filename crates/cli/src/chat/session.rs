@@ -83,7 +83,16 @@ impl Session {
         (self.thread_id, self.applied) = (thread_id.to_owned(), Applied::default());
         if self.server.keeps_threads() {
             let mut events = self.server.connect(&self.input()).await?;
-            while let Some(event) = events.next().await? {
+            loop {
+                let event = tokio::select! {
+                    event = events.next() => event?,
+                    // A run that goes on is followed to its end, which may be far.
+                    _ = tokio::signal::ctrl_c() => {
+                        self.view.note("left while a run goes on there")?;
+                        None
+                    }
+                };
+                let Some(event) = event else { break };
                 self.applied.apply(&event);
             }
         }

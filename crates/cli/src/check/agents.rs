@@ -5,15 +5,20 @@ use crate::banner::host;
 use crate::chat::plain;
 use crate::config::{A2aAddress, A2aMemberConfig, AgUiConfig, AgentConfig, BuiltInConfig, Environment, ToolConfig};
 use crate::terminal::one_line;
-use copilotkit_adapters::openai_chat::Profile;
 use copilotkit_adapters::spec::split;
+use copilotkit_adapters::{Api, Check, Profile, ServiceModel, check};
+use copilotkit_runtime::Model as _;
+use copilotkit_runtime::model::ModelErrorKind;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How many models of a service are looked through.
 const LISTED: usize = 10_000;
+/// How long a service may take that is asked in a dialect of its own.
+const ASKED: Duration = Duration::from_secs(15);
 
 pub(super) fn probes(context: &Context<'_>) -> Vec<Probe> {
     let mut probes = Vec::new();
@@ -55,6 +60,15 @@ fn model(context: &Context<'_>, id: &str, agent: &BuiltInConfig, name: &str) -> 
     if name.trim().eq_ignore_ascii_case("demo") {
         return Probe::local(what, async { Finding::ok("demo: no key, no network") });
     }
+    if !lists(agent, name) {
+        return match agent.service(name, context.environment) {
+            Ok(service) => Probe::remote(what, async move { answers(&service).await }),
+            Err(error) => {
+                let finding = Finding::failed(error.to_string(), "mend the name, or what it needs");
+                Probe::local(what, async move { finding })
+            }
+        };
+    }
     match service(agent, name, context.environment) {
         Some(service) => {
             let http = context.http.clone();
@@ -64,6 +78,39 @@ fn model(context: &Context<'_>, id: &str, agent: &BuiltInConfig, name: &str) -> 
             let detail = format!("{name}: this service cannot be asked without running a model");
             Probe::local(what, async move { Finding::warning(detail, "try it: copilotkit chat \"Hello\"") })
         }
+    }
+}
+
+/// Whether the service has OpenAI's list of models; others are asked in their own dialect.
+fn lists(agent: &BuiltInConfig, name: &str) -> bool {
+    let profile = split(name).ok().and_then(|(provider, _)| Profile::named(&provider));
+    let openai = |api: Api| matches!(api, Api::Chat | Api::Responses);
+    let named = agent.api.as_deref().and_then(Api::named);
+    profile.is_none_or(|profile| openai(profile.api) && profile.name != "azure" && named.is_none_or(openai))
+}
+
+/// Asks a service for the model, or the model itself for a word.
+async fn answers(service: &ServiceModel) -> Finding {
+    let (provider, model) = (service.provider(), service.name());
+    let place = host(service.url().as_str());
+    match check(service, ASKED).await {
+        Check::Ok { asked: false, .. } => Finding::ok(format!("{provider}: {place} has {model}")),
+        Check::Ok { .. } => Finding::ok(format!("{provider}: {model} at {place} answers")),
+        Check::MissingKey { variable } => Finding::failed(
+            format!("{provider}: there is no key"),
+            format!("set the key before the start: export {variable}=…"),
+        ),
+        Check::Failed(error) => {
+            let remedy = match error.kind {
+                ModelErrorKind::Auth => "mend the key: this one is not taken",
+                ModelErrorKind::NotFound => "mend the name of the model, or `base_url`",
+                ModelErrorKind::Network | ModelErrorKind::Timeout => "see whether this machine reaches the service",
+                ModelErrorKind::RateLimit | ModelErrorKind::Quota => "wait, or see what is left of the account",
+                _ => "see the status page of the service, and its `base_url`",
+            };
+            Finding::failed(format!("{provider}: {error}"), remedy)
+        }
+        _ => Finding::warning(format!("{provider}: {place} was asked"), "try it: copilotkit chat \"Hello\""),
     }
 }
 

@@ -26,7 +26,7 @@ pub struct AuthConfig {
     pub tokens: Vec<TokenConfig>,
     /// For `jwt`: where the keys are that tokens are signed with, as a JSON Web Key Set.
     pub jwks_url: String,
-    /// For `jwt`: a file with those keys. It is read at the start.
+    /// For `jwt`: a file with those keys. It is read at the start, and again when it has changed.
     pub jwks_file: String,
     /// For `jwt`: the environment variable that holds the secret that tokens are signed with.
     pub secret_env: String,
@@ -111,7 +111,7 @@ fn problem(key: &'static str, reason: impl Into<String>, remedy: impl Into<Strin
 /// What tokens are signed with.
 enum Source {
     Url(String),
-    File(Vec<u8>),
+    File(String),
     Secret(String),
 }
 
@@ -223,10 +223,13 @@ impl AuthConfig {
         }
         match key {
             "jwks_url" => Ok(Source::Url(value.clone())),
-            "jwks_file" => std::fs::read(value).map(Source::File).map_err(|error| {
-                let remedy = "name a file with a JSON Web Key Set; the path begins where the server is started";
-                problem(key, format!("the file {value} cannot be read: {error}"), remedy)
-            }),
+            "jwks_file" => match std::fs::metadata(value) {
+                Ok(_) => Ok(Source::File(value.clone())),
+                Err(error) => {
+                    let remedy = "name a file with a JSON Web Key Set; the path begins where the server is started";
+                    Err(problem(key, format!("the file {value} cannot be read: {error}"), remedy))
+                }
+            },
             _ => variable(environment, key, value).map(Source::Secret),
         }
     }
@@ -235,7 +238,7 @@ impl AuthConfig {
         let rules = self.rules();
         match source {
             Source::Url(url) => Jwt::with_keys_at(&url, rules, JwtKeyOptions::default()),
-            Source::File(text) => Jwt::with_keys(&text, rules),
+            Source::File(path) => Jwt::with_keys_in(path, rules, JwtKeyOptions::default()),
             Source::Secret(secret) => Jwt::with_secret(secret.as_bytes(), rules),
         }
         .map_err(|error| self.explain(&error))

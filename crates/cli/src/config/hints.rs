@@ -7,7 +7,7 @@ use toml::{Table, Value};
 const ALIKE: f64 = 0.8;
 
 /// The name that was meant, if one is close enough.
-pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_ascii_lowercase();
     let likeness = |name: &&str| (strsim::normalized_damerau_levenshtein(&written, name) * 1000.0) as u32;
     known.into_iter().max_by_key(likeness).filter(|name| {
@@ -34,7 +34,7 @@ pub(super) fn use_instead(written: &str, list: &str) -> String {
 
 /// A message that says itself what to do, as reason and remedy.
 pub(super) fn split(message: &str) -> Option<(&str, &str)> {
-    const BEGINNINGS: &[&str] = &["write ", "Supported: "];
+    const BEGINNINGS: &[&str] = &["write ", "set ", "Supported: "];
     let ends = [", ", ": ", ". "].into_iter().flat_map(|end| message.match_indices(end));
     let found = ends
         .map(|(at, end)| (at, at + end.len()))
@@ -56,6 +56,9 @@ pub(super) fn example(message: &str) -> &'static str {
         ("expected a list", "write a list, like [\"one\", \"two\"]"),
         ("expected a table", "write a table, like { name = \"value\" }"),
     ];
+    if message.starts_with("this is the ") {
+        return "write one that is expected";
+    }
     let wrong_type = message.starts_with("this is ");
     EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or(SEE, |(_, example)| example)
 }

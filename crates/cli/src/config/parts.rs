@@ -140,11 +140,16 @@ pub enum StoreKind {
     Memory,
 }
 
-/// `[threads]`: how long threads are kept. A thread with an active run always stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// `[threads]`: what threads are called, and how long they are kept. A thread with an active run always stays.
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ThreadsConfig {
+    /// What a thread is called until somebody names it. `"first-message"`: the beginning of its first message. Anything
+    /// else asks a model behind the first run, and falls back to that: `"model"` the one of the run's agent (of `default`,
+    /// or the first built-in agent, where that is none), the id of a built-in agent its model, a model like
+    /// `"openai/gpt-5-nano"` that one, with the key from the environment.
+    pub generate_names: String,
     /// How long a thread may be unused before it is deleted. Not set or `""`: for ever.
     #[serde(deserialize_with = "unless_empty")]
     pub max_age: Option<Span>,
@@ -154,6 +159,19 @@ pub struct ThreadsConfig {
     /// number.
     #[serde(deserialize_with = "unless_empty")]
     pub max_bytes: Option<Size>,
+}
+
+impl Default for ThreadsConfig {
+    fn default() -> Self {
+        Self { generate_names: "first-message".to_owned(), max_age: None, max_threads: 0, max_bytes: None }
+    }
+}
+
+impl ThreadsConfig {
+    /// Whether threads are named after their first message alone.
+    pub fn names_are_first_messages(&self) -> bool {
+        self.generate_names == "first-message"
+    }
 }
 
 /// An empty text is no value.
@@ -183,6 +201,9 @@ pub struct LimitsConfig {
     /// The most runs of one principal at once, suggestions included. Not set: 50, and no bound for the one principal of a
     /// server without authentication. Beyond it: 429.
     pub runs_per_principal: Option<usize>,
+    /// The most requests of one principal in a minute, of any kind; all of them may come at once. Not set: any number.
+    /// Beyond it: 429 `too_many_requests`.
+    pub requests_per_minute: Option<u32>,
     /// The largest event that an agent may send, at most 10 MiB, which is what clients take.
     pub event_max: Size,
     /// How deep arrays and objects may be nested in a request's body and in an agent's event, at most 128 levels.
@@ -219,6 +240,7 @@ impl Default for LimitsConfig {
             connections: limits::CONNECTIONS,
             runs: limits::RUNS,
             runs_per_principal: None,
+            requests_per_minute: None,
             event_max: Size(limits::EVENT_MAX),
             json_depth: limits::JSON_DEPTH,
             run_events: limits::RUN_EVENTS,

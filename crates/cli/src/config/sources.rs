@@ -186,11 +186,21 @@ impl Merged {
         let mut table = root.get_ref();
         let mut found = None;
         for key in path {
-            // `tools[2]` stands with `tools`: the position of the item is in the message.
-            let name = key.split('[').next().unwrap_or(key);
+            // `tools[2]` is the third of the list `tools`.
+            let (name, index) = match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
+                Some((name, index)) => (name, index.parse::<usize>().ok()),
+                None => (*key, None),
+            };
             let Some((span, value)) = table.iter().find(|(found, _)| found.get_ref() == name) else { break };
             found = Some(span.span().start);
-            match value.get_ref() {
+            let item = match (value.get_ref(), index) {
+                (DeValue::Array(items), Some(index)) => items.get(index),
+                _ => None,
+            };
+            if let Some(item) = item {
+                found = Some(item.span().start);
+            }
+            match item.unwrap_or(value).get_ref() {
                 DeValue::Table(next) => table = next,
                 _ => break,
             }
@@ -289,9 +299,15 @@ fn plain(message: String) -> String {
         ("expected a map", "expected a table"),
         ("invalid type: ", "this is a "),
         ("this is a integer", "this is an integer"),
+        ("this is a sequence", "this is a list"),
+        ("this is a map", "this is a table"),
         ("invalid value: ", "this is the "),
     ];
-    WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours))
+    let text = WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours));
+    match text.split_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => text,
+    }
 }
 
 fn quoted<'a>(message: &'a str, start: &str) -> Option<(&'a str, &'a str)> {
@@ -305,6 +321,9 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
         place: Place::Line(path.to_path_buf(), line),
         key: String::new(),
         reason: format!("not valid TOML: {}", error.message().trim().replace('\n', ", ")),
-        remedy: "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+        remedy: match error.message().contains("duplicate key") {
+            true => "keep one of the two".to_owned(),
+            false => "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+        },
     }
 }

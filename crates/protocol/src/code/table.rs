@@ -112,6 +112,12 @@ codes! {
     /// has room for others.
     TooManyRunsPerPrincipal "too_many_runs_per_principal" [Http(429)] Safe
         "Let a run of yours end or stop it, then send it again after the seconds that `Retry-After` says.";
+    /// The principal sends more requests than `requests_per_minute` in `[limits]` allows.
+    TooManyRequests "too_many_requests" [Http(429)] Safe
+        "Send it again after the seconds that `Retry-After` says.";
+    /// The principal has used up its tokens or its money of the day: `[budgets]`.
+    BudgetExhausted "budget_exhausted" [Http(429), Run] Care
+        "Wait for midnight UTC, as `Retry-After` says, or raise the bound.";
     /// As many readers follow the debug feed as there may be.
     TooManyDebugReaders "too_many_debug_readers" [Http(503)] Safe
         "Close one of them.";
@@ -255,6 +261,10 @@ codes! {
     Stopped "stopped" [Run] Safe
         "Nothing: somebody asked for it.";
 
+    /// A filter of the server refused what was said, or what would have been.
+    ContentBlocked "content_blocked" [Run] Useless
+        "Say it otherwise; whoever runs the server made the rule.";
+
     /// The model's provider refused the key.
     ModelAuth "model_auth" [Run] Useless
         "Set the provider's key, for example OPENAI_API_KEY, and check that it may use the model.";
@@ -295,6 +305,10 @@ codes! {
     ToolSourceUnavailable "tool_source_unavailable" [Run] Care
         "Check that it runs; the server's log has the cause.";
 
+    /// An answer to an interrupt is none: an approval that says neither yes nor no, changed arguments that do not fit the
+    /// tool, or two answers that contradict each other. Nothing was executed.
+    ResumeInvalid "resume_invalid" [Run] Useless
+        "Send the answer that the interrupt's `responseSchema` describes.";
     /// The tool failed for a reason of its own.
     ToolFailed "tool_failed" [Tool] Care
         "Read the result, and the tool's own log.";
@@ -307,6 +321,9 @@ codes! {
     /// The model called a tool that does not exist.
     ToolUnknown "tool_unknown" [Tool] Useless
         "The model reads this and goes on without.";
+    /// Somebody approved a call that does not wait for it: it was executed already, or was never asked about.
+    ApprovalUnknown "approval_unknown" [Tool] Useless
+        "Nothing was executed. Ask the model again if the call is still wanted.";
     /// The schema of the tool's parameters is not a JSON Schema.
     ToolSchema "tool_schema" [Tool] Useless
         "Mend `parameters` of the tool.";
@@ -355,9 +372,9 @@ codes! {
     /// A provider that is not known.
     ModelProvider "model_provider" [Library] Useless
         "Use one that the message lists, or custom/MODEL with `base_url`.";
-    /// A provider whose dialect this build does not speak.
+    /// A dialect that the provider, or this build, does not speak.
     ModelDialect "model_dialect" [Library] Useless
-        "Set `base_url` to an address that is compatible with OpenAI Chat Completions.";
+        "Remove `api`, or name a dialect that the provider speaks.";
     /// A provider without an address of its own.
     ModelBaseUrl "model_base_url" [Library] Useless
         "Set `base_url`.";

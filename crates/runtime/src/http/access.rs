@@ -37,6 +37,11 @@ impl HostPolicy {
     }
 }
 
+/// Whether a request names the server as it should be named.
+pub(super) fn is_named(hosts: &HostPolicy, parts: &Parts) -> bool {
+    hosts.allows(host(parts))
+}
+
 /// Refuses what comes by a foreign name, or from a page of a foreign origin.
 pub(super) fn check(hosts: &HostPolicy, cors: &CorsPolicy, parts: &Parts) -> Result<(), Refusal> {
     let host = host(parts);

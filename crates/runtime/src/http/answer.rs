@@ -160,7 +160,7 @@ impl Refusal {
     }
 
     /// The caller asked for too much; the same request may be taken in a moment.
-    fn too_many(body: Value) -> Self {
+    pub(super) fn too_many(body: Value) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::busy(body) }
     }
 
@@ -246,6 +246,7 @@ impl From<RunError> for Refusal {
             RunError::TooManyRuns(_) => (StatusCode::SERVICE_UNAVAILABLE, "Too many runs"),
             // Not 503: the server is well and serves others, so that no balancer should take it out or ask another one.
             RunError::TooManyRunsPerPrincipal(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many runs of yours"),
+            RunError::Exhausted(_) => (StatusCode::TOO_MANY_REQUESTS, "Budget used up"),
             RunError::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
             RunError::Store(_) => {
                 tracing::error!(error = ?error, "the thread store failed");
@@ -257,6 +258,10 @@ impl From<RunError> for Refusal {
             StatusCode::SERVICE_UNAVAILABLE => Self::busy(body),
             StatusCode::TOO_MANY_REQUESTS => Self::too_many(body),
             status => Self::new(status, body),
+        };
+        let refusal = match &error {
+            RunError::Exhausted(exhausted) => refusal.with(RETRY_AFTER, exhausted.retry_after.as_secs().max(1)),
+            _ => refusal,
         };
         // The lifecycle counts its own errors, for those who use it without HTTP.
         Self { counted: true, ..refusal }

@@ -12,6 +12,7 @@ mod transcribe;
 use super::answer::Refusal;
 use super::auth;
 use super::body::{self, Received};
+use super::exchange::Exchange;
 use super::{Call, Route, RouteId, State, hooks};
 use crate::principal::Principal;
 use axum::body::Body;
@@ -75,6 +76,9 @@ pub(super) async fn dispatch(
 /// What goes before every handler: the scope that the route wants, and the hook that knows the route. `Some` is an answer
 /// of the hook.
 pub(super) async fn admit(state: &State, call: Call, parts: &mut Parts) -> Result<Option<Response<Body>>, Refusal> {
+    if let Some(exchange) = parts.extensions.get::<Exchange>() {
+        exchange.routed(call.route);
+    }
     if let Some(route) = Route::of(call.route).filter(|_| state.options.auth.is_some()) {
         auth::authorise(route, &principal(parts))?;
     }

@@ -8,6 +8,7 @@ mod input;
 mod output;
 
 use super::answer::{Refusal, json_answer};
+use super::exchange::Exchange;
 use super::handlers::{self, principal};
 use super::sse::{KEEP_ALIVE, event_stream};
 use super::{Call, RouteId, State};
@@ -70,7 +71,8 @@ pub(super) async fn chat(state: &State, parts: &mut Parts, body: &[u8]) -> Resul
     let translator = Translator::new(&agent_id, &input);
     let headers = Arc::new(parts.headers.clone());
     let start = StartRun { agent_id, principal: principal(parts), headers, input };
-    let subscription = lifecycle.start(start).await?;
+    let mut subscription = lifecycle.start(start).await?;
+    subscription.keeps(parts.extensions.get::<Exchange>().cloned());
     if wants_json(&parts.headers) {
         return Ok(whole(subscription, Answer::new(translator, extensions)).await);
     }

@@ -4,6 +4,7 @@ mod socket;
 
 use crate::counters::Counters;
 use crate::limits;
+use crate::telemetry::{Metric, Metrics};
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http::header::CONNECTION;
@@ -17,6 +18,7 @@ use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use socket::{Exchanges, Going, Socket};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -45,6 +47,28 @@ pub struct ServeOptions {
     pub drain_timeout: Duration,
     /// Where connections that are cut off are counted: those of the lifecycle behind the service, if there is one.
     pub counters: Arc<Counters>,
+    /// Where open connections are counted: those of the lifecycle behind the service, if there is one.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Who is connected: the address of the other end, which may be a proxy's. In the extensions of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// A connection that is counted.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn count(metrics: &Arc<Metrics>) -> Self {
+        metrics.add(Metric::Connections, &[], 1.0);
+        Self(metrics.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.add(Metric::Connections, &[], -1.0);
+    }
 }
 
 impl Default for ServeOptions {
@@ -57,6 +81,7 @@ impl Default for ServeOptions {
             connections: limits::CONNECTIONS,
             drain_timeout: limits::DRAIN_TIMEOUT,
             counters: Arc::default(),
+            metrics: Arc::default(),
         }
     }
 }
@@ -100,7 +125,7 @@ pub async fn serve<S, F>(
             let permit = places.clone().acquire_owned().await.ok();
             (permit, listener.accept().await)
         };
-        let (permit, socket) = tokio::select! {
+        let (permit, (socket, peer)) = tokio::select! {
             deadline = &mut drain => break deadline,
             Some(ended) = connections.join_next() => {
                 if let Err(error) = ended {
@@ -109,7 +134,7 @@ pub async fn serve<S, F>(
                 continue;
             }
             (permit, accepted) = accepted => match accepted {
-                Ok((socket, _)) => (permit, socket),
+                Ok(accepted) => (permit, accepted),
                 Err(error) => {
                     // Out of file descriptors, or a connection that was gone before it was taken.
                     tracing::warn!(%error, "a connection could not be taken");
@@ -118,12 +143,14 @@ pub async fn serve<S, F>(
                 }
             },
         };
-        let connection = graceful.watch(connection(socket, service.clone(), options.clone(), draining.clone()));
+        let connection =
+            graceful.watch(connection(socket, Peer(peer), service.clone(), options.clone(), draining.clone()));
+        let open = Open::count(&options.metrics);
         connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended with an error");
             }
-            drop(permit);
+            drop((permit, open));
         });
     };
     drop(listener);
@@ -136,6 +163,7 @@ pub async fn serve<S, F>(
 /// One connection, from its first byte to its last.
 fn connection<S, F>(
     socket: TcpStream,
+    peer: Peer,
     service: S,
     options: ServeOptions,
     draining: CancellationToken,
@@ -156,7 +184,9 @@ where
     let answer = move |request: Request<Incoming>| {
         let (service, draining, going) = (service.clone(), draining.clone(), exchange.clone().begin());
         async move {
-            let mut response = service.oneshot(request.map(Body::new)).await?;
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let mut response = service.oneshot(request).await?;
             if draining.is_cancelled() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -4,6 +4,7 @@ use super::{Found, Hub, Publisher, Tail};
 use crate::debug::Tap;
 use crate::limits;
 use crate::store::{CompactRun, Frame, Lease, LogPage, ReadLog, ReplayPage, Signal, Store, StoreError, ThreadKey};
+use std::any::Any;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -34,6 +35,8 @@ pub struct Subscription {
     complete: bool,
     on_drop: Option<DropGuard>,
     tap: Option<Tap>,
+    /// What lasts as long as this is read.
+    kept: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// What a subscriber gets at once.
@@ -73,6 +76,7 @@ impl Subscription {
             complete: false,
             on_drop: None,
             tap: None,
+            kept: None,
         }
     }
 
@@ -128,6 +132,7 @@ impl Subscription {
             complete: done,
             on_drop: None,
             tap: None,
+            kept: None,
         }
     }
 
@@ -245,6 +250,12 @@ impl Subscription {
     }
 
     /// Shows what is read from here on in the debug feed.
+    /// Keeps something for as long as this is read.
+    #[cfg(feature = "http")]
+    pub(crate) fn keeps(&mut self, thing: Option<impl Send + Sync + 'static>) {
+        self.kept = thing.map(|thing| Box::new(thing) as _);
+    }
+
     pub(crate) fn shows(&mut self, tap: Tap) {
         self.tap = Some(tap);
     }

@@ -1,5 +1,7 @@
 //! Drives one run: takes what the agent has, writes it in one go, waits, until there is a terminal event.
 
+use super::journal::Journal;
+use super::ledger::Ledger;
 use super::pipeline::Pipeline;
 use super::{LifecycleOptions, RunFailure};
 use crate::agent::{AgentError, EventStream, RunContext};
@@ -46,6 +48,10 @@ pub(super) struct Drive {
     pub(super) counters: Arc<Counters>,
     /// Where the events are shown to developers.
     pub(super) tap: Option<Tap>,
+    /// What is measured.
+    pub(super) ledger: Ledger,
+    /// What is logged.
+    pub(super) journal: Journal,
 }
 
 type Item = Result<Result<Emitted, AgentError>, Box<dyn Any + Send>>;
@@ -153,6 +159,8 @@ impl Drive {
             return;
         }
         self.report(&last);
+        let terminal = last.frames.last().cloned();
+        let asked = Instant::now();
         let mut pause = RETRY;
         while let Err(error) = self.options.store.finish(&self.lease, &last).await {
             tracing::error!(%error, thread_id = %self.lease.thread.thread_id, "a run's end could not be stored");
@@ -166,6 +174,8 @@ impl Drive {
         // The thread is free before anyone hears of the end.
         self.show(&last.frames);
         self.publisher.publish(&mut last.frames);
+        self.ledger.stored(asked.elapsed());
+        self.ledger.end(terminal.as_ref());
     }
 
     /// A run that failed is in the log of the server too: stock pages show little of it.
@@ -174,8 +184,7 @@ impl Drive {
         if let Some(Ok(Event::RunError(error))) = failed.map(|frame| Event::from_json(&frame.json)) {
             let code = error.code.as_deref().unwrap_or("(none)");
             self.counters.count(Code::from_name(code).unwrap_or(Code::AgentError));
-            let (agent, thread_id) = (&self.context.agent_id, &self.lease.thread.thread_id);
-            tracing::warn!(%agent, %thread_id, code, message = error.message, "a run failed");
+            self.journal.failed(code, &error.message);
             let Some(told) = &self.options.on_run_error else { return };
             let failure = RunFailure {
                 agent_id: self.context.agent_id.clone(),
@@ -197,6 +206,7 @@ impl Drive {
         if let Some(tap) = &mut self.tap {
             tap.publish(frames.iter());
         }
+        self.journal.frames(frames);
         if self.options.debug.events {
             frames.iter().for_each(|frame| self.log_event(frame));
         }

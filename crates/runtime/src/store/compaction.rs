@@ -27,7 +27,11 @@ pub struct CompactRun {
 impl CompactRun {
     /// The compact form of a run with these frames.
     pub fn new(frames: &[Frame]) -> Self {
-        let mut frames = compact_run(frames);
+        Self::of_compact(compact_run(frames))
+    }
+
+    /// Frames that are in their compact form already.
+    pub fn of_compact(mut frames: Vec<Frame>) -> Self {
         let modern = encode(&frames, false);
         let (mut at, mut outside, mut legacy) = (0, 0, 0);
         for frame in &mut frames {

@@ -363,12 +363,24 @@ async fn threads_are_listed_changed_and_deleted(store: Arc<dyn Store>) -> Checke
     assert_eq!(ids(&first), ["c", "b"]);
     let second = list(false, 2, first.next_cursor).await?;
     assert_eq!((ids(&second), second.next_cursor), (vec!["a".to_owned()], None));
-    let named = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true) };
+    let named = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true), ..ThreadUpdate::default() };
     let updated = store.update(&thread("b"), named).await?;
     assert!(updated.is_some_and(|record| record.name.as_deref() == Some("Orders") && record.archived));
     assert!(!ids(&list(false, 10, None).await?).contains(&"b".to_owned()));
     assert!(ids(&list(true, 10, None).await?).contains(&"b".to_owned()));
     assert_eq!(store.update(&thread("none"), ThreadUpdate::default()).await?, None);
+    for (is, becomes, left) in
+        [(None, "late", "Orders"), (Some("Orders"), "New", "New"), (Some("Orders"), "late", "New")]
+    {
+        let update = ThreadUpdate {
+            name: Some(Some(becomes.to_owned())),
+            if_name: Some(is.map(str::to_owned)),
+            ..ThreadUpdate::default()
+        };
+        let record = store.update(&thread("b"), update.clone()).await?;
+        assert_eq!(record.and_then(|record| record.name).as_deref(), Some(left), "{update:?}");
+        assert_eq!(store.update(&thread("none"), update).await?, None);
+    }
     assert!(store.delete(&thread("b")).await?);
     assert!(!store.delete(&thread("b")).await?);
     assert_eq!(store.get(&thread("b")).await?, None);
@@ -397,7 +409,7 @@ async fn a_list_is_paged_while_threads_move(store: Arc<dyn Store>) -> Checked {
     let ids = |page: &ThreadPage| page.threads.iter().map(|thread| thread.id.to_string()).collect::<Vec<_>>();
     // What is done to a thread beside its runs leaves it where it stands.
     let before = store.get(&thread("a")).await?.map(|record| (record.created_at, record.updated_at));
-    let change = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true) };
+    let change = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true), ..ThreadUpdate::default() };
     let after = store.update(&thread("a"), change).await?.map(|record| (record.created_at, record.updated_at));
     assert_eq!(before, after);
     assert_eq!(ids(&list(10, None).await?), ["e", "d", "c", "b", "a"]);

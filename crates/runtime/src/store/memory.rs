@@ -286,6 +286,10 @@ impl ThreadIndex for MemoryStore {
 
 #[async_trait]
 impl Recovery for MemoryStore {
+    fn size(&self) -> Option<u64> {
+        Some(self.bytes.load(Ordering::Relaxed) as u64)
+    }
+
     async fn recover(&self) -> Result<usize, StoreError> {
         let slots: Vec<Arc<Slot>> = lock(&self.threads).values().cloned().collect();
         let now = Times::now();

@@ -12,6 +12,7 @@
 //! assert_eq!(store.interrupted(), 0);
 //! ```
 
+mod attachments;
 mod backup;
 mod chunk;
 mod fault;
@@ -25,6 +26,7 @@ mod place;
 mod prune;
 mod readers;
 mod reads;
+mod replays;
 mod schema;
 mod slots;
 mod upkeep;
@@ -43,6 +45,7 @@ use fault::Fault;
 use jobs::{Reply, Save};
 use place::Place;
 use readers::Readers;
+use replays::Replays;
 use slots::{Slot, Slots};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -99,6 +102,7 @@ struct Inner {
     upkeep: Upkeep,
     /// Compact forms that readers made and that are not written yet: each may be large.
     compacting: Arc<Semaphore>,
+    replays: Replays,
     place: Place,
 }
 
@@ -132,13 +136,15 @@ impl SqliteStore {
             raw_kept: options.raw_kept,
             upkeep: Upkeep::new(options.upkeep_every),
             compacting: Arc::new(Semaphore::new(COMPACTING)),
+            replays: Replays::default(),
             place,
         });
         let mut store = Self { inner, writer: None, upkeep: None, interrupted };
         let inner = store.inner.clone();
         let started = std::thread::Builder::new().name("sqlite-writer".to_owned());
-        let writer = started.spawn(move || writer::run(connection, &inner.inbox));
         let unusable = |cause| OpenError::Unusable { path: options.path.clone(), cause };
+        let wal = store.inner.place.wal().map_err(unusable)?;
+        let writer = started.spawn(move || writer::run(connection, wal, &inner.inbox));
         store.writer = Some(writer.map_err(unusable)?);
         let inner = store.inner.clone();
         let started = std::thread::Builder::new().name("sqlite-upkeep".to_owned());
@@ -168,8 +174,8 @@ impl SqliteStore {
     }
 
     /// Writes what a thread has, and waits for that.
-    async fn save(&self, slot: &Arc<Slot>, durable: bool) -> Result<(), StoreError> {
-        self.ask(|reply| Box::new(Save::awaited(slot.clone(), durable, reply))).await
+    async fn save(&self, slot: &Arc<Slot>) -> Result<(), StoreError> {
+        self.ask(|reply| Box::new(Save::awaited(slot.clone(), reply))).await
     }
 }
 

@@ -26,6 +26,15 @@ pub fn tidy_name(name: &str) -> Result<Option<String>, NameTooLong> {
     }
 }
 
+/// The name in what a model wrote when it was asked for one: its first line, without quotes and other ornaments. `None`
+/// when there are no words.
+pub fn suggested_name(text: &str) -> Option<String> {
+    let ornament =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '*' | '#' | '“' | '”' | '„' | '«' | '»');
+    let name = text.lines().map(|line| line.trim_matches(ornament)).find(|line| !line.is_empty())?;
+    one_line(name.trim_end_matches(['.', '。']).trim_end_matches(ornament), DERIVED)
+}
+
 /// The name is longer than [`limits::THREAD_NAME`] characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("longer than {} characters", limits::THREAD_NAME)]
@@ -93,6 +102,21 @@ mod tests {
         assert_eq!(cut, format!("{}…", "é".repeat(59)));
         let cut = name(format!("one {}", "x".repeat(500)).into()).unwrap();
         assert_eq!(cut, "one…");
+    }
+
+    #[test]
+    fn a_suggested_name_is_the_first_line_without_ornaments() {
+        for (text, expected) in [
+            ("Late order", Some("Late order")),
+            ("\n\n  **\"Late order\"**.\nIt says so.", Some("Late order")),
+            ("# „Späte Lieferung“", Some("Späte Lieferung")),
+            ("It's  late\u{0}", Some("It's late")),
+            (" \"\"\n**", None),
+            ("", None),
+        ] {
+            assert_eq!(suggested_name(text).as_deref(), expected, "{text:?}");
+        }
+        assert!(suggested_name(&"word ".repeat(100)).is_some_and(|name| name.chars().count() <= DERIVED));
     }
 
     #[test]

@@ -4,9 +4,10 @@ use crate::client::{self, ClientError, ClientOptions, Trust};
 use crate::headers::HeaderPolicy;
 use crate::limits;
 use crate::model::ToolSpec;
+use crate::telemetry::{Call, names};
 use crate::tool::{Tool, ToolError, ToolInvocation, ToolMode, ToolOutput};
 use ::http::header::{ACCEPT, CONTENT_TYPE};
-use ::http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use async_trait::async_trait;
 use copilotkit_protocol::Json;
 use std::fmt;
@@ -177,14 +178,31 @@ impl Tool for HttpTool {
         self.mode.clone()
     }
 
+    fn timeout(&self) -> Option<Duration> {
+        // The request ends by its own limit, with words of its own.
+        Some(self.timeout + limits::TOOL_GRACE)
+    }
+
     async fn call(&self, call: ToolInvocation) -> Result<ToolOutput, ToolError> {
         let mut headers = self.forward.outgoing(&call.run.headers, &self.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json, text/plain;q=0.9, */*;q=0.1"));
+        let host = self.url.host_str().unwrap_or_default();
+        let sent = call.run.trace.http(&Method::POST, host, self.url.port_or_known_default());
+        sent.trace().inject(&mut headers);
+        let result = self.send(call.arguments, headers, &sent).await;
+        sent.end(result.as_ref().map(|_| ()).map_err(|error| error.code));
+        result.map(ToolOutput::new)
+    }
+}
+
+impl HttpTool {
+    async fn send(&self, arguments: Json, headers: HeaderMap, sent: &Call) -> Result<Json, ToolError> {
         let request = self.client.post(self.url.clone()).headers(headers).timeout(self.timeout);
-        let sent = request.body(call.arguments.get().to_owned()).send().await;
-        let mut response = sent.map_err(|error| self.broken(&error))?;
+        let answer = request.body(arguments.get().to_owned()).send().await;
+        let mut response = answer.map_err(|error| self.broken(&error))?;
         let status = response.status();
+        sent.record(names::HTTP_STATUS, i64::from(status.as_u16()));
         if !status.is_success() {
             let (body, _) = self.body(&mut response, SHOWN).await.unwrap_or_default();
             let said = String::from_utf8_lossy(&body);
@@ -198,7 +216,7 @@ impl Tool for HttpTool {
             let what = format_args!("answered with more than {} bytes", limits::HTTP_TOOL_BODY);
             return Err(self.failed("tool_too_large", what));
         }
-        self.result(&content_type, body).map(ToolOutput::new)
+        self.result(&content_type, body)
     }
 }
 

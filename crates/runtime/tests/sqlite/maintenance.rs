@@ -85,7 +85,8 @@ async fn filled() -> Place {
     let append = Append { frames, message_ids: vec!["m1".into(), "m\"2".into()] };
     store.finish(&lease, &append).await.unwrap();
     store.set_blob(&three, "key", Some(Bytes::from_static(&[0, 255, 10]))).await.unwrap();
-    let update = ThreadUpdate { name: Some(Some("A \"name\"".to_owned())), archived: Some(true) };
+    let update =
+        ThreadUpdate { name: Some(Some("A \"name\"".to_owned())), archived: Some(true), ..ThreadUpdate::default() };
     store.update(&three, update).await.unwrap();
     place
 }

@@ -18,7 +18,7 @@ async fn everything_is_there_after_a_restart() {
     store.append(&second, &known).await.unwrap();
     store.finish(&second, &frames(&second, 0, [started(), finished()])).await.unwrap();
     run(&store, &other, 1, "x").await;
-    let update = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true) };
+    let update = ThreadUpdate { name: Some(Some("Orders".into())), archived: Some(true), ..ThreadUpdate::default() };
     let record = store.update(&named, update).await.unwrap();
     store.set_blob(&named, "k", Some(Bytes::from_static(b"\0v"))).await.unwrap();
     let (raw, short) = (log(&store, whole(&named)).await, log(&store, compact(&named)).await);

@@ -16,7 +16,7 @@ async fn left(store: &dyn Prunable) -> Vec<String> {
 
 async fn filled(store: Arc<dyn Prunable>) -> Arc<dyn Prunable> {
     for id in ["a", "b", "c", "d"] {
-        run(&*store as &dyn Prunable as &dyn Store, &key(id), 10, &"x".repeat(10_000)).await;
+        run(&*store as &dyn Prunable as &dyn Store, &key(id), 1, &"x".repeat(100_000)).await;
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
     store

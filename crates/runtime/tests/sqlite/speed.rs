@@ -82,6 +82,59 @@ async fn a_long_thread_is_replayed_at_once() {
     }
 }
 
+/// Over HTTP, to the last byte: after a restart, when its compact form is made on the way, when that is in the file, and
+/// when it is in memory.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn a_long_thread_is_replayed_to_the_last_byte_at_once() {
+    use axum::body::Body;
+    use copilotkit_runtime::agent::{EventStream, RunContext};
+    use copilotkit_runtime::http::{Surface, SurfaceOptions};
+    use copilotkit_runtime::{Agent, AgentRegistry, Lifecycle, LifecycleOptions, Principal, Registered};
+    use futures::StreamExt as _;
+
+    struct Nobody;
+    impl Agent for Nobody {
+        fn run(&self, _: RunContext) -> EventStream {
+            futures::stream::empty().boxed()
+        }
+    }
+    let surface = |store: Arc<dyn Store>| {
+        let agents = AgentRegistry::new([Registered::new("default", Nobody)]);
+        let lifecycle = Lifecycle::new(Arc::new(agents), LifecycleOptions { store, ..LifecycleOptions::default() });
+        Surface::new(lifecycle, SurfaceOptions::default())
+    };
+    let place = Place::new();
+    let store = place.open();
+    let thread = ThreadKey::new(&Principal::anonymous(), "t");
+    for _ in 0..20 {
+        run(&store, &thread, 996, "some words of an answer ").await;
+    }
+    drop(store);
+    let mut bodies = Vec::new();
+    for (what, times) in [("compact form made now", 1), ("compact form kept, then in memory", 2)] {
+        let surface = surface(Arc::new(place.open()));
+        for _ in 0..times {
+            let begun = Instant::now();
+            let body = r#"{"threadId":"t","runId":"c","messages":[],"tools":[],"context":[]}"#;
+            let request = http::Request::post("/copilotkit/agent/default/connect")
+                .header("content-type", "application/json")
+                .body(Body::from(body))
+                .unwrap();
+            let response = surface.handle(request).await;
+            assert_eq!(response.status(), 200);
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            let took = begun.elapsed();
+            println!("replay of 20,000 events to the last byte, {what}: {took:?}, {} bytes", body.len());
+            assert!(took < Duration::from_millis(200) * SLACK, "{took:?}");
+            assert!(body.len() > 20 * 996 * 24 && body.trim_ascii_end().ends_with(b"}"));
+            assert_eq!(memchr::memmem::find_iter(&body, b"RUN_FINISHED").count(), 20);
+            bodies.push(body);
+        }
+    }
+    assert!(bodies.windows(2).all(|two| two[0] == two[1]), "the same bytes each time");
+}
+
 async fn stream(store: Arc<dyn Store>, threads: usize, runs: usize) -> f64 {
     let begun = Instant::now();
     let all = (0..threads).map(|index| {

@@ -3,6 +3,7 @@
 use super::Inner;
 use crate::agent::{AgentError, RunContext};
 use crate::client::{StreamBody, StreamResponse};
+use crate::telemetry::{Call, names};
 use crate::wait::{Interrupts, Patience};
 use bytes::Bytes;
 use copilotkit_protocol::sse::Decoder;
@@ -10,7 +11,7 @@ use copilotkit_protocol::wire::MAX_DEPTH;
 use copilotkit_protocol::{Emitted, Message, PROTOCOL_VERSION, RunAgentInput, WireError, check_depth, to_vec};
 use futures::stream::{Stream, StreamExt as _};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,15 +41,17 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
     async_stream::stream! {
         let mut cancelled = Interrupts::new();
         cancelled.add(context.cancel.clone().cancelled_owned());
+        let mut call = context.trace.http(&Method::POST, agent.target.host(), agent.target.port());
         let answer = tokio::select! {
             biased;
             () = poll_fn(|cx| cancelled.poll(cx)) => return,
             // In memory of its own, which is free again while the stream goes on.
-            answer = Box::pin(send(&agent, &context)) => answer,
+            answer = Box::pin(send(&agent, &context, &call)) => answer,
         };
         let mut body = match answer {
             Ok(body) => body,
             Err(error) => {
+                call.finish(Err(&error.code));
                 yield vec![Err(error)];
                 return;
             }
@@ -69,6 +72,12 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                     let was_over = reader.over;
                     let mut batch = Batch::new();
                     let mut failed = reader.read(&agent, arrived, &mut batch);
+                    if reader.over {
+                        // Whoever takes the terminal event may leave with it.
+                        call.finish(Ok(()));
+                    } else if let Some(Err(error)) = batch.last() {
+                        call.finish(Err(&error.code));
+                    }
                     if reader.over && !was_over && !failed && !body.is_ended() {
                         // Whoever takes the terminal event leaves. A body read to its end gives its connection back,
                         // and most ends are right behind.
@@ -102,11 +111,13 @@ fn batches(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Batch> 
                 Some(Err(error)) => agent.disconnected(&error),
                 None => agent.silent(),
             };
+            call.finish(Err(&error.code));
             if !reader.over {
                 yield vec![Err(error)];
             }
             return;
         }
+        call.finish(Ok(()));
         if let Some(last) = reader.finish(&agent) {
             yield vec![last];
         }
@@ -174,16 +185,18 @@ impl Inner {
 }
 
 /// Sends the request and checks the head of the answer.
-async fn send(agent: &Inner, context: &RunContext) -> Result<StreamBody, AgentError> {
+async fn send(agent: &Inner, context: &RunContext, call: &Call) -> Result<StreamBody, AgentError> {
     let mut headers = agent.forward.outgoing(&context.headers, &agent.headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+    call.trace().inject(&mut headers);
     let request = agent.client.post(&agent.target, headers, body(&context.input).into());
     let StreamResponse { status, headers, mut body } = match timeout(agent.idle_timeout, request).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(agent.send_failed(&error)),
         Err(_) => return Err(agent.silent()),
     };
+    call.record(names::HTTP_STATUS, i64::from(status.as_u16()));
     if !status.is_success() {
         let said = beginning(&mut body).await;
         return Err(agent.status(status, &said));

@@ -51,6 +51,16 @@ fn authorization(url: &Url) -> Option<HeaderValue> {
 }
 
 impl Target {
+    /// The name or address of the server.
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// Its port, also where the address leaves it to the scheme.
+    pub fn port(&self) -> Option<u16> {
+        self.url.port_or_known_default()
+    }
+
     /// The address as people may see it: without user, password, query and fragment, which may hold keys.
     pub fn shown(&self) -> &str {
         &self.url[..Position::AfterPath]

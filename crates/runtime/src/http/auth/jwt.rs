@@ -1,5 +1,6 @@
 //! JSON Web Tokens: signed by somebody else, checked here.
 
+mod file;
 mod keys;
 mod remote;
 
@@ -8,6 +9,7 @@ use crate::client::ClientError;
 use crate::limits;
 use crate::principal::Principal;
 use async_trait::async_trait;
+use file::KeyFile;
 use http::request::Parts;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, Validation, decode, decode_header};
@@ -15,6 +17,7 @@ use keys::KeySet;
 use remote::Remote;
 use serde_json::{Map, Value};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,6 +181,7 @@ pub struct Jwt {
 
 enum Keys {
     Fixed(Arc<KeySet>),
+    File(KeyFile),
     Remote(Remote),
 }
 
@@ -202,13 +206,18 @@ impl Jwt {
     /// No key set, none of its keys fits an algorithm, or one of them is private.
     pub fn with_keys(jwks: &[u8], rules: JwtRules) -> Result<Self, JwtError> {
         Self::new(&rules, false, |algorithms| {
-            let set = KeySet::read(jwks, algorithms).map_err(JwtError::Keys)?;
-            if set.private {
-                let text = "the key set holds a private or secret key: this server only needs the public ones";
-                return Err(JwtError::Keys(text.to_owned()));
-            }
+            let set = KeySet::read_public(jwks, algorithms).map_err(JwtError::Keys)?;
             Ok(Keys::Fixed(Arc::new(set)))
         })
+    }
+
+    /// As [`with_keys`](Self::with_keys), from a file that is read again when it has changed: it is looked at when a token
+    /// comes, but not more often than `spacing` allows. While it cannot be used the last keys hold.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and those of [`with_keys`](Self::with_keys).
+    pub fn with_keys_in(path: impl AsRef<Path>, rules: JwtRules, options: JwtKeyOptions) -> Result<Self, JwtError> {
+        Self::new(&rules, false, |algorithms| Ok(Keys::File(KeyFile::open(path.as_ref(), algorithms, options)?)))
     }
 
     /// Tokens that are signed with the keys at an address. They are fetched at once, again and again, and when a token
@@ -245,6 +254,7 @@ impl Jwt {
         let kid = header.kid.as_deref();
         let set = match &self.keys {
             Keys::Fixed(set) => set.clone(),
+            Keys::File(file) => file.keys().await,
             Keys::Remote(remote) => remote.for_token(kid, algorithm).await?,
         };
         let mut candidates = set.candidates(kid, algorithm).take(TRIED).peekable();

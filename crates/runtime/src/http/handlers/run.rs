@@ -1,6 +1,7 @@
 //! `POST /agent/:agentId/run`, `/suggest` and `/connect`: a run, or a replay, as a stream.
 
 use super::super::answer::Refusal;
+use super::super::exchange::Exchange;
 use super::super::resume::Resume;
 use super::super::{State, json, sse};
 use super::{Payload, principal};
@@ -60,10 +61,11 @@ async fn stream(
     let peer = Peer::of(input.protocol_version.as_deref());
     let headers = Arc::new(copied(&parts.headers));
     let start = StartRun { agent_id, principal: principal(parts), headers, input };
-    let subscription = match suggestion {
+    let mut subscription = match suggestion {
         true => lifecycle.suggest(start).await?,
         false => lifecycle.start(start).await?,
     };
+    subscription.keeps(parts.extensions.get::<Exchange>().cloned());
     Ok(sse::response(subscription, peer, resume, &parts.headers, state.options.keep_alive))
 }
 
@@ -101,10 +103,11 @@ async fn replay(
 ) -> Result<Response<Body>, Refusal> {
     let peer = Peer::of(input.protocol_version.as_deref());
     let principal = principal(parts);
-    let subscription = match resume.cursor {
+    let mut subscription = match resume.cursor {
         Some(seen) => lifecycle.resume(agent_id, &principal, &input.thread_id, seen).await?,
         None => lifecycle.connect(agent_id, &principal, &input.thread_id).await?,
     };
+    subscription.keeps(parts.extensions.get::<Exchange>().cloned());
     Ok(sse::response(subscription, peer, resume, &parts.headers, state.options.keep_alive))
 }
 

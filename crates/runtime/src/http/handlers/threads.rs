@@ -64,7 +64,7 @@ async fn update(state: &State, thread_id: String, parts: &Parts, payload: Payloa
         }
         other => other,
     };
-    let update = ThreadUpdate { name, archived: request.archived };
+    let update = ThreadUpdate { name, archived: request.archived, ..ThreadUpdate::default() };
     Ok(json_answer(StatusCode::OK, &shown(change(state, &key(parts, thread_id), update).await?)))
 }
 
@@ -84,7 +84,8 @@ pub(super) async fn archive(
     payload: Payload,
 ) -> Result<Response<Body>, Refusal> {
     scope(&payload.read(state).await?)?;
-    change(state, &key(parts, thread_id.clone()), ThreadUpdate { name: None, archived: Some(true) }).await?;
+    change(state, &key(parts, thread_id.clone()), ThreadUpdate { archived: Some(true), ..ThreadUpdate::default() })
+        .await?;
     Ok(json_answer(StatusCode::OK, &ThreadArchived { thread_id, archived: true }))
 }
 

@@ -309,6 +309,9 @@ impl Thread {
 
     pub(super) fn update(&mut self, update: ThreadUpdate) -> Option<ThreadRecord> {
         self.created_at?;
+        if update.if_name.is_some_and(|name| name != self.name) {
+            return self.record();
+        }
         if let Some(name) = update.name {
             let length = |name: &Option<String>| name.as_ref().map_or(0, String::len);
             self.size = (self.size + length(&name)).saturating_sub(length(&self.name));

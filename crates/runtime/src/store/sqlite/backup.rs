@@ -16,7 +16,7 @@ impl SqliteStore {
     pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), StoreError> {
         let to = to.into();
         for slot in self.inner.slots.all() {
-            self.save(&slot, false).await?;
+            self.save(&slot).await?;
         }
         let path = self.inner.place.path.clone();
         let copying = tokio::task::spawn_blocking(move || {

@@ -10,6 +10,9 @@ pub(super) enum Fault {
     /// The database refused.
     #[error(transparent)]
     Database(Arc<rusqlite::Error>),
+    /// The disk refused.
+    #[error("the disk of the thread store failed: {0}")]
+    Disk(Arc<std::io::Error>),
     /// What was read makes no sense.
     #[error("{0}")]
     Damaged(String),
@@ -21,7 +24,12 @@ pub(super) enum Fault {
 impl Fault {
     /// True when there is no room on the disk.
     pub(super) fn is_full(&self) -> bool {
-        matches!(self, Self::Database(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
+        use std::io::ErrorKind;
+        match self {
+            Self::Database(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Self::Disk(error) => matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded),
+            Self::Damaged(_) | Self::Silent(_) => false,
+        }
     }
 
     /// True when another program holds the file.
@@ -33,6 +41,12 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(Arc::new(error))
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Disk(Arc::new(error))
     }
 }
 

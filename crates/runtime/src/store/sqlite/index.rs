@@ -27,7 +27,9 @@ impl ThreadIndex for SqliteStore {
 
     async fn delete(&self, thread: &ThreadKey) -> Result<bool, StoreError> {
         let slot = self.inner.slots.get_or_make(thread);
-        self.ask(|reply| Box::new(Delete::new(slot, None, reply))).await
+        let deleted = self.ask(|reply| Box::new(Delete::new(slot, None, reply))).await;
+        self.inner.replays.forget(thread);
+        deleted
     }
 }
 

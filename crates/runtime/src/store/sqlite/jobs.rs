@@ -7,7 +7,7 @@ mod thread;
 
 pub(super) use begin::Begin;
 pub(super) use compacted::{Compacted, Shrink};
-pub(super) use save::{Save, close_interrupted, put_chunks};
+pub(super) use save::{Form, Save, close_interrupted, put_chunks};
 pub(super) use thread::{Delete, SetBlob, Update, delete_rows};
 
 use super::fault::Fault;

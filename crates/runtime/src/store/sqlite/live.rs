@@ -37,6 +37,8 @@ pub(super) struct Live {
     pending: usize,
     /// Number behind the last frame that is in the file.
     saved: u64,
+    /// Number behind the last frame that outlives the machine.
+    synced: u64,
     /// Number behind the last frame that readers may see.
     visible: u64,
     /// Number behind the last frame that must be in the file before readers see it.
@@ -64,6 +66,13 @@ pub(super) struct Unsaved {
     pub(super) ended: bool,
     /// Readers see some of it only when it outlives the machine.
     pub(super) sync: bool,
+}
+
+impl Unsaved {
+    /// Nothing of it must be written: at most it must be made to outlive the machine.
+    pub(super) fn is_in_the_file(&self) -> bool {
+        self.frames.is_empty() && self.message_ids.is_empty() && self.renewed.is_none() && !self.ended
+    }
 }
 
 /// What readers see of a live run.
@@ -102,6 +111,7 @@ impl Live {
             kept: 0,
             pending: 0,
             saved: first_seq,
+            synced: first_seq,
             visible: first_seq,
             hold: first_seq,
             next: first_seq,
@@ -136,13 +146,13 @@ impl Live {
         let (shown, before) = (self.hold <= self.visible, self.pending);
         self.push(append);
         let last = append.frames.iter().rev().find(|frame| is_durable(frame.kind));
-        if let Some(frame) = last.filter(|frame| frame.seq >= self.saved) {
+        if let Some(frame) = last.filter(|frame| frame.seq >= self.synced) {
             self.hold = self.hold.max(frame.seq + 1);
         }
         if shown && self.hold <= self.visible {
             self.visible = self.next;
         }
-        Ok(Accepted { wait: self.hold > self.saved, before, pending: self.pending })
+        Ok(Accepted { wait: self.hold > self.synced, before, pending: self.pending })
     }
 
     fn push(&mut self, append: &Append) {
@@ -204,7 +214,8 @@ impl Live {
     /// What is to be written; `None` when the file has everything.
     pub(super) fn unsaved(&self) -> Option<Unsaved> {
         let ended = self.end != End::No;
-        if self.saved == self.next && self.message_ids.is_empty() && self.renewed.is_none() && !ended {
+        let sync = ended || self.hold > self.synced;
+        if self.saved == self.next && self.message_ids.is_empty() && self.renewed.is_none() && !sync {
             return None;
         }
         let start = self.frames.partition_point(|frame| frame.seq < self.saved);
@@ -216,13 +227,12 @@ impl Live {
             next: self.next,
             renewed: self.renewed,
             ended,
-            sync: self.hold > self.saved,
+            sync,
         })
     }
 
-    /// Notes that it was written. True when the run is over with that.
-    pub(super) fn saved(&mut self, written: &Unsaved) -> bool {
-        self.fault = None;
+    /// Notes that it is in the file.
+    pub(super) fn saved(&mut self, written: &Unsaved) {
         self.saved = self.saved.max(written.next);
         self.message_ids.drain(..written.message_ids.len().min(self.message_ids.len()));
         if self.renewed == written.renewed {
@@ -237,12 +247,21 @@ impl Live {
         {
             self.kept = self.kept.saturating_sub(frame.size());
         }
+    }
+
+    /// Notes that all is well with what was written, and with `synced` that it outlives the machine. True when the run
+    /// is over with that.
+    pub(super) fn settled(&mut self, written: &Unsaved, synced: bool) -> bool {
+        self.fault = None;
+        if synced {
+            self.synced = self.synced.max(written.next);
+        }
         self.show();
-        written.ended
+        written.ended && synced
     }
 
     fn show(&mut self) {
-        if self.hold <= self.saved || self.end == End::Unsaved {
+        if self.hold <= self.synced || self.end == End::Unsaved {
             self.visible = self.next;
         }
     }
@@ -319,6 +338,12 @@ mod tests {
         rusqlite::Error::SqliteFailure(code, None).into()
     }
 
+    /// It was written, and outlives the machine.
+    fn done(live: &mut Live, written: &Unsaved) -> bool {
+        live.saved(written);
+        live.settled(written, true)
+    }
+
     #[test]
     fn deltas_are_seen_at_once_and_tool_events_when_they_are_in_the_file() {
         let (mut live, lease) = live();
@@ -333,7 +358,10 @@ mod tests {
         let written = live.unsaved().unwrap();
         assert_eq!((written.frames.len(), written.next), (6, 16));
         assert!(written.sync, "whoever writes it, also a save that nobody waits for");
-        assert!(!live.saved(&written));
+        live.saved(&written);
+        assert_eq!(seen(&live, 11).1, [11], "in the file, and not yet on the disk");
+        assert_eq!(live.unsaved().map(|more| (more.frames.len(), more.sync)), Some((0, true)), "asked for again");
+        assert!(!done(&mut live, &written));
         assert_eq!(seen(&live, 14).1, [14, 15]);
         assert!(live.unsaved().is_none());
         assert!(!live.append(&lease, &tool).unwrap().wait, "what is in the file is not waited for");
@@ -345,7 +373,7 @@ mod tests {
         live.append(&lease, &append(10, vec![text()])).unwrap();
         let written = live.unsaved().unwrap();
         live.append(&lease, &append(11, vec![text()])).unwrap();
-        live.saved(&written);
+        done(&mut live, &written);
         let rest = live.unsaved().unwrap();
         assert_eq!((rest.frames[0].seq, rest.message_ids), (11, vec!["11".to_owned()]));
     }
@@ -356,7 +384,7 @@ mod tests {
         for round in 0..20u64 {
             live.append(&lease, &append(10 + round * 100, (0..100).map(|_| text()).collect())).unwrap();
             let written = live.unsaved().unwrap();
-            live.saved(&written);
+            done(&mut live, &written);
         }
         let held: usize = live.frames.iter().map(Frame::size).sum();
         assert!(held <= KEPT && held > KEPT / 2, "{held}");
@@ -373,7 +401,10 @@ mod tests {
         assert_eq!(live.head(), 11);
         assert!(matches!(live.append(&lease, &append(12, vec![text()])), Err(StoreError::Fenced)));
         let written = live.unsaved().unwrap();
-        assert!(written.ended && written.sync && live.saved(&written));
+        assert!(written.ended && written.sync);
+        live.saved(&written);
+        assert_eq!(live.head(), 11, "in the file is not yet on the disk");
+        assert!(!live.settled(&written, false) && live.settled(&written, true));
     }
 
     #[test]

@@ -7,12 +7,11 @@ use super::slots::Slot;
 use super::{Inner, SqliteStore};
 use crate::limits;
 use crate::store::{
-    Append, BeginRun, Begun, Frame, Lease, LogPage, ReadLog, Recovery, RunLog, RunSignals, Signal, StopOutcome,
-    StopRun, StoreError, ThreadKey, compact_run,
+    Append, BeginRun, Begun, CompactRun, Frame, Lease, LogPage, ReadLog, Recovery, ReplayPage, RunLog, RunSignals,
+    Signal, StopOutcome, StopRun, StoreError, ThreadKey, compact_run,
 };
 use async_trait::async_trait;
 use rusqlite::Connection;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -28,21 +27,11 @@ impl SqliteStore {
 
 #[async_trait]
 impl RunLog for SqliteStore {
-    async fn begin(&self, mut request: BeginRun) -> Result<Begun, StoreError> {
-        let message_ids = std::mem::take(&mut request.message_ids);
+    async fn begin(&self, request: BeginRun) -> Result<Begun, StoreError> {
         let slot = self.inner.slots.get_or_make(&request.thread);
         let instance = self.inner.instance;
         let begin = |reply| Box::new(Begin::new(slot, request, instance, reply)) as _;
-        let opened = self.ask(begin).await?;
-        let known = match message_ids.is_empty() {
-            true => HashSet::new(),
-            false => {
-                let row = opened.row;
-                self.inner.readers.read(move |connection| reads::known(connection, row, message_ids)).await?
-            }
-        };
-        let stop = opened.stop.clone();
-        Ok(Begun { lease: opened.take(), known, stop })
+        Ok(self.ask(begin).await?.take())
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
@@ -55,7 +44,7 @@ impl RunLog for SqliteStore {
             Ok::<_, StoreError>((accepted, first))
         })?;
         if accepted.wait || accepted.pending > limits::SQLITE_PENDING {
-            return self.save(&slot, accepted.wait).await;
+            return self.save(&slot).await;
         }
         let much = accepted.before < FLUSH_BYTES && accepted.pending >= FLUSH_BYTES;
         if first {
@@ -69,23 +58,35 @@ impl RunLog for SqliteStore {
     async fn finish(&self, lease: &Lease, append: &Append) -> Result<(), StoreError> {
         let slot = self.owned(lease)?;
         slot.with(|state| state.live.as_mut().ok_or(StoreError::Fenced)?.finish(lease, append))?;
-        self.save(&slot, true).await
+        self.save(&slot).await
     }
 
     async fn read(&self, request: ReadLog) -> Result<LogPage, StoreError> {
+        Ok(self.page(request, false).await?.rest)
+    }
+
+    async fn replay(&self, request: ReadLog) -> Result<ReplayPage, StoreError> {
+        self.page(request, true).await
+    }
+}
+
+impl SqliteStore {
+    /// What is asked for; with `blocks` whole finished runs come as those.
+    async fn page(&self, request: ReadLog, blocks: bool) -> Result<ReplayPage, StoreError> {
         let slot = self.inner.slots.get(&request.thread);
         let view = slot.and_then(|slot| slot.view(request.from, request.max_bytes));
         let (from, max_bytes) = (request.from, request.max_bytes);
         let in_memory = view.as_ref().is_some_and(|view| from >= view.tail_from || max_bytes == 0);
-        let part = match in_memory {
-            true => reads::Part::default(),
+        let found = match in_memory {
+            true => FromFile { from, max_bytes, ..FromFile::default() },
             false => {
                 let inner = self.inner.clone();
                 let until = view.as_ref().map_or(u64::MAX, |view| view.tail_from);
                 let readers = self.inner.readers.clone();
-                readers.read(move |connection| inner.read(connection, &request, until)).await?
+                readers.read(move |connection| inner.read(connection, request, until, blocks)).await?
             }
         };
+        let FromFile { runs, part, from, max_bytes } = found;
         let (mut frames, mut bytes, mut stopped) = (part.frames, part.bytes, part.stopped);
         let (head, live, tail) = match view {
             Some(view) => (view.head, view.live, view.tail),
@@ -106,19 +107,63 @@ impl RunLog for SqliteStore {
             Some(last) if stopped => last.seq + 1,
             _ => head.max(from),
         };
-        Ok(LogPage { frames, next, head, live })
+        Ok(ReplayPage { runs, rest: LogPage { frames, next, head, live } })
     }
 }
 
+/// What a read found in the file.
+#[derive(Default)]
+struct FromFile {
+    /// Whole finished runs.
+    runs: Vec<Arc<CompactRun>>,
+    /// What stands behind them.
+    part: reads::Part,
+    /// Where that begins, and how much of it was wanted.
+    from: u64,
+    max_bytes: usize,
+}
+
 impl Inner {
-    /// Reads frames from the file. The compact form of a run is made by its first reader and kept.
-    fn read(&self, connection: &Connection, request: &ReadLog, until: u64) -> Result<reads::Part, Fault> {
+    /// Reads from the file. The compact form of a run is made by its first reader and kept.
+    fn read(&self, connection: &Connection, mut request: ReadLog, until: u64, blocks: bool) -> Result<FromFile, Fault> {
+        let runs = if blocks { self.blocks(connection, &mut request, until)? } else { Vec::new() };
         let mut compacted = |run: &StoredRun| self.compact(connection, run);
-        reads::log(connection, request, until, &mut compacted)
+        let part = reads::log(connection, &request, until, &mut compacted)?;
+        Ok(FromFile { runs, part, from: request.from, max_bytes: request.max_bytes })
+    }
+
+    /// The finished runs at the cursor, which goes behind them, as the bytes that are sent for them.
+    fn blocks(
+        &self,
+        connection: &Connection,
+        request: &mut ReadLog,
+        until: u64,
+    ) -> Result<Vec<Arc<CompactRun>>, Fault> {
+        let mut blocks = Vec::new();
+        for run in reads::runs_of(connection, &request.thread, request.from)? {
+            let end = run.end_seq.filter(|end| *end <= request.compact_until.min(until));
+            let Some(end) = end.filter(|_| run.first_seq >= request.from && request.max_bytes > 0) else { break };
+            let block = match self.replays.get(run.run) {
+                Some(block) => block,
+                None => {
+                    let frames = match run.compact {
+                        true => reads::frames_of(connection, run.run, true)?,
+                        false => self.compact(connection, &run)?,
+                    };
+                    let block = Arc::new(CompactRun::of_compact(frames));
+                    self.replays.keep(&request.thread, run.run, &block);
+                    block
+                }
+            };
+            request.from = end;
+            request.max_bytes = request.max_bytes.saturating_sub(block.size());
+            blocks.push(block);
+        }
+        Ok(blocks)
     }
 
     fn compact(&self, connection: &Connection, run: &StoredRun) -> Result<Vec<Frame>, Fault> {
-        let frames = compact_run(&reads::raw_frames(connection, run.run)?);
+        let frames = compact_run(&reads::frames_of(connection, run.run, false)?);
         // Without a place the next reader makes it again.
         if let Ok(place) = self.compacting.clone().try_acquire_owned() {
             self.inbox.send_one(Box::new(Compacted::found(run.run, frames.clone(), place)))?;
@@ -177,6 +222,15 @@ impl RunSignals for SqliteStore {
 
 #[async_trait]
 impl Recovery for SqliteStore {
+    /// The file and its log beside it.
+    fn size(&self) -> Option<u64> {
+        let path = &self.inner.place.path;
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len()).ok();
+        Some(size(path)? + size(log.as_ref()).unwrap_or(0))
+    }
+
     /// Closes runs of this process whose lease lapsed. Those of a former process were closed when the file was opened.
     async fn recover(&self) -> Result<usize, StoreError> {
         let now = Instant::now();
@@ -184,7 +238,7 @@ impl Recovery for SqliteStore {
         for slot in self.inner.slots.all() {
             if slot.with(|state| state.live.as_mut().is_some_and(|live| live.close_lapsed(now))) {
                 closed += 1;
-                self.save(&slot, true).await?;
+                self.save(&slot).await?;
             }
         }
         Ok(closed)

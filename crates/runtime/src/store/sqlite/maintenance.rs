@@ -182,7 +182,7 @@ impl Maintenance {
             let request =
                 ReadLog { thread: thread.clone(), from, compact_until: u64::MAX, max_bytes: limits::READ_BATCH };
             let part = reads::log(&self.connection, &request, u64::MAX, &mut |run| {
-                Ok(compact_run(&reads::raw_frames(&self.connection, run.run)?))
+                Ok(compact_run(&reads::frames_of(&self.connection, run.run, false)?))
             })?;
             if !part.frames.iter().all(&mut each) || !part.stopped {
                 return Ok(());

@@ -51,6 +51,16 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The file that SQLite appends commits to, to sync it. SQLite holds no lock on it that closing this would drop, and
+    /// keeps it for as long as a connection is open.
+    pub(super) fn wal(&self) -> std::io::Result<File> {
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        OpenOptions::new().write(true).open(name)
+    }
+}
+
 /// A file of its own is locked: closing a second handle on the database would drop the locks of SQLite in this process.
 fn lock(name: &Path, path: &Path) -> Result<File, OpenError> {
     let unusable = |cause| OpenError::Unusable { path: path.to_owned(), cause };

@@ -36,6 +36,7 @@ impl Retention for SqliteStore {
                     break;
                 }
                 excess.gone(candidate.bytes);
+                self.inner.replays.forget(&candidate.key);
                 let slot = self.inner.slots.get_or_make(&candidate.key);
                 let since = candidate.updated_at;
                 deletions.push(self.ask(move |reply| Box::new(Delete::new(slot, Some(since), reply))));

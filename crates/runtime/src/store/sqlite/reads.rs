@@ -1,5 +1,6 @@
 //! What is read from the file.
 
+use super::attachments;
 use super::chunk::decode;
 use super::fault::Fault;
 use crate::store::{Frame, ListCursor, ListThreads, LiveRun, ReadLog, ThreadKey, ThreadPage, ThreadRecord};
@@ -81,12 +82,12 @@ pub(super) fn blob(connection: &Connection, key: &ThreadKey, name: &str) -> Resu
 }
 
 /// Those of the message ids that the thread's log holds.
-pub(super) fn known(connection: &Connection, row: i64, ids: Vec<String>) -> Result<HashSet<String>, Fault> {
+pub(super) fn known(connection: &Connection, row: i64, ids: &[String]) -> Result<HashSet<String>, Fault> {
     let mut statement = connection.prepare_cached("SELECT 1 FROM messages WHERE thread = ?1 AND id = ?2")?;
     let mut known = HashSet::new();
     for id in ids {
         if statement.exists(params![row, id])? {
-            known.insert(id);
+            known.insert(id.clone());
         }
     }
     Ok(known)
@@ -179,10 +180,16 @@ fn runs(connection: &Connection, row: i64, from: u64) -> Result<Vec<StoredRun>, 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// All raw frames of a run.
-pub(super) fn raw_frames(connection: &Connection, run: u64) -> Result<Vec<Frame>, Fault> {
+/// The runs of a thread that end behind a number.
+pub(super) fn runs_of(connection: &Connection, key: &ThreadKey, from: u64) -> Result<Vec<StoredRun>, Fault> {
+    let found = row_of(connection, key)?;
+    found.map_or(Ok(Vec::new()), |(row, _)| runs(connection, row, from))
+}
+
+/// All frames of a run in one of its forms.
+pub(super) fn frames_of(connection: &Connection, run: u64, compact: bool) -> Result<Vec<Frame>, Fault> {
     let mut part = Part::default();
-    stored(connection, run, false, 0..u64::MAX, usize::MAX, &mut part)?;
+    stored(connection, run, compact, 0..u64::MAX, usize::MAX, &mut part)?;
     Ok(part.frames)
 }
 
@@ -200,7 +207,8 @@ fn stored(
     let mut rows = statement.query(params![run, compact, range.start.min(i64::MAX as u64)])?;
     while let Some(row) = rows.next()? {
         let damaged = || Fault::Damaged(format!("a piece of run {run} in the thread store cannot be read"));
-        let entries = decode(row.get(0)?).ok_or_else(damaged)?;
+        let data = row.get_ref(0)?.as_blob().map_err(|_| damaged())?;
+        let entries = decode(data, &mut |id, out| attachments::put(connection, id, out))?.ok_or_else(damaged)?;
         let frames = entries
             .into_iter()
             .filter(|entry| entry.seq >= range.start)

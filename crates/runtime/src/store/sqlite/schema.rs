@@ -10,8 +10,8 @@ const APPLICATION: i64 = 0x434B_5254;
 
 /// The steps from one version to the next; a file's `user_version` is how many it has seen. A step is never changed once
 /// it was released: what changes is a new step.
-pub(super) const MIGRATIONS: &[&str] =
-    &["CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+pub(super) const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO meta VALUES ('instance', 0);
 
     CREATE TABLE threads (
@@ -65,7 +65,24 @@ pub(super) const MIGRATIONS: &[&str] =
         name TEXT NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (thread, name)
-    );"];
+    );",
+    // What is large is stored once for each thread, however often its runs repeat it.
+    "CREATE TABLE attachments (
+        attachment INTEGER PRIMARY KEY,
+        thread INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX attachments_of_thread ON attachments (thread, digest);
+
+    CREATE TABLE attachment_uses (
+        run INTEGER NOT NULL,
+        compact INTEGER NOT NULL,
+        attachment INTEGER NOT NULL,
+        PRIMARY KEY (run, compact, attachment)
+    ) WITHOUT ROWID;
+    CREATE INDEX uses_of_attachment ON attachment_uses (attachment);",
+];
 
 /// How long a file is looked over when it is opened. A larger one than can be read in that time is looked over in part.
 const CHECK: Duration = Duration::from_secs(2);

@@ -90,7 +90,7 @@ impl Inner {
                 last = run;
                 let frames = match compact {
                     true => None,
-                    false => match self.readers.read_here(|connection| reads::raw_frames(connection, run)) {
+                    false => match self.readers.read_here(|connection| reads::frames_of(connection, run, false)) {
                         Ok(frames) => Some(compact_run(&frames)),
                         Err(fault) => {
                             tracing::error!(%fault, run, "a run is left as it is");

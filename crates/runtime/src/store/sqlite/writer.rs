@@ -1,24 +1,19 @@
-//! The one thread that writes: it takes what has piled up and writes it in one transaction.
+//! The one thread that writes: it takes what has piled up and writes it in one transaction. A second thread makes
+//! transactions outlive the machine, so that the next ones need not wait for the disk.
+
+mod inbox;
+mod sync;
+
+use inbox::{Closing, Queued};
+pub(super) use inbox::{Inbox, PATIENCE};
+use sync::Syncer;
 
 use super::fault::Fault;
-use super::jobs::Save;
-use super::slots::{Slot, lock};
-use rusqlite::{Connection, TransactionBehavior};
+use super::slots::Slot;
+use rusqlite::Connection;
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Jobs that may wait. More callers wait for a place.
-const QUEUE: usize = 1024;
-/// Jobs of one transaction.
-const BATCH: usize = 256;
-/// How long a frame waits for its commit at most, half of what is promised: the commit takes time too.
-const FLUSH_AFTER: Duration = Duration::from_millis(25);
-/// After how long what could not be written is tried again.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
-/// How long a caller waits for a place in the queue, and for the writer's answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+use std::fs::File;
+use std::sync::Arc;
 
 /// Something to write. Jobs of one transaction are each of another thread of the store.
 pub(super) trait Job: Send {
@@ -30,221 +25,125 @@ pub(super) trait Job: Send {
     /// Takes from memory what it is to write, before each try: what comes later is another job's.
     fn prepare(&mut self) {}
 
-    /// Whether its commit must outlive the machine.
+    /// True when there is nothing to write after all.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
+    /// Whether its commit must outlive the machine before its end is told.
     fn is_durable(&self) -> bool;
+
+    /// Whether jobs of the same thread may be written before its end is told.
+    fn is_passable(&self) -> bool {
+        false
+    }
 
     /// Writes. May be called again, when the transaction was undone.
     fn write(&mut self, connection: &Connection) -> Result<(), Fault>;
+
+    /// Notes that it is in the file. Called on the writer's thread, before any other job is prepared.
+    fn committed(&mut self) {}
 
     /// Tells what became of it.
     fn end(self: Box<Self>, outcome: Result<(), Fault>, inbox: &Inbox);
 }
 
-struct Queued {
-    job: Box<dyn Job>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-/// What the writer is to do.
-pub(super) struct Inbox {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    places: Arc<Semaphore>,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Queued>,
-    /// Threads with frames that wait for their commit.
-    dirty: Vec<Arc<Slot>>,
-    due: Option<Instant>,
-    stop: bool,
-    /// Nobody takes anything any more.
-    closed: bool,
-}
-
-impl Default for Inbox {
-    fn default() -> Self {
-        Self { queue: Mutex::default(), wake: Condvar::new(), places: Arc::new(Semaphore::new(QUEUE)) }
-    }
-}
-
-impl Inbox {
-    /// Hands a job over, as soon as there is a place.
-    pub(super) async fn send(&self, job: Box<dyn Job>) -> Result<(), Fault> {
-        let place = tokio::time::timeout(PATIENCE, self.places.clone().acquire_owned()).await;
-        // The semaphore is never closed.
-        let Ok(Ok(place)) = place else { return Err(Fault::Silent("the thread store is too busy")) };
-        self.push(Queued { job, _place: Some(place) })
-    }
-
-    /// Hands a job over from a thread that waits for its end before it has another.
-    pub(super) fn send_one(&self, job: Box<dyn Job>) -> Result<(), Fault> {
-        self.push(Queued { job, _place: None })
-    }
-
-    fn push(&self, job: Queued) -> Result<(), Fault> {
-        let mut queue = lock(&self.queue);
-        if queue.closed {
-            return Err(Fault::Silent("the thread store is closed"));
+/// Writes until it is asked to stop. `wal` is the file that commits are appended to.
+pub(super) fn run(connection: Connection, wal: File, inbox: &Inbox) {
+    let _closing = Closing(inbox);
+    let syncer = Syncer::new(wal);
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("sqlite-sync".to_owned());
+        let beside = thread.spawn_scoped(scope, || syncer.run(inbox));
+        if let Err(error) = &beside {
+            tracing::warn!(%error, "no thread for the disk: the writer of the thread store waits for it itself");
         }
-        queue.jobs.push_back(job);
-        self.wake.notify_one();
-        Ok(())
+        let _stopping = syncer.stops();
+        let writer = Writer { connection, syncer: &syncer, beside: beside.is_ok(), inbox };
+        if let Err(error) = writer.connection.execute_batch("PRAGMA synchronous = NORMAL") {
+            // Slower, and as safe.
+            tracing::warn!(%error, "each transaction of the thread store waits for the disk");
+        }
+        while let Some(mut jobs) = inbox.next() {
+            while !jobs.is_empty() {
+                writer.batch(&mut jobs);
+            }
+        }
+    });
+}
+
+struct Writer<'a> {
+    connection: Connection,
+    syncer: &'a Syncer,
+    /// Whether the syncer has a thread of its own.
+    beside: bool,
+    inbox: &'a Inbox,
+}
+
+impl Writer<'_> {
+    /// Writes those jobs that go together; what is left needs another transaction.
+    fn batch(&self, jobs: &mut VecDeque<Queued>) {
+        let mut slots = HashSet::new();
+        let (mut together, mut rest) = (Vec::with_capacity(jobs.len()), VecDeque::new());
+        for queued in jobs.drain(..) {
+            let first = queued.job.slot().is_none_or(|slot| slots.insert(Arc::as_ptr(slot)));
+            if first { together.push(queued) } else { rest.push_back(queued) }
+        }
+        *jobs = rest;
+        match self.transact(&mut together) {
+            // Who waited for another program once need not wait again for each part.
+            Err(fault) if together.len() > 1 && !fault.is_busy() => {
+                tracing::debug!(%fault, "a transaction failed, its parts are tried alone");
+                for queued in together {
+                    let mut alone = vec![queued];
+                    let outcome = self.transact(&mut alone);
+                    self.tell(alone, outcome);
+                }
+            }
+            outcome => self.tell(together, outcome),
+        }
     }
 
-    /// A thread has frames to write: soon, or now.
-    pub(super) fn dirty(&self, slot: &Arc<Slot>, now: bool) {
-        self.add_dirty(slot, if now { Duration::ZERO } else { FLUSH_AFTER });
+    fn transact(&self, jobs: &mut [Queued]) -> Result<(), Fault> {
+        jobs.iter_mut().for_each(|queued| queued.job.prepare());
+        if jobs.iter().all(|queued| queued.job.is_idle()) {
+            return Ok(());
+        }
+        let say = |sql: &str| self.connection.prepare_cached(sql)?.execute([]).map(drop);
+        say("BEGIN IMMEDIATE")?;
+        let written = jobs.iter_mut().try_for_each(|queued| queued.job.write(&self.connection));
+        let done = written.and_then(|()| Ok(say("COMMIT")?));
+        if done.is_err() && !self.connection.is_autocommit() {
+            // Some failures undo the transaction by themselves.
+            say("ROLLBACK")?;
+        }
+        done
     }
 
-    /// A thread has frames that could not be written.
-    pub(super) fn later(&self, slot: &Arc<Slot>) {
-        self.add_dirty(slot, RETRY_AFTER);
-    }
-
-    fn add_dirty(&self, slot: &Arc<Slot>, after: Duration) {
-        let due = Instant::now() + after;
-        // Never locked while a slot's lock is held.
-        let mut queue = lock(&self.queue);
-        if queue.stop {
-            // The last try was made.
+    /// Tells what became of a transaction; of what must outlive the machine, when it does.
+    fn tell(&self, mut jobs: Vec<Queued>, outcome: Result<(), Fault>) {
+        if let Err(fault) = outcome {
+            for queued in jobs {
+                queued.job.end(Err(fault.clone()), self.inbox);
+            }
             return;
         }
-        queue.dirty.push(slot.clone());
-        if queue.due.is_none_or(|earlier| due < earlier) {
-            queue.due = Some(due);
-            self.wake.notify_one();
+        jobs.iter_mut().for_each(|queued| queued.job.committed());
+        let (durable, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|queued| queued.job.is_durable());
+        for queued in others {
+            queued.job.end(Ok(()), self.inbox);
         }
-    }
-
-    /// Brings what is due forward.
-    pub(super) fn hurry(&self) {
-        let mut queue = lock(&self.queue);
-        if queue.due.is_some() {
-            queue.due = Some(Instant::now());
-            self.wake.notify_one();
+        if durable.is_empty() {
+            return;
         }
-    }
-
-    /// Asks the writer to write what there is and to end.
-    pub(super) fn stop(&self) {
-        lock(&self.queue).stop = true;
-        self.wake.notify_one();
-    }
-
-    /// What there is to do, waiting for it; `None` at the end.
-    fn next(&self) -> Option<VecDeque<Queued>> {
-        let mut queue = lock(&self.queue);
-        loop {
-            let now = Instant::now();
-            let due = queue.due.is_some_and(|due| due <= now);
-            if due || queue.stop || !queue.jobs.is_empty() {
-                let mut jobs: VecDeque<Queued> = VecDeque::new();
-                if due || queue.stop {
-                    queue.due = None;
-                    // First: a job of the same thread finds its frames written.
-                    let dirty = std::mem::take(&mut queue.dirty);
-                    jobs.extend(
-                        dirty.into_iter().map(|slot| Queued { job: Box::new(Save::quiet(slot)), _place: None }),
-                    );
-                }
-                let count = queue.jobs.len().min(BATCH);
-                jobs.extend(queue.jobs.drain(..count));
-                if jobs.is_empty() {
-                    queue.closed = true;
-                    return None;
-                }
-                return Some(jobs);
-            }
-            queue = match queue.due {
-                Some(due) => {
-                    let waited = self.wake.wait_timeout(queue, due.saturating_duration_since(now));
-                    waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
-                }
-                None => self.wake.wait(queue).unwrap_or_else(std::sync::PoisonError::into_inner),
-            };
+        let passable = durable.iter().all(|queued| queued.job.is_passable());
+        if passable && self.beside && !self.syncer.is_lost() {
+            self.syncer.push(durable);
+            return;
         }
-    }
-}
-
-/// Tells callers that nobody writes any more, however the writer ended.
-struct Closing<'a>(&'a Inbox);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        let mut queue = lock(&self.0.queue);
-        queue.closed = true;
-        // Their callers hear of it by their dropped ends.
-        queue.jobs.clear();
-        queue.dirty.clear();
-    }
-}
-
-/// Writes until it is asked to stop.
-pub(super) fn run(mut connection: Connection, inbox: &Inbox) {
-    let _closing = Closing(inbox);
-    let mut synchronous = Synchronous::default();
-    while let Some(mut jobs) = inbox.next() {
-        while !jobs.is_empty() {
-            batch(&mut connection, &mut jobs, &mut synchronous, inbox);
+        let outcome = self.syncer.sync_here(&self.connection);
+        for queued in durable {
+            queued.job.end(outcome.clone(), self.inbox);
         }
-    }
-}
-
-/// Writes those jobs that go together; what is left needs another transaction.
-fn batch(connection: &mut Connection, jobs: &mut VecDeque<Queued>, synchronous: &mut Synchronous, inbox: &Inbox) {
-    let mut slots = HashSet::new();
-    let (mut together, mut rest) = (Vec::new(), VecDeque::new());
-    for queued in jobs.drain(..) {
-        let first = queued.job.slot().is_none_or(|slot| slots.insert(Arc::as_ptr(slot)));
-        if first { together.push(queued) } else { rest.push_back(queued) }
-    }
-    *jobs = rest;
-    let outcome = transact(connection, together.iter_mut(), synchronous);
-    match outcome {
-        // Who waited for another program once need not wait again for each part.
-        Err(fault) if together.len() > 1 && !fault.is_busy() => {
-            tracing::debug!(%fault, "a transaction failed, its parts are tried alone");
-            for mut queued in together {
-                let outcome = transact(connection, std::iter::once(&mut queued), synchronous);
-                queued.job.end(outcome, inbox);
-            }
-        }
-        outcome => {
-            for queued in together {
-                queued.job.end(outcome.clone(), inbox);
-            }
-        }
-    }
-}
-
-fn transact<'a>(
-    connection: &mut Connection,
-    jobs: impl Iterator<Item = &'a mut Queued>,
-    synchronous: &mut Synchronous,
-) -> Result<(), Fault> {
-    let mut jobs: Vec<_> = jobs.collect();
-    jobs.iter_mut().for_each(|queued| queued.job.prepare());
-    synchronous.set(connection, jobs.iter().any(|queued| queued.job.is_durable()))?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for queued in jobs {
-        queued.job.write(&transaction)?;
-    }
-    // A transaction that is dropped is undone.
-    Ok(transaction.commit()?)
-}
-
-/// Whether commits outlive the machine, as the connection has it now.
-#[derive(Default)]
-struct Synchronous(Option<bool>);
-
-impl Synchronous {
-    fn set(&mut self, connection: &Connection, full: bool) -> Result<(), Fault> {
-        if self.0 != Some(full) {
-            connection.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
-            self.0 = Some(full);
-        }
-        Ok(())
     }
 }

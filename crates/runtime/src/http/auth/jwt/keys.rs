@@ -43,6 +43,16 @@ impl KeySet {
         Ok(Self { keys, private })
     }
 
+    /// As [`read`](Self::read), for a set that somebody put here: a key that could sign has no business on this machine.
+    pub(super) fn read_public(jwks: &[u8], algorithms: Vec<Algorithm>) -> Result<Self, String> {
+        match Self::read(jwks, algorithms)? {
+            set if set.private => {
+                Err("the key set holds a private or secret key: this server only needs the public ones".to_owned())
+            }
+            set => Ok(set),
+        }
+    }
+
     /// The keys that a token may be signed with: those of its key id; those without an id, if there is none of that id;
     /// all of them for a token without.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &DecodingKey> {

@@ -3,10 +3,12 @@
 use super::{Reply, answer, millis, save};
 use crate::store::sqlite::fault::Fault;
 use crate::store::sqlite::live::{Live, Unsaved};
+use crate::store::sqlite::reads;
 use crate::store::sqlite::slots::Slot;
 use crate::store::sqlite::writer::{Inbox, Job};
-use crate::store::{BeginRun, Lease, StoreError};
+use crate::store::{BeginRun, Begun, Lease, StoreError};
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,18 +31,20 @@ pub(in crate::store::sqlite) struct Begin {
 pub(in crate::store::sqlite) struct Opened {
     lease: Lease,
     /// The thread's row.
-    pub(in crate::store::sqlite) row: i64,
+    row: i64,
+    /// Those of the given message ids that the thread's log holds.
+    known: HashSet<String>,
     /// Cancelled when the run is asked to stop.
-    pub(in crate::store::sqlite) stop: CancellationToken,
+    stop: CancellationToken,
     slot: Arc<Slot>,
     taken: bool,
 }
 
 impl Opened {
     /// Takes the lease over.
-    pub(in crate::store::sqlite) fn take(mut self) -> Lease {
+    pub(in crate::store::sqlite) fn take(mut self) -> Begun {
         self.taken = true;
-        self.lease.clone()
+        Begun { lease: self.lease.clone(), known: std::mem::take(&mut self.known), stop: self.stop.clone() }
     }
 }
 
@@ -69,7 +73,7 @@ impl Begin {
     }
 
     fn open(&self, connection: &Connection) -> Result<Opened, Fault> {
-        let BeginRun { thread, run_id, agent_id, name, ttl, .. } = &self.request;
+        let BeginRun { thread, run_id, agent_id, message_ids, name, ttl } = &self.request;
         let now = millis();
         let (row, first_seq) = connection
             .prepare_cached(
@@ -90,7 +94,9 @@ impl Begin {
             .execute(params![row, &**run_id, &**agent_id, self.instance, expires, now, first_seq])?;
         let run = connection.last_insert_rowid() as u64;
         let lease = Lease { thread: thread.clone(), run, first_seq };
-        Ok(Opened { lease, row, stop: CancellationToken::new(), slot: self.slot.clone(), taken: false })
+        // A thread that was just made knows none.
+        let known = if first_seq == 0 { HashSet::new() } else { reads::known(connection, row, message_ids)? };
+        Ok(Opened { lease, row, known, stop: CancellationToken::new(), slot: self.slot.clone(), taken: false })
     }
 }
 
@@ -122,6 +128,12 @@ impl Job for Begin {
         }
         self.opened = Some(Ok(self.open(connection)?));
         Ok(())
+    }
+
+    fn committed(&mut self) {
+        if let Some(before) = &self.before {
+            save::note(&self.slot, before);
+        }
     }
 
     fn end(self: Box<Self>, outcome: Result<(), Fault>, inbox: &Inbox) {

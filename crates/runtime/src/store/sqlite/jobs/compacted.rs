@@ -1,6 +1,7 @@
 //! The short form of finished runs, and room that is given back.
 
-use super::{Reply, answer, save};
+use super::{Form, Reply, answer, save};
+use crate::store::sqlite::attachments;
 use crate::store::sqlite::fault::Fault;
 use crate::store::sqlite::writer::{Inbox, Job};
 use crate::store::{Frame, StoreError};
@@ -43,9 +44,9 @@ impl Job for Compacted {
             .optional()?;
         // The thread was deleted in between.
         let Some((row, mut compact, raw)) = run else { return Ok(()) };
-        let (mut more, mut less) = (0, 0);
+        let (mut more, mut less) = (0u64, 0u64);
         if let Some(frames) = self.frames.as_ref().filter(|_| !compact) {
-            more = save::put_chunks(connection, self.run, true, frames)?;
+            more = save::put_chunks(connection, Form { thread: row, run: self.run, compact: true }, frames)?;
             connection.prepare_cached("UPDATE runs SET compact = 1 WHERE run = ?1")?.execute([self.run])?;
             compact = true;
         }
@@ -54,6 +55,7 @@ impl Job for Compacted {
                 .prepare_cached("SELECT coalesce(sum(length(data)), 0) FROM chunks WHERE run = ?1 AND compact = 0")?
                 .query_row([self.run], |row| row.get(0))?;
             connection.prepare_cached("DELETE FROM chunks WHERE run = ?1 AND compact = 0")?.execute([self.run])?;
+            less += attachments::release(connection, self.run)?;
             connection.prepare_cached("UPDATE runs SET raw = 0 WHERE run = ?1")?.execute([self.run])?;
         }
         connection

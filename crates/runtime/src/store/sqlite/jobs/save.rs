@@ -2,11 +2,11 @@
 
 use super::{Reply, millis};
 use crate::store::Frame;
-use crate::store::sqlite::chunk;
 use crate::store::sqlite::fault::Fault;
 use crate::store::sqlite::live::Unsaved;
 use crate::store::sqlite::slots::{Slot, State};
 use crate::store::sqlite::writer::{Inbox, Job};
+use crate::store::sqlite::{attachments, chunk};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ const LOST_AT_MOST: u64 = 65_536;
 /// Writes what a live run has that is not in the file yet.
 pub(in crate::store::sqlite) struct Save {
     slot: Arc<Slot>,
-    durable: bool,
     written: Option<Unsaved>,
     reply: Option<Reply<()>>,
 }
@@ -25,12 +24,12 @@ pub(in crate::store::sqlite) struct Save {
 impl Save {
     /// Frames that nobody waits for.
     pub(in crate::store::sqlite) fn quiet(slot: Arc<Slot>) -> Self {
-        Self { slot, durable: false, written: None, reply: None }
+        Self { slot, written: None, reply: None }
     }
 
     /// Frames, or an end, that somebody waits for.
-    pub(in crate::store::sqlite) fn awaited(slot: Arc<Slot>, durable: bool, reply: Reply<()>) -> Self {
-        Self { slot, durable, written: None, reply: Some(reply) }
+    pub(in crate::store::sqlite) fn awaited(slot: Arc<Slot>, reply: Reply<()>) -> Self {
+        Self { slot, written: None, reply: Some(reply) }
     }
 }
 
@@ -43,18 +42,32 @@ impl Job for Save {
         self.written = take(&self.slot);
     }
 
+    fn is_idle(&self) -> bool {
+        self.written.as_ref().is_none_or(Unsaved::is_in_the_file)
+    }
+
     fn is_durable(&self) -> bool {
-        self.durable || self.written.as_ref().is_some_and(|unsaved| unsaved.sync)
+        self.written.as_ref().is_some_and(|unsaved| unsaved.sync)
+    }
+
+    fn is_passable(&self) -> bool {
+        true
     }
 
     fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
         self.written.as_ref().map_or(Ok(()), |unsaved| write(connection, unsaved))
     }
 
+    fn committed(&mut self) {
+        if let Some(written) = &self.written {
+            note(&self.slot, written);
+        }
+    }
+
     fn end(self: Box<Self>, outcome: Result<(), Fault>, inbox: &Inbox) {
         let result = match self.written {
             Some(written) => settle(&self.slot, &written, outcome, inbox),
-            None => outcome,
+            None => Ok(()),
         };
         if let Some(reply) = self.reply {
             // Nobody waits any more: what was written stays written.
@@ -71,6 +84,21 @@ pub(super) fn take(slot: &Slot) -> Option<Unsaved> {
     })
 }
 
+fn is_same(state: &State, written: &Unsaved) -> bool {
+    state.live.as_ref().is_some_and(|live| live.run == written.run)
+}
+
+/// Tells the run in memory that it is in the file.
+pub(super) fn note(slot: &Slot, written: &Unsaved) {
+    slot.with(|state| {
+        if is_same(state, written)
+            && let Some(live) = &mut state.live
+        {
+            live.saved(written);
+        }
+    });
+}
+
 /// Tells the run in memory what became of it.
 pub(super) fn settle(
     slot: &Arc<Slot>,
@@ -78,10 +106,9 @@ pub(super) fn settle(
     outcome: Result<(), Fault>,
     inbox: &Inbox,
 ) -> Result<(), Fault> {
-    let is_same = |state: &State| state.live.as_ref().is_some_and(|live| live.run == written.run);
     let Err(fault) = outcome else {
         slot.with(|state| {
-            if is_same(state) && state.live.as_mut().is_some_and(|live| live.saved(written)) {
+            if is_same(state, written) && state.live.as_mut().is_some_and(|live| live.settled(written, written.sync)) {
                 state.close();
             }
         });
@@ -89,7 +116,7 @@ pub(super) fn settle(
     };
     let over = slot.with(|state| {
         state.queued = true;
-        is_same(state) && state.live.as_mut().is_some_and(|live| live.failed(&fault))
+        is_same(state, written) && state.live.as_mut().is_some_and(|live| live.failed(&fault))
     });
     inbox.later(slot);
     tracing::error!(%fault, thread_id = %slot.key.thread_id, over, "events could not be written, they stay in memory");
@@ -97,7 +124,10 @@ pub(super) fn settle(
 }
 
 pub(super) fn write(connection: &Connection, unsaved: &Unsaved) -> Result<(), Fault> {
-    let bytes = put_chunks(connection, unsaved.run, false, unsaved.frames.iter())?;
+    if unsaved.is_in_the_file() {
+        return Ok(());
+    }
+    let bytes = put_chunks(connection, Form::raw(unsaved.row, unsaved.run), &unsaved.frames)?;
     if !unsaved.message_ids.is_empty() {
         let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO messages (thread, id) VALUES (?1, ?2)")?;
         for id in &unsaved.message_ids {
@@ -129,19 +159,39 @@ fn end(connection: &Connection, row: i64, run: u64, next: u64, bytes: u64) -> Re
     Ok(())
 }
 
-/// Writes frames of a run and says how many bytes they are.
-pub(in crate::store::sqlite) fn put_chunks<'a>(
+/// Which of its forms a run is written in.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store::sqlite) struct Form {
+    /// The thread's row.
+    pub(in crate::store::sqlite) thread: i64,
+    pub(in crate::store::sqlite) run: u64,
+    pub(in crate::store::sqlite) compact: bool,
+}
+
+impl Form {
+    /// The single events.
+    pub(in crate::store::sqlite) fn raw(thread: i64, run: u64) -> Self {
+        Self { thread, run, compact: false }
+    }
+}
+
+/// Writes frames of a run and says how many bytes they take.
+pub(in crate::store::sqlite) fn put_chunks(
     connection: &Connection,
-    run: u64,
-    compact: bool,
-    frames: impl IntoIterator<Item = &'a Frame>,
+    form: Form,
+    frames: &[Frame],
 ) -> Result<u64, Fault> {
+    if frames.is_empty() {
+        return Ok(0);
+    }
+    let mut bytes = 0;
+    let mut keep = |text: &[u8]| attachments::keep(connection, form, text, &mut bytes);
+    let chunks = chunk::encode(frames, &mut keep)?;
     let mut statement =
         connection.prepare_cached("INSERT INTO chunks (run, compact, last_seq, data) VALUES (?1, ?2, ?3, ?4)")?;
-    let mut bytes = 0;
-    for chunk in chunk::encode(frames) {
+    for chunk in chunks {
         bytes += chunk.data.len() as u64;
-        statement.execute(params![run, compact, chunk.last_seq, chunk.data])?;
+        statement.execute(params![form.run, form.compact, chunk.last_seq, chunk.data])?;
     }
     Ok(bytes)
 }
@@ -160,7 +210,7 @@ pub(in crate::store::sqlite) fn close_interrupted(connection: &mut Connection) -
         let transaction = connection.transaction()?;
         for (row, run, next) in runs {
             let seq = next + LOST_AT_MOST;
-            let written = put_chunks(&transaction, *run, false, &[Frame::interrupted(seq, *run)])
+            let written = put_chunks(&transaction, Form::raw(*row, *run), &[Frame::interrupted(seq, *run)])
                 .and_then(|bytes| end(&transaction, *row, *run, seq + 1, bytes));
             match written {
                 Ok(()) => {}

@@ -2,7 +2,7 @@
 
 use super::{Reply, answer};
 use crate::store::sqlite::fault::Fault;
-use crate::store::sqlite::reads::{RECORD, record, row_of};
+use crate::store::sqlite::reads::{self, RECORD, record, row_of};
 use crate::store::sqlite::slots::{Slot, State};
 use crate::store::sqlite::writer::{Inbox, Job};
 use crate::store::{StoreError, ThreadKey, ThreadRecord, ThreadUpdate};
@@ -34,14 +34,16 @@ impl Job for Update {
     }
 
     fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let ThreadUpdate { name, archived } = &self.update;
+        let ThreadUpdate { name, archived, if_name } = &self.update;
         let sql = format!(
             "UPDATE threads SET name = CASE WHEN ?3 THEN ?4 ELSE name END, archived = coalesce(?5, archived)
-            WHERE principal = ?1 AND id = ?2 RETURNING {RECORD}"
+            WHERE principal = ?1 AND id = ?2 AND (NOT ?6 OR name IS ?7) RETURNING {RECORD}"
         );
         let (principal, id) = (&*self.key.principal, &*self.key.thread_id);
-        let values = params![principal, id, name.is_some(), name.as_ref().and_then(Option::as_ref), archived];
+        let text = |name: &Option<Option<String>>| name.clone().flatten();
+        let values = params![principal, id, name.is_some(), text(name), archived, if_name.is_some(), text(if_name)];
         let found = connection.prepare_cached(&sql)?.query_row(values, record).optional()?;
+        let found = if found.is_none() && if_name.is_some() { reads::get(connection, &self.key)? } else { found };
         self.found = Some(Ok(found));
         Ok(())
     }
@@ -55,6 +57,8 @@ impl Job for Update {
 pub(in crate::store::sqlite) fn delete_rows(connection: &Connection, row: i64) -> Result<(), Fault> {
     for sql in [
         "DELETE FROM chunks WHERE run IN (SELECT run FROM runs WHERE thread = ?1)",
+        "DELETE FROM attachment_uses WHERE run IN (SELECT run FROM runs WHERE thread = ?1)",
+        "DELETE FROM attachments WHERE thread = ?1",
         "DELETE FROM runs WHERE thread = ?1",
         "DELETE FROM messages WHERE thread = ?1",
         "DELETE FROM blobs WHERE thread = ?1",

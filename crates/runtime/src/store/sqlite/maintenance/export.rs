@@ -3,6 +3,7 @@
 use super::format::{Blob, End, FrameLine, Line, Run, Thread, VERSION};
 use super::{Maintenance, MaintenanceError, Watch};
 use crate::store::ThreadKey;
+use crate::store::sqlite::attachments;
 use crate::store::sqlite::chunk::{Entry, decode};
 use crate::store::sqlite::fault::Fault;
 use base64::Engine as _;
@@ -149,7 +150,8 @@ fn frames(
     let mut rows = statement.query(params![run, compact])?;
     while let Some(row) = rows.next()? {
         let damaged = || Fault::Damaged(format!("a piece of run {run} in the thread store cannot be read"));
-        for entry in decode(row.get(0)?).ok_or_else(damaged)? {
+        let data = row.get_ref(0)?.as_blob().map_err(|_| damaged())?;
+        for entry in decode(data, &mut |id, out| attachments::put(connection, id, out))?.ok_or_else(damaged)? {
             each(entry)?;
         }
     }

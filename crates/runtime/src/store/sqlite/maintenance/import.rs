@@ -3,7 +3,7 @@
 use super::format::{Blob, FrameLine, Line, Run, Thread, VERSION};
 use super::{Maintenance, MaintenanceError, Watch};
 use crate::store::sqlite::fault::Fault;
-use crate::store::sqlite::jobs::{close_interrupted, delete_rows, put_chunks};
+use crate::store::sqlite::jobs::{Form, close_interrupted, delete_rows, put_chunks};
 use crate::store::sqlite::reads;
 use crate::store::{Frame, ThreadKey};
 use base64::Engine as _;
@@ -304,7 +304,7 @@ fn put_frame(
         if run.form {
             return Err(wrong(number, "the compact form of a run stands behind its single events"));
         }
-        open.bytes += flush(connection, run)?;
+        open.bytes += flush(connection, open.row, run)?;
         (run.form, run.next) = (true, run.first);
     }
     if line.seq < run.next || line.seq >= run.end {
@@ -322,19 +322,20 @@ fn put_frame(
     run.frames.push(frame);
     open.frames += 1;
     if run.size >= FLUSH {
-        open.bytes += flush(connection, run)?;
+        open.bytes += flush(connection, open.row, run)?;
     }
     Ok(())
 }
 
-fn flush(connection: &Connection, run: &mut OpenRun) -> Result<u64, Fault> {
+fn flush(connection: &Connection, thread: i64, run: &mut OpenRun) -> Result<u64, Fault> {
     run.size = 0;
-    put_chunks(connection, run.run, run.form, &std::mem::take(&mut run.frames))
+    let form = Form { thread, run: run.run, compact: run.form };
+    put_chunks(connection, form, &std::mem::take(&mut run.frames))
 }
 
 fn end_run(connection: &Connection, open: &mut Open) -> Result<(), Fault> {
     if let Some(mut run) = open.run.take() {
-        open.bytes += flush(connection, &mut run)?;
+        open.bytes += flush(connection, open.row, &mut run)?;
     }
     Ok(())
 }
