@@ -2,6 +2,7 @@
 
 mod clients;
 mod count;
+mod peers;
 mod proxies;
 mod steps;
 
@@ -67,6 +68,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
     // Binaries and tests together, with one set of features, so that nothing is compiled twice.
     let build = [&["build"], WORKSPACE, &["--bins", "--tests"]].concat();
     let built = steps.add("build", &format!("cargo {}", build.join(" ")), || cargo(root, &build, BUILD_LIMIT, None));
+    let peers = !options.no_clients && built && peers::install(root, &mut steps);
     if built {
         let proxies = proxies::prepare(&mut steps);
         let test = [&["test"], WORKSPACE, &["--no-fail-fast"]].concat();
@@ -74,6 +76,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
             let mut command = process::cargo();
             command.args(&test).current_dir(root);
             full(&mut command, options);
+            if peers {
+                command.env("COPILOTKIT_REQUIRE_PEERS", "1");
+            }
             if proxies {
                 command.env("COPILOTKIT_TEST_PROXIES", "1");
             }
@@ -104,6 +109,7 @@ fn announce(options: &Options) {
     println!("It may install nginx and Caddy with apt-get, as root of a container that manages no services.");
     if !options.no_clients {
         println!("It may install npm packages into fixtures/clients/node_modules (npm ci).");
+        println!("It may install MCP servers of npm and PyPI into fixtures/mcp/node_modules and target/mcp-venv.");
         println!("It may install Chromium with apt-get, when there is none and it runs as root.");
     }
 }

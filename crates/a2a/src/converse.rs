@@ -33,7 +33,7 @@ pub(crate) fn converse(
             }
         };
         let mut streams = card.streams();
-        let mut broke = None;
+        let (mut broke, mut patient) = (None, true);
         let mut source = None;
         if streams {
             match client.stream(request.clone(), &caller).await {
@@ -46,10 +46,26 @@ pub(crate) fn converse(
                 }
             }
         }
+        // A stream that goes on in a task may begin with the task as it was: the question that is just being answered.
+        let mut hold = request.message.task_id.is_some();
+        let mut held = None;
         match &mut source {
             Some(events) => loop {
-                match next(&client, events, &mut view).await {
-                    Next::Event(event) => yield Ok(event),
+                let step = next(&client, events, &mut view, hold).await;
+                hold = false;
+                match step {
+                    Next::Held(event) => held = Some(event),
+                    Next::Broken(None) if held.is_some() => {
+                        // It was not the past: the agent asks again.
+                        if let Some(event) = held.take() {
+                            yield Ok(event);
+                        }
+                        return;
+                    }
+                    Next::Event(event) => {
+                        held = None;
+                        yield Ok(event);
+                    }
                     Next::Last(event) => {
                         yield Ok(event);
                         return;
@@ -59,6 +75,8 @@ pub(crate) fn converse(
                         return;
                     }
                     Next::Broken(error) => {
+                        // Agents that crash end their stream in good order, and say nothing of it.
+                        patient = error.is_some();
                         broke = error;
                         break;
                     }
@@ -126,8 +144,11 @@ pub(crate) fn converse(
                 subscriptions -= 1;
                 if let Ok(mut events) = client.subscribe(&task_id, &caller).await {
                     loop {
-                        match next(&client, &mut events, &mut view).await {
+                        let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
+                        let came = tokio::time::timeout(quiet, next(&client, &mut events, &mut view, false)).await;
+                        match came.unwrap_or(Next::Broken(None)) {
                             Next::Event(event) => {
+                                patient = true;
                                 // A snapshot alone is no news.
                                 if !matches!(event, Event::Task(_)) {
                                     (unchanged, subscriptions) = (0, limits::RESUBSCRIBE);
@@ -139,7 +160,7 @@ pub(crate) fn converse(
                                 yield Ok(event);
                                 return;
                             }
-                            Next::Failed(_) | Next::Broken(_) => break,
+                            Next::Failed(_) | Next::Broken(_) | Next::Held(_) => break,
                         }
                     }
                 }
@@ -157,6 +178,8 @@ pub(crate) fn converse(
 
 enum Next {
     Event(Event),
+    /// A task as it was before the message.
+    Held(Event),
     /// After it nothing more comes.
     Last(Event),
     /// The agent says that it failed, or sends what nobody can read.
@@ -165,8 +188,12 @@ enum Next {
     Broken(Option<A2aError>),
 }
 
-async fn next(client: &A2aClient, events: &mut Events, view: &mut TaskView) -> Next {
+async fn next(client: &A2aClient, events: &mut Events, view: &mut TaskView, hold: bool) -> Next {
     match events.next().await {
+        Some(Ok(Event::Task(task))) if hold && task.status.state.is_interrupted() => {
+            view.name(&task);
+            Next::Held(Event::Task(task))
+        }
         Some(Ok(event)) => match apply(client, view, &event) {
             Ok(()) if view.is_done() => Next::Last(event),
             Ok(()) => Next::Event(event),
@@ -182,8 +209,10 @@ fn apply(client: &A2aClient, view: &mut TaskView, event: &Event) -> Result<(), A
     view.apply(event).map_err(|what| A2aError::TooLarge { url: client.url().to_owned(), what })
 }
 
+/// Only where there is no such method can nothing have been done yet: servers answer with "unsupported" too when they trip
+/// over what their agent did.
 fn does_not_stream(error: &A2aError) -> bool {
-    matches!(error.kind(), Some(ErrorKind::UnsupportedOperation | ErrorKind::MethodNotFound))
+    error.kind() == Some(ErrorKind::MethodNotFound)
 }
 
 async fn wait(pause: Duration, caller: &Caller) {

@@ -36,10 +36,13 @@ pub const PARTS: usize = 100_000;
 pub const RESUBSCRIBE: u32 = 5;
 /// The first pause before that; each one is twice the last.
 pub const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(250);
+/// How long a task that is followed again after its stream ended in good order may be silent at first. Some agents that
+/// crashed let themselves be followed for ever.
+pub const QUIET_SUBSCRIPTION: Duration = Duration::from_secs(3);
 /// The pause between two looks at a task that cannot be followed, at first and at most.
 pub const POLL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// How often a task that cannot be followed is looked at without any change, after its stream broke.
-pub const POLL_UNCHANGED: u32 = 5;
+pub const POLL_UNCHANGED: u32 = 4;
 /// How long canceling a task may hold up the end of a run. The lifecycle drops a stopped run after 400 ms.
 pub const CANCEL: Duration = Duration::from_millis(300);
 /// How long before the end of a run its task is canceled.

@@ -401,6 +401,21 @@ async fn a_whole_answer_to_a_stream_is_taken_and_unknown_events_are_passed_over(
     assert_eq!(TaskState::parse("TASK_STATE_DREAMING").as_v1(), "TASK_STATE_DREAMING");
 }
 
+#[tokio::test]
+async fn a_message_is_not_sent_again_after_a_refusal_that_may_come_from_an_agent_that_acted() {
+    let peer = Peer::start(|_| error(-32004, "Received statusUpdate before initial event")).await;
+    let (shown, end) = talk(&client(&peer)).await;
+    assert_eq!((shown.len(), end.unwrap().code().as_str()), (0, "a2a_error"));
+    assert_eq!(peer.seen().iter().filter(|seen| seen.verb == "POST").count(), 1);
+    // Where there is no such method nothing was done.
+    let old = Peer::start(|seen| match seen.method() {
+        "SendMessage" => result(message("blocking")),
+        _ => error(-32601, "no such method"),
+    })
+    .await;
+    assert_eq!(talk(&client(&old)).await.0, ["message blocking"]);
+}
+
 /// What a warm call costs beside the peer's own time: the same request by a bare client to the same peer.
 #[tokio::test]
 async fn a_warm_call_adds_less_than_a_millisecond() {

@@ -14,6 +14,7 @@ mod conversation;
 mod script;
 
 use command::Command;
+use copilotkit_runtime::model::ModelTraits;
 use copilotkit_runtime::{Model, ModelRequest, ModelStream};
 use script::{Script, Step};
 use std::time::Duration;
@@ -73,6 +74,19 @@ impl Model for DemoModel {
 
     fn name(&self) -> &str {
         "demo"
+    }
+
+    fn traits(&self) -> ModelTraits {
+        let not = Some(false);
+        ModelTraits {
+            reasoning: Some(true),
+            parallel_calls: not,
+            images: not,
+            audio: not,
+            video: not,
+            pdf: not,
+            ..ModelTraits::default()
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod wire;
 pub(crate) use blocks::Blocks;
 pub(crate) use calls::{CALLS_MAX, Calls};
 pub(crate) use dialogue::Entry;
-pub(crate) use envelope::{Envelope, GOOGLE};
+pub(crate) use envelope::{Envelope, GOOGLE, THOUGHT_SIGNATURE};
 pub(crate) use ids::IdRule;
 pub(crate) use media::{Kind, Media, Part, Source, parts, to_data_url};
 pub(crate) use members::{Members, own_options};

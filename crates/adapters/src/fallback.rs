@@ -1,5 +1,6 @@
 //! Several models of which the next is tried when one cannot answer.
 
+use copilotkit_runtime::model::ModelTraits;
 use copilotkit_runtime::{Model, ModelRequest, ModelStream};
 use futures::stream::{self, StreamExt as _};
 use std::fmt;
@@ -69,6 +70,10 @@ impl Model for Fallback {
 
     fn name(&self) -> &str {
         self.first.name()
+    }
+
+    fn traits(&self) -> ModelTraits {
+        self.first.traits()
     }
 }
 

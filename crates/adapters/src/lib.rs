@@ -37,6 +37,7 @@ mod fallback;
 pub mod gemini;
 #[cfg(feature = "vertex")]
 pub mod google;
+pub mod known;
 #[cfg(feature = "openai-chat")]
 pub mod openai_chat;
 #[cfg(feature = "openai-responses")]

@@ -71,8 +71,8 @@ impl Secrets {
     pub(crate) fn add(&mut self, secret: &str) {
         for part in std::iter::once(secret).chain(secret.split_whitespace().skip(1)) {
             let part = part.trim();
-            // Less would take letters out of words, and is no key.
-            if part.len() >= 4 {
+            // What is shorter is no key, but a word like `none` that stands for one, and may stand in any message.
+            if part.len() >= 8 {
                 self.0.push(SecretString::from(part));
             }
         }

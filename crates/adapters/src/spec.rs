@@ -98,7 +98,7 @@ pub fn model_from_spec(spec: &str, options: &Options<'_>) -> Result<Arc<dyn Mode
         return Ok(Arc::new(crate::demo::DemoModel::default()));
     }
     let (provider, model) = split(spec)?;
-    named(&provider, model, spec, options)
+    named(&provider, model, spec, options).map(crate::known::Known::of)
 }
 
 #[cfg(not(feature = "service"))]

@@ -233,6 +233,29 @@ async fn words_are_paced_by_default() {
 }
 
 #[tokio::test]
+async fn a_rejected_call_is_told_as_one() {
+    for (content, expected) in [
+        (r#"{"status":"rejected","message":"m","reason":"too dear"}"#, "You rejected the call of setColor: too dear"),
+        (r#"{"status":"rejected","message":"m"}"#, "You rejected the call of setColor. It was not executed."),
+    ] {
+        let mut request = request("/call setColor {}");
+        let call = ModelToolCall { id: "c".into(), name: "setColor".into(), ..Default::default() };
+        request.messages.push(ModelMessage::Assistant {
+            content: String::new(),
+            reasoning: Vec::new(),
+            tool_calls: vec![call],
+        });
+        request.messages.push(ModelMessage::Tool {
+            tool_call_id: "c".into(),
+            name: "setColor".into(),
+            content: content.into(),
+            is_error: true,
+        });
+        assert_eq!(answer(request).await.text, expected);
+    }
+}
+
+#[tokio::test]
 async fn suggestions_are_made_when_a_page_asks_for_them() {
     let mut request = request("hello");
     request.tools = vec![ToolSpec { name: "copilotkitSuggest".into(), ..ToolSpec::default() }];

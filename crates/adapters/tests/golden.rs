@@ -211,7 +211,10 @@ fn signatures_are_kept_with_what_they_sign() {
     let google = |k: &str, v: &str| json!({ "p": "google", "k": k, "v": v });
     let anthropic = |k: &str, v: &str| json!({ "p": "anthropic", "k": k, "v": v });
     for (name, expected) in [
-        ("compat/gemini-no-index-no-id", vec![("call", google("thought_signature", "Cq8B+gs=="))]),
+        (
+            "compat/gemini-no-index-no-id",
+            vec![("call", json!({ "p": "custom", "k": "thought_signature", "v": "Cq8B+gs==" }))],
+        ),
         ("gemini/thought-then-text", vec![("text", google("text", "CiQBveKJ+sig=="))]),
         ("gemini/function-call", vec![("call", google("thought_signature", "CrABAcu98PB+fc+sig=="))]),
         ("gemini/parallel-function-calls-one-chunk", vec![("call", google("thought_signature", "Cs1+first+only=="))]),

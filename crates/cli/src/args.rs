@@ -2,11 +2,13 @@
 
 mod a2a;
 mod chat;
+mod mcp;
 mod setup;
 mod threads;
 
 pub use a2a::*;
 pub use chat::ChatArgs;
+pub use mcp::*;
 pub use setup::{CheckArgs, HealthArgs, InitArgs};
 pub use threads::*;
 
@@ -74,6 +76,18 @@ Exit status: 0 done, 1 it failed or was refused, 2 the command line is wrong."
     /// Talk to a remote A2A agent.
     #[command(subcommand)]
     A2a(A2aCommand),
+    /// See what MCP servers offer, and try it.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  copilotkit mcp list
+  copilotkit mcp inspect files
+  copilotkit mcp call files read_file '{\"path\":\"README.md\"}'
+
+The servers are those of the configuration, [mcp.NAME]. What is written is a table on a terminal, otherwise JSON lines.
+Exit status: 0 done, 1 a server or a tool failed, 2 the command line is wrong."
+    )]
+    Mcp(McpCommand),
 }
 
 /// Options of `serve`.

@@ -4,6 +4,7 @@
 //! that can be asked.
 
 mod agents;
+mod mcp;
 mod services;
 mod store;
 
@@ -31,7 +32,7 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 type Part = fn(&Context<'_>) -> Vec<Probe>;
 
 /// Every part, in the order of the table.
-const PARTS: &[Part] = &[store::probes, agents::probes, services::probes];
+const PARTS: &[Part] = &[store::probes, agents::probes, mcp::probes, services::probes];
 
 /// What probes are made of.
 pub(crate) struct Context<'a> {

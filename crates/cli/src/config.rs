@@ -7,6 +7,7 @@ mod agents;
 mod auth;
 mod error;
 mod hints;
+mod mcp;
 mod parts;
 mod playground;
 mod sources;
@@ -16,10 +17,13 @@ mod units;
 
 pub(crate) use a2a::A2aAddress;
 pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
-pub use agents::{AgUiConfig, AgentConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolConfig};
+pub use agents::{
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
+};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
-pub(crate) use hints::ignored_variable;
+pub(crate) use hints::{ignored_variable, nearest};
+pub use mcp::{GrantName, McpConfig, NamespacingName, OAuthConfig, ProtocolName, TransportName};
 pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
     ThreadsConfig,
@@ -70,6 +74,8 @@ pub struct Config {
     pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
+    /// `[mcp.NAME]`, in the order of the file.
+    pub mcp: Vec<(String, McpConfig)>,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -113,6 +119,12 @@ struct Sections {
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
+    /// MCP servers by name: agents that name one in `mcp` are offered its tools.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, McpConfig>", skip_serializing_if = "Table::is_empty")
+    )]
+    mcp: Table,
     /// The agents by id. Frontends use `default` when they name none.
     #[cfg_attr(
         feature = "schema",
@@ -141,6 +153,11 @@ impl Config {
             agents.push((id, agent));
         }
         AgentConfig::check_orchestrators(&merged, &agents)?;
+        let mut mcp = Vec::with_capacity(sections.mcp.len());
+        for (name, value) in sections.mcp {
+            let server = McpConfig::read(&merged, &name, value)?;
+            mcp.push((name, server));
+        }
         let config = Self {
             server: sections.server,
             store: sections.store,
@@ -154,6 +171,7 @@ impl Config {
             budgets: sections.budgets,
             playground: sections.playground,
             transcription: sections.transcription,
+            mcp,
             agents,
             file: merged.file().map(PathBuf::from),
             sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
@@ -181,6 +199,11 @@ impl Config {
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
+        }
+        for (id, agent) in &self.agents {
+            if let AgentConfig::BuiltIn(agent) = agent {
+                mcp::check_names(merged, &["agents", id, "mcp"], &agent.mcp, &self.mcp)?;
+            }
         }
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(

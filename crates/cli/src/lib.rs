@@ -9,6 +9,7 @@ pub mod check;
 pub mod config;
 pub mod health;
 pub mod init;
+pub mod mcp;
 pub mod playground;
 mod reload;
 pub mod serve;

@@ -4,7 +4,7 @@ use clap::Parser as _;
 use copilotkit_cli::args::{Args, Command};
 use copilotkit_cli::config::LoggingConfig;
 use copilotkit_cli::telemetry::init_log;
-use copilotkit_cli::{a2a, chat, check, health, init, serve, threads};
+use copilotkit_cli::{a2a, chat, check, health, init, mcp, serve, threads};
 use std::process::ExitCode;
 
 /// What the log shows, where the environment says it.
@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
         Command::Healthcheck(args) => health::run(args).await,
         Command::Threads(command) => threads::run(command).await.map(|()| ExitCode::SUCCESS),
         Command::A2a(command) => a2a::run(command).await.map(|()| ExitCode::SUCCESS),
+        Command::Mcp(command) => mcp::run(command).await.map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

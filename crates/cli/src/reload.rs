@@ -9,8 +9,8 @@ use copilotkit_runtime::Lifecycle;
 use std::io::IsTerminal as _;
 use tokio_util::sync::CancellationToken;
 
-/// The section that a reload takes over. What the others hold is built into the server when it starts.
-const TAKEN_OVER: &[&str] = &["agents"];
+/// The sections that a reload takes over. What the others hold is built into the server when it starts.
+const TAKEN_OVER: &[&str] = &["agents", "mcp"];
 
 /// Reads the configuration again.
 pub(crate) struct Reloader {

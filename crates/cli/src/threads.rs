@@ -1,6 +1,6 @@
 //! `copilotkit threads`: work on the file of the store.
 
-mod desk;
+pub(crate) mod desk;
 mod list;
 mod remove;
 mod show;

@@ -1,21 +1,24 @@
 //! From the configuration to a running lifecycle.
 
 pub(crate) mod a2a;
+mod mcp;
 mod naming;
 mod overrides;
 mod store;
 
+pub use mcp::McpServers;
 pub use store::{OpenedStore, open_store, retention_policy};
 
 use crate::args::ServeArgs;
 use crate::config::{
-    AgUiConfig, AgentConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders, LoggingConfig, ModeName,
-    ModelNames, OnBusyName, OnDisconnectName, TelemetryConfig, ToolConfig, prices,
+    AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, Config, DebugConfig, Environment, ForwardHeaders,
+    LoggingConfig, ModeName, ModelNames, OnBusyName, OnDisconnectName, TelemetryConfig, ToolChoiceConfig, ToolConfig,
+    prices,
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
-use copilotkit_runtime::agents::{BuiltInAgent, HttpAgent};
+use copilotkit_runtime::agents::{Approval, BuiltInAgent, HttpAgent};
 use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
 use copilotkit_runtime::http::auth::{Auth, Bearer};
@@ -149,11 +152,12 @@ pub fn lifecycle(config: &Config, environment: &Environment, store: Arc<dyn Stor
 /// # Errors
 /// A model, key or address that cannot be used.
 pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn Store>>) -> Result<Vec<Registered>> {
+    let mcp = McpServers::new(config, environment)?;
     let mut agents = Vec::with_capacity(config.agents.len());
     for (id, agent) in &config.agents {
         let registered = match agent {
             AgentConfig::BuiltIn(agent) => {
-                Registered::new(id.as_str(), built_in(agent, environment).with_context(|| at(id))?)
+                Registered::new(id.as_str(), built_in(agent, environment, &mcp).with_context(|| at(id))?)
             }
             AgentConfig::AgUi(agent) => Registered::new(id.as_str(), ag_ui(agent, config).with_context(|| at(id))?),
             AgentConfig::A2a(agent) => Registered::new(id.as_str(), a2a::agent(agent, store).with_context(|| at(id))?),
@@ -262,7 +266,7 @@ fn hosts(allowed: &[String], address: IpAddr) -> HostPolicy {
     }
 }
 
-fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInAgent> {
+fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) -> Result<BuiltInAgent> {
     let mut models = Vec::new();
     for name in agent.model.items() {
         models.push(agent.resolve(name, environment)?);
@@ -285,13 +289,28 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
         builder = builder.max_steps(steps);
     }
     if let Some(choice) = &agent.tool_choice {
-        builder = builder.tool_choice(match choice.as_str() {
-            "auto" => ToolChoice::Auto,
-            "none" => ToolChoice::None,
-            "required" => ToolChoice::Required,
-            name => ToolChoice::Tool(name.to_owned()),
+        builder = builder.tool_choice(match choice {
+            ToolChoiceConfig::Tool(table) => ToolChoice::Tool(table.tool_name.clone()),
+            ToolChoiceConfig::Word(word) => match word.as_str() {
+                "auto" => ToolChoice::Auto,
+                "none" => ToolChoice::None,
+                "required" => ToolChoice::Required,
+                name => ToolChoice::Tool(name.to_owned()),
+            },
         });
     }
+    builder = builder.approval(match &agent.approval {
+        ApprovalConfig::Always(_) => Approval::Always,
+        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
+        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
+    });
+    if let Some(tokens) = agent.context_window {
+        builder = builder.context_window(tokens);
+    }
+    if let Some(limit) = agent.tool_timeout {
+        builder = builder.tool_timeout(limit.0);
+    }
+    builder = builder.capabilities(agent.own_capabilities().map_err(anyhow::Error::msg)?);
     if agent.overridable.iter().any(|name| name == "model") {
         builder = builder.model_resolver(overrides::resolver(agent, environment));
     }
@@ -300,6 +319,9 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment) -> Result<BuiltInA
     }
     if agent.model.items().iter().any(|name| name == "demo") && !agent.tools.iter().any(|tool| tool.name == ASK_USER) {
         builder = builder.tool(ask_user());
+    }
+    if let Some(tools) = mcp.tools(agent)? {
+        builder = builder.tool_source(Arc::new(tools.reserve([ASK_USER.to_owned()])));
     }
     Ok(builder.build())
 }
@@ -320,7 +342,7 @@ fn ask_user() -> Arc<dyn Tool> {
         description: "Asks the user a question and waits for the answer.".to_owned(),
         parameters: Some(Json::from(parameters)),
     };
-    Arc::new(InterruptTool::new(spec, None, Some("The agent asks you a question.".to_owned())))
+    Arc::new(InterruptTool::new(spec, None, Some("{question}".to_owned())))
 }
 
 fn settings(agent: &BuiltInConfig) -> ModelSettings {

@@ -1,6 +1,9 @@
 //! An event on its way from an agent to the log: decoded only as far as someone needs.
 
+mod delta;
 mod scan;
+
+pub use delta::DeltaWriter;
 
 use crate::event::{Event, EventKind};
 use crate::wire::depth::Measure;

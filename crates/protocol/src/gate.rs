@@ -9,7 +9,10 @@ use crate::input::RunFinishedOutcome;
 use crate::input::SubagentFinishedOutcome;
 use crate::message::*;
 use crate::patch;
-use crate::wire::{JsonPatch, Wire};
+use crate::wire::{JsonPatch, Object, Wire};
+
+/// The member that says why the model stopped.
+const FINISH_REASON: &str = "finishReason";
 
 /// What a client understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +82,8 @@ pub fn is_same_for_all(event: &Event) -> bool {
     let keeps_shape = match event {
         // Both lists of an input are always written.
         Event::RunStarted(event) => event.input.as_ref().is_none_or(|input| are_texts(&input.messages)),
+        // Metadata may hold what older clients look for elsewhere.
+        Event::RunFinished(event) if event.metadata.is_some() => false,
         Event::RunFinished(event) => match &event.outcome {
             None | Some(RunFinishedOutcome::Interrupt(_)) => true,
             Some(RunFinishedOutcome::Success(success)) => success.pending_tool_call_ids.is_none(),
@@ -132,7 +137,7 @@ fn reshape(event: &mut Event, legacy: bool) -> bool {
             }
             None => false,
         },
-        Event::RunFinished(event) => outcome(&mut event.outcome, legacy),
+        Event::RunFinished(event) => outcome(&mut event.outcome, legacy) | (legacy && finish_reason(event)),
         Event::SubagentFinished(event) => {
             event.outcome.take_if(|outcome| matches!(outcome, SubagentFinishedOutcome::Unknown(_))).is_some()
         }
@@ -149,6 +154,19 @@ fn outcome(outcome: &mut Option<RunFinishedOutcome>, legacy: bool) -> bool {
         Some(RunFinishedOutcome::Unknown(_)) => outcome.take().is_some(),
         Some(RunFinishedOutcome::Cancelled(_)) if legacy => outcome.take().is_some(),
         Some(RunFinishedOutcome::Success(success)) if legacy => success.pending_tool_call_ids.take().is_some(),
+        _ => false,
+    }
+}
+
+/// Before 1.0 runtimes put the reason for which the model stopped beside the usage, and 1.0 has no place for it but
+/// metadata.
+fn finish_reason(event: &mut RunFinished) -> bool {
+    let metadata = event.metadata.as_ref().map(Object::members).unwrap_or_default();
+    match metadata.into_iter().rfind(|(key, _)| key == FINISH_REASON) {
+        Some((key, reason)) if event.extra.get(FINISH_REASON).is_none() => {
+            event.extra.insert(key, reason);
+            true
+        }
         _ => false,
     }
 }
@@ -293,6 +311,18 @@ mod tests {
         let subagent = json!({"type": "SUBAGENT_FINISHED", "subagentRunId": "s", "outcome": {"type": "paused"}});
         let bare = json!({"type": "SUBAGENT_FINISHED", "subagentRunId": "s"});
         assert_eq!(both(subagent), (bare.clone(), bare));
+    }
+
+    #[test]
+    fn the_reason_of_the_end_stands_where_each_era_looks_for_it() {
+        let usage = json!([{"inputTokens": 1}]);
+        let event = json!({"type": "RUN_FINISHED", "threadId": "t", "runId": "r", "usage": usage,
+            "metadata": {"finishReason": "length", "more": 1}});
+        let mut old = event.clone();
+        old["finishReason"] = json!("length");
+        assert_eq!(both(event), (old, same()));
+        let other = json!({"type": "RUN_FINISHED", "threadId": "t", "runId": "r", "metadata": {"more": 1}});
+        assert_eq!(both(other), (same(), same()));
     }
 
     #[test]

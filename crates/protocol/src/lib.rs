@@ -45,7 +45,7 @@ pub use apply::{Applied, MAX_APPLY_WARNINGS};
 pub use capabilities::*;
 pub use code::{Code, Place, Retry};
 pub use compact::compact;
-pub use emitted::{Emitted, Excess, Head};
+pub use emitted::{DeltaWriter, Emitted, Excess, Head};
 pub use enforce::{Deviation, Enforce};
 pub use error::ProtocolError;
 pub use event::*;

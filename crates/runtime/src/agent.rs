@@ -1,11 +1,14 @@
 //! The contract of an agent: a run's context in, a stream of events out.
 
 use crate::principal::Principal;
+use crate::store::{Store, StoreError, ThreadKey};
 use crate::telemetry::Trace;
 use async_trait::async_trait;
+use bytes::Bytes;
 use copilotkit_protocol::{AgentCapabilities, Emitted, RunAgentInput};
 use futures::stream::BoxStream;
 use http::HeaderMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -60,8 +63,47 @@ pub struct RunContext {
     pub deadline: Instant,
     /// Beaten by an agent that is alive though it has nothing to say, so that it is not taken for dead.
     pub pulse: Pulse,
+    /// What may be kept with the thread until its next run; `None` for a run that belongs to no stored thread.
+    pub notes: Option<ThreadNotes>,
     /// Where what is done for the run hangs in its trace.
     pub trace: Trace,
+}
+
+/// Small data that an agent or a middleware keeps with a thread, by key. It survives restarts as the thread does, and is
+/// deleted with it. Keys are shared by all agents of a thread: begin yours with a name of your own.
+#[derive(Clone)]
+pub struct ThreadNotes {
+    store: Arc<dyn Store>,
+    thread: ThreadKey,
+}
+
+impl ThreadNotes {
+    /// The notes of a thread.
+    pub fn new(store: Arc<dyn Store>, thread: ThreadKey) -> Self {
+        Self { store, thread }
+    }
+
+    /// The note under `key`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.store.blob(&self.thread, key).await
+    }
+
+    /// Sets or, with `None`, removes the note under `key`.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn set(&self, key: &str, value: Option<Bytes>) -> Result<(), StoreError> {
+        self.store.set_blob(&self.thread, key, value).await
+    }
+}
+
+impl fmt::Debug for ThreadNotes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadNotes").field("thread", &self.thread).finish_non_exhaustive()
+    }
 }
 
 /// Tells the lifecycle that an agent is alive while it is silent: a remote agent's keep-alive comments, a long tool.
@@ -103,6 +145,7 @@ impl RunContext {
             cancel: CancellationToken::new(),
             deadline: Instant::now() + crate::limits::RUN_MAX,
             pulse: Pulse::default(),
+            notes: None,
             trace: Trace::default(),
         }
     }

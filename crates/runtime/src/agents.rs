@@ -4,6 +4,8 @@ mod built_in;
 #[cfg(feature = "client")]
 mod http_agent;
 
-pub use built_in::{BuiltInAgent, BuiltInAgentBuilder, ModelResolver};
+pub use built_in::{
+    Approval, BuiltInAgent, BuiltInAgentBuilder, ModelResolver, OVERRIDABLE, check_schema, is_overridable,
+};
 #[cfg(feature = "client")]
 pub use http_agent::{HttpAgent, HttpAgentBuilder};

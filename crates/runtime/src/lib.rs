@@ -56,3 +56,8 @@ pub use store::Store;
 pub use telemetry::Trace;
 pub use tool::{Tool, ToolError, ToolOutput, ToolSource};
 pub use transcribe::{TranscribeError, TranscribeRequest, Transcriber};
+
+/// The code of docs/agents.md, compiled.
+#[cfg(all(doctest, feature = "typed-tools"))]
+#[doc = include_str!("../../../docs/agents.md")]
+struct AgentsPage;

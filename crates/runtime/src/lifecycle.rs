@@ -16,7 +16,7 @@ mod spending;
 pub use naming::{NamingModel, ThreadNames};
 pub use policy::{OnBusy, OnDisconnect};
 
-use crate::agent::{Pulse, RunContext};
+use crate::agent::{Pulse, RunContext, ThreadNotes};
 use crate::counters::Counters;
 use crate::debug::{DebugOptions, Feed};
 use crate::error::RunError;
@@ -393,6 +393,7 @@ impl Lifecycle {
             cancel: self.shutdown.child_token(),
             deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
+            notes: Some(ThreadNotes::new(store.clone(), lease.thread.clone())),
             trace: ledger.trace().clone(),
         };
         // A suggestion's thread is one that nobody else may find.

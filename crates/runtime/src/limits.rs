@@ -118,10 +118,19 @@ pub const SQLITE_PENDING: usize = 512 * 1024;
 pub const MODEL_STEPS: u32 = 10;
 /// How long a server tool may take, unless the tool has a shorter limit of its own.
 pub const TOOL_CALL: Duration = Duration::from_secs(120);
+/// How long a tool with a limit of its own may take beyond it, to say that it was reached.
+pub const TOOL_GRACE: Duration = Duration::from_secs(2);
 /// How long a source of tools may take to list them at the start of a run.
 pub const TOOL_LIST: Duration = Duration::from_secs(20);
 /// How many server tools of one step run at once. A model may ask for hundreds.
 pub const TOOL_CONCURRENCY: usize = 16;
+/// How many schemas of tools an agent keeps compiled. More are compiled again when they are needed.
+pub const TOOL_SCHEMAS: usize = 512;
+/// The largest arguments, and the largest schema of them, that a question for approval shows, in bytes. The page has them
+/// in the call, too.
+pub const APPROVAL_SHOWN: usize = 16 * 1024;
+/// The most characters of one argument that stand in the question of an interrupt.
+pub const INTERRUPT_ARGUMENT: usize = 2_000;
 /// How long an HTTP tool may take, unless it is configured.
 pub const HTTP_TOOL: Duration = Duration::from_secs(30);
 /// The largest answer of an HTTP tool. A model's context is far smaller, and as a text in an event it may take twice the

@@ -24,6 +24,30 @@ pub trait Model: Send + Sync + 'static {
 
     /// The model's name, as the provider knows it.
     fn name(&self) -> &str;
+
+    /// What is known of it beforehand.
+    fn traits(&self) -> ModelTraits {
+        ModelTraits::default()
+    }
+}
+
+/// What is known of a model beforehand; absent is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelTraits {
+    /// The most tokens of a request.
+    pub context_window: Option<u64>,
+    /// Whether it shows what it thinks.
+    pub reasoning: Option<bool>,
+    /// Whether it calls several tools at once.
+    pub parallel_calls: Option<bool>,
+    /// Whether it looks at images.
+    pub images: Option<bool>,
+    /// Whether it listens to sound.
+    pub audio: Option<bool>,
+    /// Whether it watches videos.
+    pub video: Option<bool>,
+    /// Whether it reads PDF files.
+    pub pdf: Option<bool>,
 }
 
 /// One call of a model.

@@ -5,9 +5,10 @@ use crate::model::ToolSpec;
 use crate::principal::Principal;
 use crate::telemetry::Trace;
 use async_trait::async_trait;
-use copilotkit_protocol::{Json, RunAgentInput};
+use copilotkit_protocol::{Content, Interrupt, Json, ResumeEntry, RunAgentInput};
 use http::HeaderMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A tool that the server executes.
@@ -21,11 +22,26 @@ pub trait Tool: Send + Sync + 'static {
         ToolMode::Execute
     }
 
+    /// How long a call may take; `None` leaves it to the agent.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Executes a call.
     ///
     /// # Errors
     /// When it fails: the model is told and the run goes on.
     async fn call(&self, call: ToolInvocation) -> Result<ToolOutput, ToolError>;
+
+    /// Goes on with a call that ended in a [`ToolOutput::question`], now that a person has answered it. Nothing is
+    /// executed anew.
+    ///
+    /// # Errors
+    /// When the call cannot go on: it asked nothing, or what it had in mind is gone.
+    async fn answer(&self, call: ToolInvocation, answer: ResumeEntry) -> Result<ToolOutput, ToolError> {
+        let _ = (call, answer);
+        Err(ToolError::failed("The tool asked nothing, so nothing was done with the answer."))
+    }
 }
 
 /// Whether a call is executed or ends the run with a question.
@@ -38,7 +54,7 @@ pub enum ToolMode {
     Interrupt {
         /// Why, in AG-UI's open set; `tool_call` by default.
         reason: Option<String>,
-        /// The question.
+        /// The question. `{name}` in it stands for the argument of that name.
         message: Option<String>,
     },
 }
@@ -80,12 +96,22 @@ pub struct ToolOutput {
     pub content: Json,
     /// True when the tool says that it failed (MCP `isError`).
     pub is_error: bool,
+    /// What the model is told in the place of the result; `None` for the result itself.
+    pub for_model: Option<Content>,
+    /// A question to a person, in the place of a result. The run ends with it, under an id of the runtime's; the answer
+    /// comes to [`Tool::answer`].
+    pub question: Option<Box<Interrupt>>,
 }
 
 impl ToolOutput {
     /// A result.
     pub fn new(content: Json) -> Self {
-        Self { content, is_error: false }
+        Self { content, is_error: false, for_model: None, question: None }
+    }
+
+    /// No result yet, but a question to a person.
+    pub fn asks(question: Interrupt) -> Self {
+        Self { question: Some(Box::new(question)), ..Self::new(Json::default()) }
     }
 }
 

@@ -49,6 +49,12 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
             }
         }
     }
+    let server = resolve(schema, &root["mcp"]["additionalProperties"]);
+    heading(&mut out, "`[mcp.NAME]`", Some(server));
+    rows(&mut out, schema, server)?;
+    let oauth = resolve(schema, &fields(server)?["oauth"]);
+    heading(&mut out, "`[mcp.NAME.oauth]`", Some(oauth));
+    rows(&mut out, schema, oauth)?;
     let price = resolve(schema, &root["prices"]["additionalProperties"]);
     heading(&mut out, "`[prices.\"PROVIDER/MODEL\"]`", Some(price));
     rows(&mut out, schema, price)?;
@@ -71,7 +77,7 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
 /// The sections whose members are known: name and members.
 fn sections(schema: &Value) -> anyhow::Result<Vec<(&str, &Map<String, Value>)>> {
     let root = schema["properties"].as_object().context("the schema has no properties")?;
-    let sections = root.iter().filter(|(name, _)| !matches!(name.as_str(), "agents" | "prices"));
+    let sections = root.iter().filter(|(name, _)| !matches!(name.as_str(), "agents" | "mcp" | "prices"));
     let mut sections: Vec<_> = sections
         .map(|(name, section)| Ok((name.as_str(), fields(resolve(schema, section))?)))
         .collect::<anyhow::Result<_>>()?;
@@ -203,6 +209,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let read = |page| std::fs::read_to_string(root.join(page)).unwrap();
         let text = read(PAGE) + &read("docs/auth.md") + &read("docs/observability.md") + &read("docs/security.md");
+        let text = text + &read("docs/mcp.md");
         let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned());
         blocks.collect()
     }

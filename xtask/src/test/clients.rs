@@ -119,7 +119,7 @@ pub(super) fn types(root: &Path, steps: &mut Steps) {
         .add("types", "npm test in fixtures/typescript", || steps::command(npm(&folder).arg("test"), TEST_LIMIT, None));
 }
 
-fn npm(folder: &Path) -> Command {
+pub(super) fn npm(folder: &Path) -> Command {
     let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     command.current_dir(folder);
     command
@@ -147,7 +147,7 @@ fn major(version: &str) -> Option<u32> {
 }
 
 /// Whether npm's own record of what it installed is missing or older than the lock file.
-fn stale(folder: &Path) -> bool {
+pub(super) fn stale(folder: &Path) -> bool {
     let time = |path: &str| folder.join(path).metadata().and_then(|data| data.modified()).ok();
     match (time("node_modules/.package-lock.json"), time("package-lock.json")) {
         (Some(installed), Some(locked)) => installed < locked,

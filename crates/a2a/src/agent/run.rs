@@ -10,7 +10,7 @@ use crate::fold::TaskView;
 use crate::guard::clean_line;
 use crate::interrupt::question;
 use crate::memory::{Contact, Memory};
-use crate::types::{Message, TaskState};
+use crate::types::{Message, PartContent, TaskState};
 use crate::wire::ErrorKind;
 use copilotkit_protocol::{
     CancelledOutcome, Code, Emitted, InterruptOutcome, RunFinished, RunFinishedOutcome, RunStarted, SuccessOutcome,
@@ -96,11 +96,13 @@ pub(super) fn events(agent: A2aAgent, context: RunContext) -> impl Stream<Item =
         contact.surfaces = projector.into_surfaces();
         (contact.waiting_task, contact.interrupt_id) = (None, None);
         let state = view.state();
-        let asks = matches!(end, Taken::Done) && state.is_interrupted();
+        let waits = matches!(end, Taken::Done) && state.is_interrupted();
+        // A surface is the way to answer: clients do not let anybody act on one while an interrupt is open.
+        let asks = waits && !shows_surface(&view);
         let interrupt = asks.then(|| question(&context.agent_id, &view, None));
-        if let Some(interrupt) = &interrupt {
+        if waits {
             contact.waiting_task.clone_from(&view.task_id);
-            contact.interrupt_id = Some(interrupt.id.clone());
+            contact.interrupt_id = interrupt.as_ref().map(|interrupt| interrupt.id.clone());
         }
         memory.save(&contact).await;
         match (end, interrupt) {
@@ -129,18 +131,20 @@ fn finished(context: &RunContext, outcome: RunFinishedOutcome) -> Emitted {
     RunFinished { thread_id, run_id, outcome: Some(outcome), ..Default::default() }.into()
 }
 
-/// The agent turned a message down since its task has ended or is unknown to it. Each SDK has a code of its own for it.
+/// What the agent says while it waits holds a surface to answer on.
+fn shows_surface(view: &TaskView) -> bool {
+    let parts = view.status.message.iter().flat_map(|message| &message.parts);
+    parts.into_iter().any(|part| match &part.content {
+        PartContent::Data(data) => !crate::a2ui::operations(data).is_empty(),
+        _ => false,
+    })
+}
+
+/// The agent does not know the task that the message was for, so it cannot have done anything with it. Any other refusal may
+/// come from an agent that did.
 fn is_gone(error: &A2aError, message: &Message, view: &TaskView) -> bool {
-    let turned_down = matches!(
-        error.kind(),
-        Some(
-            ErrorKind::TaskNotFound
-                | ErrorKind::UnsupportedOperation
-                | ErrorKind::InvalidParams
-                | ErrorKind::InvalidRequest
-        )
-    );
-    turned_down && message.task_id.is_some() && view.task_id.is_none() && view.message.is_none()
+    let unknown = error.kind() == Some(ErrorKind::TaskNotFound);
+    unknown && message.task_id.is_some() && view.task_id.is_none() && view.message.is_none()
 }
 
 /// What the run fails with when the task did.

@@ -40,7 +40,8 @@ pub fn body(callee: &Callee<'_>, request: &ModelRequest) -> Result<Vec<u8>, Mode
     members.put_some("stop_sequences", (!settings.stop.is_empty()).then_some(&settings.stop));
     members.put_some("system", (!conversation.system.is_empty()).then_some(&conversation.system));
     members.put("messages", &conversation.entries);
-    tools(&mut members, request, rules.forced_tools && thinking != Some("enabled"));
+    let may_force = rules.forced_tools && thinking != Some("enabled");
+    tools(&mut members, request, may_force, callee.quirks.vertex);
     members.put("stream", &true);
     if thinking == Some("enabled") && conversation.lost_thinking {
         // A turn of tools without the thinking that led to it is refused while thinking is on.
@@ -168,11 +169,12 @@ struct Tool<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
     input_schema: Cow<'a, Json>,
-    /// Without it arguments come value by value.
+    /// Without it arguments come value by value. Vertex AI does not know it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     eager_input_streaming: bool,
 }
 
-fn tools(members: &mut Members<'_>, request: &ModelRequest, may_force: bool) {
+fn tools(members: &mut Members<'_>, request: &ModelRequest, may_force: bool, vertex: bool) {
     if request.tools.is_empty() {
         return;
     }
@@ -180,7 +182,7 @@ fn tools(members: &mut Members<'_>, request: &ModelRequest, may_force: bool) {
         name: &tool.name,
         description: &tool.description,
         input_schema: schema(tool),
-        eager_input_streaming: true,
+        eager_input_streaming: !vertex,
     });
     members.put("tools", &tools.collect::<Vec<_>>());
     let choice: Value = match &request.tool_choice {

@@ -31,6 +31,10 @@ pub(super) fn tool_answer(messages: &[ModelMessage]) -> Option<String> {
     let text = content.text();
     let result = serde_json::from_str::<String>(&text).unwrap_or_else(|_| text.into_owned());
     Some(match name {
+        _ if member(&result, "status").is_some_and(|status| status == "rejected") => match member(&result, "reason") {
+            Some(reason) => format!("You rejected the call of {name}: {reason}"),
+            None => format!("You rejected the call of {name}. It was not executed."),
+        },
         _ if *is_error => format!("The tool {name} failed: {result}"),
         ASK_TOOL => format!("You answered: {result}"),
         SNAPSHOT_TOOL => {
@@ -43,6 +47,11 @@ pub(super) fn tool_answer(messages: &[ModelMessage]) -> Option<String> {
             .map_or_else(|| "The state was changed.".to_owned(), |state| format!("The state is now: {state}")),
         _ => format!("The tool {name} answered: {result}"),
     })
+}
+
+fn member(result: &str, name: &str) -> Option<String> {
+    let members: std::collections::BTreeMap<String, Json> = serde_json::from_str(result).ok()?;
+    members.get(name)?.read().ok()
 }
 
 /// The arguments of a forced call for suggestions.

@@ -103,15 +103,16 @@ impl Arguments {
         let common = self.path.iter().zip(&path).take_while(|(old, new)| old == new).count();
         let keep = common.min(self.path.len().saturating_sub(1)).min(path.len() - 1);
         self.close_to(keep + 1, out);
-        for depth in keep..path.len() {
+        for (depth, step) in path.iter().enumerate().skip(keep) {
             if depth > keep {
-                self.open.push(match &path[depth] {
-                    Step::Key(_) => Container::Object(HashSet::new()),
-                    Step::Index(_) => Container::Array(0),
-                });
-                out.push(if matches!(path[depth], Step::Key(_)) { '{' } else { '[' });
+                let (container, opening) = match step {
+                    Step::Key(_) => (Container::Object(HashSet::new()), '{'),
+                    Step::Index(_) => (Container::Array(0), '['),
+                };
+                self.open.push(container);
+                out.push(opening);
             }
-            self.begin_member(&path[depth], out)?;
+            self.begin_member(step, out)?;
         }
         self.path = path;
         Ok(())

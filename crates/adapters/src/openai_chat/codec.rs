@@ -28,7 +28,7 @@ pub struct ChatCodec {
 impl ChatCodec {
     /// A codec for one answer.
     pub fn new(options: CodecOptions) -> Self {
-        let tracker = Tracker::new(options.id_prefix.clone());
+        let tracker = Tracker::new(options.id_prefix.clone(), options.provider.clone());
         Self {
             tracker,
             blocks: Blocks::default(),

@@ -2,7 +2,7 @@
 
 use super::parts;
 use crate::dialect::history::{self, Assistant, Turn};
-use crate::dialect::{Callee, Envelope, IdRule, Members, offered, own_options, schema};
+use crate::dialect::{Callee, Envelope, IdRule, Members, THOUGHT_SIGNATURE, offered, own_options, schema};
 use crate::profile::{Quirks, ReasoningHistory, ToolChoiceStyle, is_reasoning_model, may_skip_reasoning, thinks_aloud};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::model::{ModelError, ModelRequest, ToolChoice, ToolSpec};
@@ -160,8 +160,9 @@ fn said<'a>(callee: &Callee<'_>, turn: &Assistant<'a>) -> Said<'a> {
         function: Function { name: call.name, arguments: call.arguments },
         extra_content: call
             .encrypted_value
-            .and_then(Envelope::read_thought_signature)
-            .map(|signature| json!({ "google": { "thought_signature": signature } })),
+            .and_then(|value| Envelope::open(value, callee.provider))
+            .filter(|envelope| envelope.kind == THOUGHT_SIGNATURE)
+            .map(|envelope| json!({ "google": { "thought_signature": envelope.value } })),
     });
     let mut said = Said {
         content: parts::Body::Text(turn.text.into()),

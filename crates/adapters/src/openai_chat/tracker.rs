@@ -1,7 +1,7 @@
 //! Which call a piece belongs to. Services differ in what they repeat: the id, the index, the name, all or none.
 
 use super::chunk::CallPiece;
-use crate::dialect::{CALLS_MAX, Envelope, protocol};
+use crate::dialect::{CALLS_MAX, Envelope, THOUGHT_SIGNATURE, protocol};
 use copilotkit_runtime::{ModelError, ModelEvent};
 
 /// The most bytes of arguments that wait for their call's name.
@@ -12,6 +12,8 @@ const NAMELESS_MAX: usize = 1024 * 1024;
 pub(super) struct Tracker {
     calls: Vec<Call>,
     id_prefix: String,
+    /// Who gets signatures back.
+    provider: String,
     waiting: usize,
 }
 
@@ -30,9 +32,9 @@ struct Call {
 }
 
 impl Tracker {
-    /// `id_prefix` begins the ids that are minted for calls without one.
-    pub(super) fn new(id_prefix: String) -> Self {
-        Self { calls: Vec::new(), id_prefix, waiting: 0 }
+    /// `id_prefix` begins the ids that are minted for calls without one; signatures are for the provider.
+    pub(super) fn new(id_prefix: String, provider: String) -> Self {
+        Self { calls: Vec::new(), id_prefix, provider, waiting: 0 }
     }
 
     /// True once a call has been started.
@@ -104,7 +106,8 @@ impl Tracker {
             if !call.has_arguments && !cut {
                 out.push(ModelEvent::ToolCallDelta { id: call.id.clone(), delta: "{}".to_owned() });
             }
-            let encrypted_value = call.signature.as_deref().map(Envelope::thought_signature);
+            let seal = |value: String| Envelope::new(&self.provider, THOUGHT_SIGNATURE, value).seal();
+            let encrypted_value = call.signature.map(seal);
             out.push(ModelEvent::ToolCallEnd { id: call.id, encrypted_value });
         }
         Ok(())
@@ -171,7 +174,7 @@ mod tests {
 
     /// Feeds pieces and gives `id name arguments` for each call in order.
     fn calls(pieces: &[&str]) -> Vec<(String, String, String)> {
-        let mut tracker = Tracker::new("minted_".into());
+        let mut tracker = Tracker::new("minted_".into(), "p".into());
         let mut out = Vec::new();
         for piece in pieces {
             let piece: CallPiece<'_> = serde_json::from_str(piece).expect(piece);
@@ -246,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_call_without_a_name_is_an_error() {
-        let mut tracker = Tracker::new(String::new());
+        let mut tracker = Tracker::new(String::new(), String::new());
         let piece = serde_json::from_str(r#"{"index":0,"id":"a","function":{"arguments":"{}"}}"#).expect("piece");
         tracker.piece(&piece, &mut Vec::new(), |_| ()).expect("waits");
         assert_eq!(tracker.finish(false, &mut Vec::new()).expect_err("nameless").kind, ModelErrorKind::Protocol);

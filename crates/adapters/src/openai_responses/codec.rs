@@ -47,10 +47,8 @@ impl ResponsesCodec {
             }
             "response.function_call_arguments.delta" => self.calls.delta(key, &event.delta.0, out),
             "response.function_call_arguments.done" => self.calls.whole(key, &event.arguments.0, out),
-            "response.reasoning_summary_part.added" => {
-                if event.summary_index.0.unwrap_or(0) > 0 {
-                    self.blocks.close(out);
-                }
+            "response.reasoning_summary_part.added" if event.summary_index.0.unwrap_or(0) > 0 => {
+                self.blocks.close(out);
             }
             "response.reasoning_summary_text.delta" => {
                 let index = event.summary_index.0.unwrap_or(0);

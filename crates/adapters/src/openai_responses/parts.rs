@@ -7,18 +7,19 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub(super) enum Part<'a> {
-    InputText {
-        text: &'a str,
-    },
-    InputImage {
+    #[serde(rename = "input_text")]
+    Text { text: &'a str },
+    #[serde(rename = "input_image")]
+    Image {
         #[serde(skip_serializing_if = "Option::is_none")]
         image_url: Option<Cow<'a, str>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         file_id: Option<Cow<'a, str>>,
     },
-    InputFile {
+    #[serde(rename = "input_file")]
+    File {
         #[serde(skip_serializing_if = "Option::is_none")]
         filename: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,16 +55,16 @@ pub(super) fn output(content: &Content) -> Result<Output<'_>, ModelError> {
 
 fn one(part: Given<'_>) -> Result<Part<'_>, ModelError> {
     let media = match part {
-        Given::Text(text) => return Ok(Part::InputText { text }),
+        Given::Text(text) => return Ok(Part::Text { text }),
         Given::Media(media) => media,
     };
     match media.kind {
         Kind::Image => Ok(match media.source {
             Source::Data { mime_type, base64 } => {
-                Part::InputImage { image_url: Some(to_data_url(&mime_type, &base64).into()), file_id: None }
+                Part::Image { image_url: Some(to_data_url(&mime_type, &base64).into()), file_id: None }
             }
-            Source::Url { url, .. } => Part::InputImage { image_url: Some(url), file_id: None },
-            Source::File { id, .. } => Part::InputImage { image_url: None, file_id: Some(id) },
+            Source::Url { url, .. } => Part::Image { image_url: Some(url), file_id: None },
+            Source::File { id, .. } => Part::Image { image_url: None, file_id: Some(id) },
         }),
         Kind::Document => Ok(document(media)),
         Kind::Audio | Kind::Video => Err(media.refused("this dialect takes text, pictures and documents")),
@@ -77,13 +78,9 @@ fn document(media: Media<'_>) -> Part<'_> {
             let extension = mime_type.rsplit(['/', '.', '+']).next().filter(|end| end.len() <= 5).unwrap_or("bin");
             let filename = filename.unwrap_or_else(|| format!("part-{}.{extension}", media.at));
             let file_data = to_data_url(&mime_type, &base64);
-            Part::InputFile { filename: Some(filename), file_data: Some(file_data), file_url: None, file_id: None }
+            Part::File { filename: Some(filename), file_data: Some(file_data), file_url: None, file_id: None }
         }
-        Source::Url { url, .. } => {
-            Part::InputFile { filename: None, file_data: None, file_url: Some(url), file_id: None }
-        }
-        Source::File { id, .. } => {
-            Part::InputFile { filename: None, file_data: None, file_url: None, file_id: Some(id) }
-        }
+        Source::Url { url, .. } => Part::File { filename: None, file_data: None, file_url: Some(url), file_id: None },
+        Source::File { id, .. } => Part::File { filename: None, file_data: None, file_url: None, file_id: Some(id) },
     }
 }

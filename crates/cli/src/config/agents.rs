@@ -1,5 +1,6 @@
 //! `[agents.ID]`: told apart by `type`.
 
+use super::hints::nearest;
 use super::sources::Merged;
 use super::{A2aConfig, A2aOrchestratorConfig, ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
@@ -8,10 +9,14 @@ use copilotkit_adapters::spec::split;
 use copilotkit_adapters::{
     Api, ConfigError as ModelConfigError, Options, ServiceModel, model_from_spec, service_from_spec,
 };
+use copilotkit_mcp::PageServers;
+use copilotkit_protocol::wire::Wire as _;
+use copilotkit_protocol::{AgentCapabilities, Json};
 use copilotkit_runtime::Model;
+use copilotkit_runtime::agents::{OVERRIDABLE, check_schema, is_overridable};
 use secrecy::SecretString;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::Value;
 
@@ -35,6 +40,10 @@ pub enum AgentConfig {
 }
 
 const TYPES: &str = "`built-in`, `ag-ui`, `a2a` or `a2a-orchestrator`";
+/// The longest name of a tool that every provider takes.
+const TOOL_NAME: usize = 64;
+/// Tools of every built-in agent.
+const STATE_TOOLS: [&str; 2] = ["AGUISendStateSnapshot", "AGUISendStateDelta"];
 
 impl AgentConfig {
     /// An orchestrator needs an agent of ours that is none itself.
@@ -138,8 +147,8 @@ pub struct BuiltInConfig {
     /// Whether developer messages of the page reach the model.
     #[serde(default)]
     pub forward_developer_messages: bool,
-    /// `auto`, `none`, `required`, or a tool's name.
-    pub tool_choice: Option<String>,
+    /// `"auto"`, `"none"`, `"required"`, a tool's name, or `{ type = "tool", tool_name = "…" }`.
+    pub tool_choice: Option<ToolChoiceConfig>,
     /// The most tokens that the model writes in one call.
     pub max_output_tokens: Option<u64>,
     /// Sampling temperature.
@@ -153,19 +162,39 @@ pub struct BuiltInConfig {
     /// Frequency penalty.
     pub frequency_penalty: Option<f64>,
     /// Texts that end the output.
-    #[serde(default)]
+    #[serde(default, alias = "stop_sequences")]
     pub stop: Vec<String>,
     /// Seed of the sampler.
     pub seed: Option<i64>,
     /// How often a call of the model is tried again before its first event, at most 10 times.
     #[cfg_attr(feature = "schema", schemars(extend("default" = RETRIES)))]
     pub max_retries: Option<u32>,
-    /// Members that are added to the provider's request as they are.
+    /// Members that are added to the provider's request as they are; a table under the name of a provider is for that one
+    /// alone.
     #[serde(default)]
     pub provider_options: BTreeMap<String, serde_json::Value>,
+    /// Which of the server's tools are executed only when a person agrees: a list of names, or `"always"` for every one.
+    #[serde(default)]
+    pub approval: ApprovalConfig,
+    /// The most tokens of a request, the answer included; absent is what is known of the model. From a longer
+    /// conversation the oldest turns are left out.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub context_window: Option<u64>,
+    /// How long a call of a tool may take that has no `timeout` of its own.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = Span(copilotkit_runtime::limits::TOOL_CALL))))]
+    pub tool_timeout: Option<Span>,
+    /// What `/info` says that the agent can do: groups of AG-UI's capabilities, each in the place of the known one.
+    pub capabilities: Option<serde_json::Value>,
     /// Tools that the server calls over HTTP.
     #[serde(default)]
     pub tools: Vec<ToolConfig>,
+    /// MCP servers whose tools it is offered, by their names in `[mcp.*]`. Where names of tools clash, the first has it.
+    #[serde(default)]
+    pub mcp: Vec<String>,
+    /// Origins of MCP servers that a page may name itself (`forwardedProps.mcpServers`), like
+    /// `"https://mcp.example.com"`; none by default.
+    #[serde(default)]
+    pub mcp_origins: Vec<String>,
 }
 
 impl BuiltInConfig {
@@ -195,7 +224,13 @@ impl BuiltInConfig {
             seed: None,
             max_retries: None,
             provider_options: BTreeMap::new(),
+            approval: ApprovalConfig::default(),
+            context_window: None,
+            tool_timeout: None,
+            capabilities: None,
             tools: Vec::new(),
+            mcp: Vec::new(),
+            mcp_origins: Vec::new(),
         }
     }
 
@@ -273,10 +308,74 @@ impl BuiltInConfig {
                 "write 1 or more",
             ));
         }
-        for tool in &self.tools {
-            tool.check(merged, id)?;
+        self.check_options(merged, id)?;
+        self.check_tools(merged, id)
+    }
+
+    fn check_options(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
+        let at = |key: &'static str| ["agents", id, key];
+        for name in self.overridable.iter().filter(|name| !is_overridable(name)) {
+            let remedy = match nearest(name, OVERRIDABLE.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`? Otherwise use one of {}", OVERRIDABLE.join(", ")),
+                None => format!("use {}", OVERRIDABLE.join(", ")),
+            };
+            return Err(merged.error(&at("overridable"), format!("a page cannot override `{name}`"), remedy));
+        }
+        if let Err(origin) = PageServers::at(&self.mcp_origins) {
+            let reason = format!("`{origin}` is not an origin");
+            let remedy = "write scheme, host and port, like \"https://mcp.example.com\"";
+            return Err(merged.error(&at("mcp_origins"), reason, remedy));
+        }
+        if self.context_window == Some(0) {
+            return Err(merged.error(&at("context_window"), "no request fits", "write the model's number of tokens"));
+        }
+        match self.own_capabilities() {
+            Ok(_) => Ok(()),
+            Err(reason) => {
+                let remedy = "write groups as AG-UI spells them, like { multimodal = { input = { image = true } } }";
+                Err(merged.error(&at("capabilities"), reason, remedy))
+            }
+        }
+    }
+
+    /// What `capabilities` declares.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn own_capabilities(&self) -> Result<AgentCapabilities, String> {
+        let Some(value) = &self.capabilities else { return Ok(AgentCapabilities::default()) };
+        let read: AgentCapabilities =
+            copilotkit_protocol::from_str(&value.to_string()).map_err(|error| error.to_string())?;
+        if read.is_tidy() { Ok(read) } else { Err("it has a member that AG-UI does not know".to_owned()) }
+    }
+
+    fn check_tools(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
+        let mut names = BTreeSet::new();
+        for (index, tool) in self.tools.iter().enumerate() {
+            let place = format!("tools[{index}]");
+            tool.check(merged, &["agents", id, &place])?;
+            if !names.insert(tool.name.as_str()) {
+                let reason = format!("there are two tools of the name `{}`", tool.name);
+                return Err(merged.error(&["agents", id, &place, "name"], reason, "give one of them another name"));
+            }
+        }
+        // A name that is none would leave the tool that was meant without anybody's leave.
+        if let ApprovalConfig::Tools(tools) = &self.approval
+            && !self.has_tools_from_elsewhere()
+            && let Some(name) = tools.iter().find(|name| !names.contains(name.as_str()))
+        {
+            let remedy = match nearest(name, names.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => "write names of [[agents.ID.tools]], or \"always\"".to_owned(),
+            };
+            return Err(merged.error(&["agents", id, "approval"], format!("there is no tool `{name}`"), remedy));
         }
         Ok(())
+    }
+
+    /// Whether tools are found out only when a run begins.
+    fn has_tools_from_elsewhere(&self) -> bool {
+        !self.mcp.is_empty() || !self.mcp_origins.is_empty()
     }
 }
 
@@ -336,23 +435,95 @@ pub struct ToolConfig {
 }
 
 impl ToolConfig {
-    fn check(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
-        let at = ["agents", id, "tools"];
+    fn check(&self, merged: &Merged, at: &[&str; 3]) -> Result<(), ConfigError> {
+        let key = |key| [at[0], at[1], at[2], key];
         let name = &self.name;
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if name.is_empty() || name.len() > TOOL_NAME || !name.bytes().all(is_letter) {
+            let reason = format!("`{name}` is not a name that models take");
+            let remedy = format!("use up to {TOOL_NAME} letters, digits, `_` and `-`");
+            return Err(merged.error(&key("name"), reason, remedy));
+        }
+        if STATE_TOOLS.contains(&name.as_str()) {
+            let reason = format!("`{name}` is the name of a tool that every agent has");
+            return Err(merged.error(&key("name"), reason, "give it another name"));
+        }
         match &self.url {
-            Some(url) => merged.check_url(&at, url)?,
+            Some(url) => merged.check_url(&key("url"), url)?,
             None if !self.interrupt => {
                 let reason = format!("the tool `{name}` has no url");
-                return Err(merged.error(&at, reason, "add url = \"http://…\", or interrupt = true for a question"));
+                return Err(merged.error(at, reason, "add url = \"http://…\", or interrupt = true for a question"));
             }
             None => {}
         }
-        if self.parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
-            let reason = format!("the parameters of the tool `{name}` are no JSON Schema");
-            return Err(merged.error(&at, reason, "write a table, like { type = \"object\", properties = {} }"));
+        if let Some(schema) = &self.parameters
+            && let Err(what) = check_schema(&Json::of(schema))
+        {
+            let reason = format!("the parameters of the tool `{name}` are no JSON Schema: {what}");
+            let remedy = "write a table, like { type = \"object\", properties = {} }";
+            return Err(merged.error(&key("parameters"), reason, remedy));
         }
-        merged.check_headers(&at, &self.headers)
+        merged.check_headers(&key("headers"), &self.headers)
     }
+}
+
+/// Which tools need a person's leave.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(untagged, expecting = "expected \"always\" or a list of tool names")]
+pub enum ApprovalConfig {
+    /// Every one.
+    Always(AlwaysWord),
+    /// These.
+    Tools(Vec<String>),
+}
+
+impl Default for ApprovalConfig {
+    fn default() -> Self {
+        Self::Tools(Vec::new())
+    }
+}
+
+/// The word `always`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum AlwaysWord {
+    /// `always`
+    Always,
+}
+
+/// Whether and which tool the model must call.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged, expecting = "expected a text, or { type = \"tool\", tool_name = \"…\" }")]
+pub enum ToolChoiceConfig {
+    /// `auto`, `none`, `required`, or a tool's name.
+    Word(String),
+    /// This tool.
+    Tool(ToolChoiceTable),
+}
+
+/// The choice of one tool.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ToolChoiceTable {
+    /// `tool`
+    #[serde(rename = "type")]
+    pub kind: ToolWord,
+    /// Its name.
+    #[serde(alias = "toolName")]
+    pub tool_name: String,
+}
+
+/// The word `tool`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ToolWord {
+    /// `tool`
+    Tool,
 }
 
 /// A remote AG-UI agent.

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 const ALIKE: f64 = 0.8;
 
 /// The name that was meant, if one is close enough.
-pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_ascii_lowercase();
     let likeness = |name: &&str| (strsim::normalized_damerau_levenshtein(&written, name) * 1000.0) as u32;
     known.into_iter().max_by_key(likeness).filter(|name| {

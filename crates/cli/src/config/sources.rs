@@ -186,11 +186,21 @@ impl Merged {
         let mut table = root.get_ref();
         let mut found = None;
         for key in path {
-            // `tools[2]` stands with `tools`: the position of the item is in the message.
-            let name = key.split('[').next().unwrap_or(key);
+            // `tools[2]` is the third of the list `tools`.
+            let (name, index) = match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
+                Some((name, index)) => (name, index.parse::<usize>().ok()),
+                None => (*key, None),
+            };
             let Some((span, value)) = table.iter().find(|(found, _)| found.get_ref() == name) else { break };
             found = Some(span.span().start);
-            match value.get_ref() {
+            let item = match (value.get_ref(), index) {
+                (DeValue::Array(items), Some(index)) => items.get(index),
+                _ => None,
+            };
+            if let Some(item) = item {
+                found = Some(item.span().start);
+            }
+            match item.unwrap_or(value).get_ref() {
                 DeValue::Table(next) => table = next,
                 _ => break,
             }

@@ -119,6 +119,6 @@ pub(super) async fn work<T: Send + 'static>(job: impl FnOnce(&Stop) -> Result<T>
     }
 }
 
-pub(super) fn usage<T>(what: impl Into<String>) -> Result<T> {
+pub(crate) fn usage<T>(what: impl Into<String>) -> Result<T> {
     Err(Usage(what.into()).into())
 }

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 const NAME: usize = 40;
 
 /// Text without what would steer a terminal.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|char| if char.is_control() && char != '\n' && char != '\t' { '\u{fffd}' } else { char }).collect()
 }
 
 /// The same on one line.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     clean(text).replace(['\n', '\t'], "\u{fffd}")
 }
 
 /// One line for a cell of a table.
-pub(super) fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let line: String = clean(text).split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(NAME) {
         Some(_) => line.chars().take(NAME - 1).chain(['…']).collect(),

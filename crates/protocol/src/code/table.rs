@@ -305,6 +305,10 @@ codes! {
     ToolSourceUnavailable "tool_source_unavailable" [Run] Care
         "Check that it runs; the server's log has the cause.";
 
+    /// An answer to an interrupt is none: an approval that says neither yes nor no, changed arguments that do not fit the
+    /// tool, or two answers that contradict each other. Nothing was executed.
+    ResumeInvalid "resume_invalid" [Run] Useless
+        "Send the answer that the interrupt's `responseSchema` describes.";
     /// The tool failed for a reason of its own.
     ToolFailed "tool_failed" [Tool] Care
         "Read the result, and the tool's own log.";
@@ -317,6 +321,9 @@ codes! {
     /// The model called a tool that does not exist.
     ToolUnknown "tool_unknown" [Tool] Useless
         "The model reads this and goes on without.";
+    /// Somebody approved a call that does not wait for it: it was executed already, or was never asked about.
+    ApprovalUnknown "approval_unknown" [Tool] Useless
+        "Nothing was executed. Ask the model again if the call is still wanted.";
     /// The schema of the tool's parameters is not a JSON Schema.
     ToolSchema "tool_schema" [Tool] Useless
         "Mend `parameters` of the tool.";

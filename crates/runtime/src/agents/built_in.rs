@@ -1,25 +1,33 @@
 //! An agent that is a loop around a language model: it calls the model, executes the tools that the model asks for,
 //! tells it the results, and goes on until the model is done or the page has to act.
 
+mod approval;
+mod capabilities;
 mod history;
 mod overrides;
 mod prompt;
+mod resume;
 mod run;
+mod schemas;
 mod state;
 mod toolbox;
 mod turn;
 mod usage;
+mod window;
+mod work;
+
+pub use approval::Approval;
+pub use overrides::{OVERRIDABLE, is_overridable};
+pub use schemas::check_schema;
 
 use crate::agent::{Agent, AgentError, EventStream, RunContext};
 use crate::limits;
 use crate::model::{Model, ModelSettings, ToolChoice};
 use crate::tool::{Tool, ToolSource};
 use async_trait::async_trait;
-use copilotkit_protocol::{
-    AgentCapabilities, HumanInTheLoopCapabilities, ReasoningCapabilities, StateCapabilities, ToolsCapabilities,
-    TransportCapabilities,
-};
+use copilotkit_protocol::AgentCapabilities;
 use history::Forward;
+use schemas::Schemas;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -66,6 +74,10 @@ struct Inner {
     resolver: Option<ModelResolver>,
     forward: Forward,
     tool_timeout: Duration,
+    approval: Approval,
+    context_window: Option<u64>,
+    capabilities: AgentCapabilities,
+    schemas: Arc<Schemas>,
 }
 
 impl BuiltInAgent {
@@ -85,6 +97,10 @@ impl BuiltInAgent {
                 resolver: None,
                 forward: Forward::default(),
                 tool_timeout: limits::TOOL_CALL,
+                approval: Approval::Never,
+                context_window: None,
+                capabilities: AgentCapabilities::default(),
+                schemas: Arc::default(),
             },
         }
     }
@@ -185,7 +201,34 @@ impl BuiltInAgentBuilder {
         self
     }
 
-    /// How long one call of a server tool may take; default [`limits::TOOL_CALL`].
+    /// Which server tools are executed only when a person agrees; none by default. A call of one ends the run with an
+    /// interrupt of the reason `tool_approval`. The next run's `resume` says `{"approved": true}`, with `editedArgs` where
+    /// the person changed the arguments, or `{"approved": false}`, with a `reason` for the model.
+    ///
+    /// What waits is kept with the thread, where the run has one ([`RunContext::notes`]): nothing is executed that the
+    /// model did not ask for, and nothing twice. Without, the history that the page sends is believed.
+    #[must_use]
+    pub fn approval(mut self, policy: Approval) -> Self {
+        self.inner.approval = policy;
+        self
+    }
+
+    /// The most tokens of a request, the answer included, in the place of what is known of the model. From a longer
+    /// conversation whole turns are left out, the oldest first; instructions and the last turn always stay.
+    #[must_use]
+    pub fn context_window(mut self, tokens: u64) -> Self {
+        self.inner.context_window = Some(tokens);
+        self
+    }
+
+    /// What the agent declares that it can do: each group that is set takes the place of the one that is known.
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: AgentCapabilities) -> Self {
+        self.inner.capabilities = capabilities;
+        self
+    }
+
+    /// How long one call of a server tool may take that has no limit of its own; default [`limits::TOOL_CALL`].
     #[must_use]
     pub fn tool_timeout(mut self, limit: Duration) -> Self {
         self.inner.tool_timeout = limit;
@@ -213,30 +256,7 @@ impl Agent for BuiltInAgent {
     }
 
     async fn capabilities(&self) -> Result<Option<AgentCapabilities>, AgentError> {
-        Ok(Some(AgentCapabilities {
-            tools: Some(ToolsCapabilities {
-                supported: Some(true),
-                client_provided: Some(true),
-                ..ToolsCapabilities::default()
-            }),
-            transport: Some(TransportCapabilities { streaming: Some(true), ..TransportCapabilities::default() }),
-            state: Some(StateCapabilities {
-                snapshots: Some(true),
-                deltas: Some(true),
-                ..StateCapabilities::default()
-            }),
-            reasoning: Some(ReasoningCapabilities {
-                supported: Some(true),
-                streaming: Some(true),
-                encrypted: Some(true),
-                ..ReasoningCapabilities::default()
-            }),
-            human_in_the_loop: Some(HumanInTheLoopCapabilities {
-                interrupts: Some(true),
-                ..HumanInTheLoopCapabilities::default()
-            }),
-            ..AgentCapabilities::default()
-        }))
+        Ok(Some(capabilities::of(&self.inner)))
     }
 }
 

@@ -88,8 +88,8 @@ impl ModelCall {
     }
 
     /// The request, with the trace of the call.
-    pub(crate) fn request(&self, request: &ModelRequest) -> ModelRequest {
-        ModelRequest { trace: self.trace.clone(), ..request.clone() }
+    pub(crate) fn request(&self, request: ModelRequest) -> ModelRequest {
+        ModelRequest { trace: self.trace.clone(), ..request }
     }
 
     /// Looks at what arrived.

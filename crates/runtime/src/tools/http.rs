@@ -178,6 +178,11 @@ impl Tool for HttpTool {
         self.mode.clone()
     }
 
+    fn timeout(&self) -> Option<Duration> {
+        // The request ends by its own limit, with words of its own.
+        Some(self.timeout + limits::TOOL_GRACE)
+    }
+
     async fn call(&self, call: ToolInvocation) -> Result<ToolOutput, ToolError> {
         let mut headers = self.forward.outgoing(&call.run.headers, &self.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -203,6 +203,9 @@ fn differences(case: &Case, events: &mut Vec<Value>, calls: &mut Vec<Value>) {
             events[last - 1] = json!({ "type": "RUN_ERROR", "message": "provider exploded", "code": "model_error" });
         }
         "callerror" => events[last] = json!({ "type": "RUN_ERROR", "message": "no quota", "code": "model_error" }),
+        // The answer to a question is the result of its call, so that the thread has it when it is read again.
+        "interrupt-resume" => events.insert(1, result(json!({ "approved": true }))),
+        "interrupt-cancel" => events.insert(1, result(json!({ "status": "cancelled" }))),
         // The form that pages send with requests for suggestions is understood.
         "override-openai-toolchoice" => {
             calls[0]["toolChoice"] = json!({ "type": "tool", "toolName": "get_weather" });
@@ -216,7 +219,10 @@ fn plain_case(case: &Case) -> Case {
 }
 
 fn failed(reason: &str, message: &str) -> Value {
-    let content = json!({ "status": "error", "reason": reason, "message": message });
+    result(json!({ "status": "error", "reason": reason, "message": message }))
+}
+
+fn result(content: Value) -> Value {
     json!({ "type": "TOOL_CALL_RESULT", "role": "tool", "messageId": uuid::Uuid::new_v4().to_string(), "toolCallId": "call_1", "content": content.to_string() })
 }
 

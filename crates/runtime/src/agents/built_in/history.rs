@@ -1,9 +1,7 @@
 //! The conversation as a model takes it: every call of a tool directly followed by its result.
 
 use crate::model::{ModelMessage, ModelToolCall, ReasoningBlock};
-use copilotkit_protocol::{
-    AssistantMessage, Content, ContentPart, Message, ResumeEntry, ResumeStatus, RunAgentInput, ToolMessage,
-};
+use copilotkit_protocol::{AssistantMessage, Content, ContentPart, Message, RunAgentInput, ToolMessage};
 use std::collections::HashMap;
 
 /// Which messages of the page that carry instructions are passed on.
@@ -16,7 +14,7 @@ pub(super) struct Forward {
 /// What a call without a result is answered with: providers refuse a conversation that leaves one open.
 const NO_RESULT: &str = r#"{"status":"error","reason":"no_result","message":"This call was never answered."}"#;
 
-/// Maps the messages and resume entries of a run. Where the system prompt goes is the caller's matter.
+/// Maps the messages of a run. Where the system prompt goes, and what people answered, is the caller's matter.
 pub(super) fn model_messages(input: &RunAgentInput, forward: Forward) -> Vec<ModelMessage> {
     let results = Results::collect(input);
     let mut out = Vec::with_capacity(input.messages.len() + 1);
@@ -93,14 +91,9 @@ pub(super) fn object_or_empty(arguments: &str) -> &str {
 /// The place of a call: the index of its message, and its position there.
 type Place = (usize, usize);
 
-enum Answer<'a> {
-    Message(&'a ToolMessage),
-    Resume(&'a ResumeEntry),
-}
-
 /// The answer of each call. Some providers repeat their call ids in every turn, so an answer belongs to the latest call
 /// with its id that stands before it. An answer that belongs to none is left out: providers refuse it.
-struct Results<'a>(HashMap<Place, Answer<'a>>);
+struct Results<'a>(HashMap<Place, &'a ToolMessage>);
 
 impl<'a> Results<'a> {
     fn collect(input: &'a RunAgentInput) -> Self {
@@ -113,12 +106,7 @@ impl<'a> Results<'a> {
             if let Message::Tool(message) = message
                 && let Some(place) = latest.get(message.tool_call_id.as_str())
             {
-                answers.insert(*place, Answer::Message(message));
-            }
-        }
-        for entry in input.resume.iter().flatten() {
-            if let Some(place) = latest.get(entry.interrupt_id.as_str()) {
-                answers.entry(*place).or_insert(Answer::Resume(entry));
+                answers.insert(*place, message);
             }
         }
         Self(answers)
@@ -126,18 +114,9 @@ impl<'a> Results<'a> {
 
     fn get(&self, place: Place) -> (Content, bool) {
         match self.0.get(&place) {
-            Some(Answer::Message(message)) => (message.content.clone(), message.error.is_some()),
-            Some(Answer::Resume(entry)) => (resume_content(entry).into(), false),
+            Some(message) => (message.content.clone(), message.error.is_some()),
             None => (NO_RESULT.into(), true),
         }
-    }
-}
-
-fn resume_content(entry: &ResumeEntry) -> String {
-    match (entry.status, &entry.payload) {
-        (ResumeStatus::Cancelled, _) => r#"{"status":"cancelled"}"#.to_owned(),
-        (ResumeStatus::Resolved, Some(payload)) => payload.get().to_owned(),
-        (ResumeStatus::Resolved, None) => r#"{"status":"resolved"}"#.to_owned(),
     }
 }
 
@@ -227,21 +206,5 @@ mod tests {
         let ModelMessage::Assistant { reasoning, .. } = &got[1] else { panic!("{got:?}") };
         let got: Vec<_> = reasoning.iter().map(|b| (b.text.as_str(), b.encrypted_value.as_deref())).collect();
         assert_eq!(got, [("hm", Some("s1")), ("", Some("s2")), ("", Some("s3"))]);
-    }
-
-    #[test]
-    fn a_resume_entry_answers_its_call_unless_it_was_answered() {
-        let got = messages(
-            r#""messages":[
-                {"id":"a","role":"assistant","toolCalls":[
-                    {"id":"c1","type":"function","function":{"name":"t","arguments":"{}"}},
-                    {"id":"c2","type":"function","function":{"name":"t","arguments":"{}"}},
-                    {"id":"c3","type":"function","function":{"name":"t","arguments":"{}"}}]},
-                {"id":"x","role":"tool","toolCallId":"c3","content":"there"}],
-               "resume":[{"interruptId":"c1","status":"resolved"},{"interruptId":"c2","status":"resolved","payload":{"ok":true}},
-                {"interruptId":"c3","status":"cancelled"},{"interruptId":"gone","status":"cancelled"}]"#,
-        );
-        let texts: Vec<_> = results(&got).into_iter().map(|(_, text, _)| text).collect();
-        assert_eq!(texts, [r#"{"status":"resolved"}"#, r#"{"ok":true}"#, "there"]);
     }
 }

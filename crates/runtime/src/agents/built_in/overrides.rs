@@ -17,6 +17,27 @@ pub(super) struct RunSettings {
     pub(super) model: Option<String>,
 }
 
+/// What a page may change where it is allowed to, as `forwardedProps` spells it.
+pub const OVERRIDABLE: &[&str] = &[
+    "model",
+    "toolChoice",
+    "maxOutputTokens",
+    "temperature",
+    "topP",
+    "topK",
+    "presencePenalty",
+    "frequencyPenalty",
+    "stopSequences",
+    "seed",
+    "maxRetries",
+    "providerOptions",
+];
+
+/// Whether `name`, in camel or snake case, is one of [`OVERRIDABLE`].
+pub fn is_overridable(name: &str) -> bool {
+    OVERRIDABLE.contains(&camel_case(name).as_str())
+}
+
 /// The names as `forwardedProps` spells them: configuration files write `max_output_tokens` for `maxOutputTokens`.
 pub(super) fn names(names: impl IntoIterator<Item = impl Into<String>>) -> BTreeSet<String> {
     names.into_iter().map(|name| camel_case(&name.into())).collect()
@@ -144,6 +165,16 @@ mod tests {
         assert_eq!(got.model.as_deref(), Some("openai/x"));
         assert_eq!(got.tool_choice, ToolChoice::Tool("t".into()));
         assert_eq!(run(&["stop"], r#"{"stopSequences":["X",1]}"#, &[]).settings.stop, ["kept"]);
+    }
+
+    #[test]
+    fn names_are_known_in_either_case() {
+        for name in ["maxOutputTokens", "max_output_tokens", "stop", "stop_sequences", "topP", "provider_options"] {
+            assert!(is_overridable(name), "{name}");
+        }
+        for name in ["prompt", "temprature", "", "tools"] {
+            assert!(!is_overridable(name), "{name}");
+        }
     }
 
     #[test]

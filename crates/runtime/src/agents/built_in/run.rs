@@ -1,245 +1,168 @@
 //! The loop.
 
 use super::Inner;
+use super::approval::Ledger;
 use super::history::model_messages;
 use super::overrides::RunSettings;
 use super::prompt::system_prompt;
+use super::resume::{Open, question_of};
 use super::state::SharedState;
-use super::toolbox::{Plan, Toolbox, execute};
-use super::turn::{Ids, Turn, new_id};
+use super::toolbox::{Plan, Toolbox};
+use super::turn::{Call, Ids, Turn, new_id};
 use super::usage::Usage;
-use crate::agent::{AgentError, RunContext};
+use super::window;
+use super::work::{Done, Job, Work, error_content, model_content};
+use crate::agent::{AgentError, RunContext, ThreadNotes};
 use crate::limits;
 use crate::model::{
-    FinishReason, Model, ModelError, ModelErrorKind, ModelEvent, ModelMessage, ModelRequest, ToolChoice,
+    FinishReason, Model, ModelError, ModelErrorKind, ModelEvent, ModelMessage, ModelRequest, ToolChoice, ToolSpec,
 };
 use crate::telemetry::ModelCall;
-use crate::tool::{ToolError, ToolInvocation, ToolOutput, ToolScope};
+use crate::tool::{ToolOutput, ToolScope};
+use crate::wait::Interrupts;
 use copilotkit_protocol::{
-    Code, Content, Emitted, Interrupt, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunFinished,
+    Code, Content, Emitted, InterruptOutcome, Json, Object, PROTOCOL_VERSION, RunAgentInput, RunFinished,
     RunFinishedOutcome, RunStarted, SuccessOutcome, ToolCallResult, ToolRole,
 };
 use futures::stream::{Stream, StreamExt as _};
-use serde_json::json;
+use std::future::poll_fn;
 use std::sync::Arc;
-
-/// The most events of the model that are taken at once.
-const BATCH: usize = 256;
-
-/// What became of one call: nothing that the model is told, a call of a state tool that is due, or a result.
-enum Done {
-    Waiting,
-    State(super::state::StateTool, Json),
-    Result(Result<ToolOutput, ToolError>),
-}
 
 /// The events of one run.
 pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item = Result<Emitted, AgentError>> + Send {
     async_stream::stream! {
         let input = Arc::clone(&context.input);
-        let cancel = context.cancel.clone();
-        let cancelled = cancel.cancelled();
-        tokio::pin!(cancelled);
+        let mut cancelled = Interrupts::new();
+        cancelled.add(context.cancel.clone().cancelled_owned());
+        yield Ok(started(&input));
 
-        yield Ok(RunStarted {
-            thread_id: input.thread_id.clone(),
-            run_id: input.run_id.clone(),
-            protocol_version: Some(PROTOCOL_VERSION.to_owned()),
-            ..Default::default()
-        }.into());
-
-        let scope = ToolScope {
-            agent_id: context.agent_id,
-            input: context.input,
-            principal: context.principal,
-            headers: context.headers,
-            cancel: context.cancel,
-            pulse: context.pulse,
-            trace: context.trace,
-        };
-        let toolbox = tokio::select! {
+        let notes = context.notes.clone();
+        let scope = scope(context);
+        let prepared = tokio::select! {
             biased;
-            () = &mut cancelled => return,
-            toolbox = scope.pulse.during(Toolbox::collect(&agent.tools, &agent.tool_sources, &scope)) => toolbox,
+            () = poll_fn(|cx| cancelled.poll(cx)) => return,
+            prepared = scope.pulse.during(Prepared::of(&agent, &scope, notes)) => prepared,
         };
-        let prepared = toolbox.and_then(|toolbox| Ok((toolbox, Plans::of(&agent, &scope)?)));
-        let (toolbox, plans) = match prepared {
+        let mut it = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 yield Err(error);
                 return;
             }
         };
-        let Plans { models, mut run, mut messages } = plans;
-        let specs = toolbox.specs();
         let mut ids = Ids::of(&input);
         let mut state = SharedState::new(&input);
         let mut usage = Usage::default();
         let mut out = Vec::new();
-        let mut model_index = 0;
-        let mut step = 0;
+        let mut left_out = 0;
+        // What the last step of the model led to; at first, what earlier runs left open.
+        let mut step = Step::of(std::mem::take(&mut it.open));
 
         let (reason, outcome) = loop {
-            step += 1;
-            if step > 1
+            // The calls that the server answers.
+            let jobs: Vec<_> = step.jobs.iter().map(|job| (job.call_id.clone(), job.name.clone())).collect();
+            let work = std::mem::take(&mut step.jobs).into_iter().map(|job| job.run(scope.clone(), agent.tool_timeout));
+            let mut work = futures::stream::iter(work).buffered(limits::TOOL_CONCURRENCY);
+            for (call_id, name) in jobs {
+                let done = tokio::select! {
+                    biased;
+                    () = poll_fn(|cx| cancelled.poll(cx)) => return,
+                    done = scope.pulse.during(work.next()) => done,
+                };
+                let result = match done {
+                    None => break,
+                    Some(Done::State(tool, arguments)) => state.call(tool, &arguments, &mut out).map(ToolOutput::new),
+                    Some(Done::Result(result)) => result,
+                };
+                let result = match result {
+                    Ok(ToolOutput { question: Some(question), .. }) => {
+                        step.interrupts.push(question_of(&call_id, *question));
+                        continue;
+                    }
+                    result => result,
+                };
+                let (content, is_error, for_model) = match result {
+                    Ok(output) => (output.content, output.is_error, output.for_model),
+                    Err(error) => (error_content(&error), true, None),
+                };
+                out.push(result_event(&call_id, &content));
+                let told = for_model.unwrap_or_else(|| model_content(&content).into());
+                it.answer(call_id, name, told, is_error);
+                for event in out.drain(..) {
+                    yield Ok(event);
+                }
+            }
+            drop(work);
+
+            if let Some(end) = step.end(agent.max_steps) {
+                break end;
+            }
+            let number = step.number + 1;
+            if number > 1
                 && let Err(exhausted) = scope.trace.check_budget()
             {
                 yield Err(AgentError::new(Code::BudgetExhausted, exhausted.to_string()));
                 return;
             }
-            let request = ModelRequest {
-                messages: messages.clone(),
-                tools: specs.clone(),
-                tool_choice: match std::mem::take(&mut run.tool_choice) {
-                    // A provider refuses a request that forces a tool which it does not offer.
-                    ToolChoice::Tool(name) if !toolbox.has(&name) => ToolChoice::Auto,
-                    ToolChoice::None => {
-                        run.tool_choice = ToolChoice::None;
-                        ToolChoice::None
-                    }
-                    choice => choice,
-                },
-                settings: run.settings.clone(),
-                cancel: cancel.clone(),
-                pulse: scope.pulse.clone(),
-                trace: scope.trace.clone(),
-            };
+
+            // The model.
+            let choice = it.tool_choice();
+            let request = it.request(&agent, choice.clone(), &scope, &mut left_out);
             let mut turn = Turn::new(&mut ids);
-            let mut call = ModelCall::begin(models[model_index].as_ref(), &request);
-            let mut stream = models[model_index].stream(call.request(&request)).ready_chunks(BATCH);
+            let mut call = ModelCall::begin(it.model(), &request);
+            let mut stream = it.model().stream(call.request(request));
             let mut fresh = true;
-            let (reason, tokens) = 'answer: loop {
-                let items = tokio::select! {
+            let (reason, tokens) = loop {
+                let item = tokio::select! {
                     biased;
-                    () = &mut cancelled => return,
-                    items = stream.next() => items,
+                    () = poll_fn(|cx| cancelled.poll(cx)) => return,
+                    item = stream.next() => item,
                 };
-                let Some(items) = items else {
-                    let message = "The model's answer ended before it said that it was done.";
-                    yield Err(agent_error(ModelError::new(ModelErrorKind::Protocol, message)));
-                    return;
-                };
-                call.saw(&items);
-                for item in items {
-                    match item {
-                        Ok(ModelEvent::Finish { reason, usage: tokens }) => {
-                            usage.add(models[model_index].as_ref(), tokens.clone());
-                            turn.finish(reason, &mut out);
-                            break 'answer (reason, tokens);
-                        }
-                        Ok(event) => {
-                            fresh = false;
-                            turn.apply(event, &mut out);
-                        }
-                        Err(error) if fresh && error.kind.is_retryable() && model_index + 1 < models.len() => {
-                            tracing::warn!(model = models[model_index].name(), error = %error, "the next model is tried");
-                            model_index += 1;
-                            call.fail(error.kind.code().as_str());
-                            call = ModelCall::begin(models[model_index].as_ref(), &request);
-                            stream = models[model_index].stream(call.request(&request)).ready_chunks(BATCH);
-                            break;
-                        }
-                        Err(error) => {
-                            call.fail(error.kind.code().as_str());
-                            for event in out.drain(..) {
-                                yield Ok(event.into());
-                            }
-                            yield Err(agent_error(error));
-                            return;
+                call.saw(item.as_slice());
+                match item {
+                    Some(Ok(ModelEvent::Finish { reason, usage: tokens })) => {
+                        usage.add(it.model(), tokens.clone());
+                        turn.finish(reason, &mut out);
+                        break (reason, tokens);
+                    }
+                    Some(Ok(event)) => {
+                        fresh = false;
+                        turn.apply(event, &mut out);
+                        for event in out.drain(..) {
+                            yield Ok(event);
                         }
                     }
-                }
-                for event in out.drain(..) {
-                    yield Ok(event.into());
+                    Some(Err(error)) if fresh && error.kind.is_retryable() && it.next_model() => {
+                        tracing::warn!(model = it.model().name(), error = %error, "the next model is tried");
+                        call.fail(error.kind.code().as_str());
+                        let request = it.request(&agent, choice.clone(), &scope, &mut left_out);
+                        call = ModelCall::begin(it.model(), &request);
+                        stream = it.model().stream(call.request(request));
+                    }
+                    Some(Err(error)) => {
+                        call.fail(error.kind.code().as_str());
+                        yield Err(agent_error(error));
+                        return;
+                    }
+                    None => {
+                        let message = "The model's answer ended before it said that it was done.";
+                        yield Err(agent_error(ModelError::new(ModelErrorKind::Protocol, message)));
+                        return;
+                    }
                 }
             };
             drop(stream);
             for event in out.drain(..) {
-                yield Ok(event.into());
+                yield Ok(event);
             }
 
             let (message, calls) = turn.into_parts();
             call.finish(reason, &tokens, &message);
-            messages.push(message);
-            let mut interrupts: Vec<Interrupt> = Vec::new();
-            let mut pending = Vec::new();
-            let mut work = Vec::with_capacity(calls.len());
-            for call in &calls {
-                let plan = toolbox.plan(call);
-                let mut running = None;
-                let done = match plan {
-                    Plan::Refused(error) => Done::Result(Err(error)),
-                    Plan::State(tool, arguments) => Done::State(tool, arguments),
-                    Plan::Page => {
-                        pending.push(call.id.clone());
-                        Done::Waiting
-                    }
-                    Plan::Ask(interrupt) => {
-                        interrupts.push(interrupt);
-                        Done::Waiting
-                    }
-                    Plan::Execute(tool, arguments) => {
-                        let invocation = ToolInvocation { id: call.id.clone(), arguments, run: scope.clone() };
-                        running = Some(execute(tool, invocation, agent.tool_timeout));
-                        Done::Waiting
-                    }
-                };
-                work.push(async move {
-                    match running {
-                        Some(running) => Done::Result(running.await),
-                        None => done,
-                    }
-                });
-            }
-            let mut work = futures::stream::iter(work).buffered(limits::TOOL_CONCURRENCY);
-            for call in &calls {
-                let done = tokio::select! {
-                    biased;
-                    () = &mut cancelled => return,
-                    done = scope.pulse.during(work.next()) => done,
-                };
-                let result = match done {
-                    None => break,
-                    Some(Done::Waiting) => continue,
-                    Some(Done::State(tool, arguments)) => {
-                        state.call(tool, &arguments, &mut out).map(ToolOutput::new)
-                    }
-                    Some(Done::Result(result)) => result,
-                };
-                let (content, is_error) = match result {
-                    Ok(output) => (output.content, output.is_error),
-                    Err(error) => (error_content(&error), true),
-                };
-                out.push(ToolCallResult {
-                    message_id: new_id(),
-                    tool_call_id: call.id.clone(),
-                    content: Content::Text(content.get().to_owned()),
-                    role: Some(ToolRole),
-                    ..Default::default()
-                }.into());
-                messages.push(ModelMessage::Tool {
-                    tool_call_id: call.id.clone(),
-                    name: call.name.clone(),
-                    content: model_content(&content).into(),
-                    is_error,
-                });
-                for event in out.drain(..) {
-                    yield Ok(event.into());
-                }
-            }
-            drop(work);
-
-            if !interrupts.is_empty() {
-                break (reason, Some(InterruptOutcome { interrupts, ..Default::default() }.into()));
-            }
-            if !pending.is_empty() {
-                let outcome = SuccessOutcome { pending_tool_call_ids: Some(pending), ..Default::default() };
-                break (reason, Some(RunFinishedOutcome::from(outcome)));
-            }
-            // A model that ran out of tokens inside a call would do so again.
-            let goes_on = !calls.is_empty() && !calls.iter().any(|call| call.cut) && step < agent.max_steps;
-            if !goes_on {
-                break (reason, None);
+            it.messages.push(message);
+            step = Step::planned(number, reason, calls, &it.toolbox);
+            if let Err(error) = it.ledger.keep(std::mem::take(&mut step.waiting)).await {
+                yield Err(error);
+                return;
             }
         };
         yield Ok(RunFinished {
@@ -247,21 +170,97 @@ pub(super) fn events(agent: Arc<Inner>, context: RunContext) -> impl Stream<Item
             run_id: input.run_id.clone(),
             outcome,
             usage: usage.into_list(),
-            metadata: Some(finish_metadata(reason)),
+            metadata: Some(finish_metadata(reason, left_out)),
             ..Default::default()
         }.into());
     }
 }
 
-/// What a run starts with.
-struct Plans {
-    models: Vec<Arc<dyn Model>>,
-    run: RunSettings,
-    messages: Vec<ModelMessage>,
+/// What a step of the model led to.
+struct Step {
+    /// 0 before the model was asked.
+    number: u32,
+    reason: FinishReason,
+    /// Calls that the server answers.
+    jobs: Vec<Job>,
+    /// Questions to a person.
+    interrupts: Vec<copilotkit_protocol::Interrupt>,
+    /// The calls among them that wait for leave.
+    waiting: Vec<super::approval::Waiting>,
+    /// Calls that the page answers.
+    pending: Vec<String>,
+    /// The model may go on.
+    goes_on: bool,
 }
 
-impl Plans {
-    fn of(agent: &Inner, scope: &ToolScope) -> Result<Self, AgentError> {
+impl Step {
+    fn of(open: Open) -> Self {
+        let Open { jobs, interrupts, waiting } = open;
+        let reason = FinishReason::ToolCalls;
+        Self { number: 0, reason, jobs, interrupts, waiting, pending: Vec::new(), goes_on: true }
+    }
+
+    fn planned(number: u32, reason: FinishReason, calls: Vec<Call>, toolbox: &Toolbox) -> Self {
+        // A model that ran out of tokens inside a call would do so again.
+        let goes_on = !calls.is_empty() && !calls.iter().any(|call| call.cut);
+        let mut step = Self { reason, number, goes_on, ..Self::of(Open::default()) };
+        for call in calls {
+            let work = match toolbox.plan(&call) {
+                Plan::Refused(error) => Work::Told(Err(error)),
+                Plan::State(tool, arguments) => Work::State(tool, arguments),
+                Plan::Execute(tool, arguments) => Work::Execute { tool, arguments, edited: false },
+                Plan::Page => {
+                    step.pending.push(call.id);
+                    continue;
+                }
+                Plan::Ask(interrupt) => {
+                    step.interrupts.push(interrupt);
+                    continue;
+                }
+                Plan::Approve(waiting) => {
+                    step.interrupts.push(toolbox.approval_question(&waiting));
+                    step.waiting.push(waiting);
+                    continue;
+                }
+            };
+            step.jobs.push(Job { call_id: call.id, name: call.name, work });
+        }
+        step
+    }
+
+    /// How the run ends behind this step, if it does.
+    fn end(&mut self, max_steps: u32) -> Option<(FinishReason, Option<RunFinishedOutcome>)> {
+        if !self.interrupts.is_empty() {
+            let interrupts = std::mem::take(&mut self.interrupts);
+            return Some((self.reason, Some(InterruptOutcome { interrupts, ..Default::default() }.into())));
+        }
+        if !self.pending.is_empty() {
+            let pending_tool_call_ids = Some(std::mem::take(&mut self.pending));
+            let outcome = SuccessOutcome { pending_tool_call_ids, ..Default::default() };
+            return Some((self.reason, Some(outcome.into())));
+        }
+        (!self.goes_on || self.number >= max_steps).then_some((self.reason, None))
+    }
+}
+
+/// What a run has at hand.
+struct Prepared {
+    toolbox: Toolbox,
+    specs: Vec<ToolSpec>,
+    ledger: Ledger,
+    open: Open,
+    models: Vec<Arc<dyn Model>>,
+    /// The one of them that is asked.
+    at: usize,
+    run: RunSettings,
+    messages: Vec<ModelMessage>,
+    /// Before the first step the results of open calls have their places already.
+    asked: bool,
+}
+
+impl Prepared {
+    async fn of(agent: &Inner, scope: &ToolScope, notes: Option<ThreadNotes>) -> Result<Self, AgentError> {
+        let toolbox = Toolbox::collect(agent, scope).await?;
         let mut run =
             RunSettings { settings: agent.settings.clone(), tool_choice: agent.tool_choice.clone(), model: None };
         run.apply(&agent.overridable, &scope.input);
@@ -269,12 +268,120 @@ impl Plans {
             (Some(name), Some(resolve)) => vec![resolve(&name)?],
             _ => agent.models.clone(),
         };
+        let resumed = scope.input.resume.as_ref().is_some_and(|entries| !entries.is_empty());
+        let needed = resumed || agent.approval != super::Approval::Never;
+        let mut ledger = Ledger::read(notes, &scope.agent_id, needed).await?;
+        let mut open = Open::of(&scope.input, &toolbox, &ledger)?;
+        // Before anything is executed: an answer that comes twice must find nothing that waits.
+        ledger.keep(std::mem::take(&mut open.waiting)).await?;
         let mut messages = model_messages(&scope.input, agent.forward);
         if let Some(content) = system_prompt(&agent.prompt, &scope.input) {
             messages.insert(0, ModelMessage::System { content });
         }
-        Ok(Self { models, run, messages })
+        let specs = toolbox.specs();
+        Ok(Self { toolbox, specs, ledger, open, models, at: 0, run, messages, asked: false })
     }
+
+    fn model(&self) -> &dyn Model {
+        self.models[self.at].as_ref()
+    }
+
+    /// Goes on to the next model, if there is one.
+    fn next_model(&mut self) -> bool {
+        let has_next = self.at + 1 < self.models.len();
+        self.at += usize::from(has_next);
+        has_next
+    }
+
+    /// The choice for the next step. What is forced is forced once, or the model would call tools for ever.
+    fn tool_choice(&mut self) -> ToolChoice {
+        match std::mem::take(&mut self.run.tool_choice) {
+            // A provider refuses a request that forces a tool which it does not offer.
+            ToolChoice::Tool(name) if !self.toolbox.has(&name) => ToolChoice::Auto,
+            ToolChoice::None => {
+                self.run.tool_choice = ToolChoice::None;
+                ToolChoice::None
+            }
+            choice => choice,
+        }
+    }
+
+    /// The next request, and how many messages it leaves out.
+    fn request(
+        &mut self,
+        agent: &Inner,
+        tool_choice: ToolChoice,
+        scope: &ToolScope,
+        left_out: &mut usize,
+    ) -> ModelRequest {
+        self.asked = true;
+        let window = agent.context_window.or_else(|| self.model().traits().context_window);
+        let budget = window.map(|tokens| window::budget(tokens, self.run.settings.max_output_tokens, &self.specs));
+        let (messages, dropped) = window::fit(&self.messages, budget);
+        if dropped > 0 {
+            tracing::debug!(dropped, model = self.model().name(), "old turns do not fit the model and are left out");
+        }
+        *left_out = dropped;
+        ModelRequest {
+            messages,
+            tools: self.specs.clone(),
+            tool_choice,
+            settings: self.run.settings.clone(),
+            cancel: scope.cancel.clone(),
+            pulse: scope.pulse.clone(),
+            trace: scope.trace.clone(),
+        }
+    }
+
+    /// Tells the model the result of a call.
+    fn answer(&mut self, tool_call_id: String, name: String, content: Content, is_error: bool) {
+        let place = match self.asked {
+            // It stands there as one that was never answered.
+            false => self
+                .messages
+                .iter_mut()
+                .rfind(|message| matches!(message, ModelMessage::Tool { tool_call_id: id, .. } if *id == tool_call_id)),
+            true => None,
+        };
+        let result = ModelMessage::Tool { tool_call_id, name, content, is_error };
+        match place {
+            Some(place) => *place = result,
+            None => self.messages.push(result),
+        }
+    }
+}
+
+fn scope(context: RunContext) -> ToolScope {
+    ToolScope {
+        agent_id: context.agent_id,
+        input: context.input,
+        principal: context.principal,
+        headers: context.headers,
+        cancel: context.cancel,
+        pulse: context.pulse,
+        trace: context.trace,
+    }
+}
+
+fn started(input: &RunAgentInput) -> Emitted {
+    RunStarted {
+        thread_id: input.thread_id.clone(),
+        run_id: input.run_id.clone(),
+        protocol_version: Some(PROTOCOL_VERSION.to_owned()),
+        ..Default::default()
+    }
+    .into()
+}
+
+fn result_event(tool_call_id: &str, content: &Json) -> Emitted {
+    ToolCallResult {
+        message_id: new_id(),
+        tool_call_id: tool_call_id.to_owned(),
+        content: Content::Text(content.get().to_owned()),
+        role: Some(ToolRole),
+        ..Default::default()
+    }
+    .into()
 }
 
 fn agent_error(error: ModelError) -> AgentError {
@@ -282,16 +389,8 @@ fn agent_error(error: ModelError) -> AgentError {
     AgentError { code: error.kind.code().into(), message: error.message, retryable }
 }
 
-/// The result of a call that failed, in the form that a call gets which was never finished.
-fn error_content(error: &ToolError) -> Json {
-    json!({ "status": "error", "reason": error.code, "message": error.message }).into()
-}
-
-/// A result for the model: a text as it is, anything else as JSON.
-fn model_content(content: &Json) -> String {
-    content.read::<String>().unwrap_or_else(|_| content.get().to_owned())
-}
-
-fn finish_metadata(reason: FinishReason) -> Object {
-    Object::from_members([("finishReason", &Json::of(reason.as_str()))])
+fn finish_metadata(reason: FinishReason, left_out: usize) -> Object {
+    let (reason, count) = (Json::of(reason.as_str()), Json::of(&left_out));
+    let members = [("finishReason", &reason), ("messagesLeftOut", &count)];
+    Object::from_members(members.into_iter().take(if left_out > 0 { 2 } else { 1 }))
 }

@@ -4,7 +4,7 @@ use super::prompt::{STATE_DELTA_TOOL, STATE_SNAPSHOT_TOOL, known_state};
 use crate::model::ToolSpec;
 use crate::tool::ToolError;
 use copilotkit_protocol::patch::{self, PatchError};
-use copilotkit_protocol::{Event, Json, JsonPatch, Object, RunAgentInput, StateDelta, StateSnapshot};
+use copilotkit_protocol::{Emitted, Json, JsonPatch, Object, RunAgentInput, StateDelta, StateSnapshot};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ impl SharedState {
         &mut self,
         tool: StateTool,
         arguments: &Json,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Emitted>,
     ) -> Result<Json, ToolError> {
         let name = if tool == StateTool::Snapshot { "snapshot" } else { "delta" };
         let member = Object::try_from(arguments.clone())
@@ -164,7 +164,7 @@ mod tests {
     fn call(state: &mut SharedState, tool: StateTool, arguments: &str) -> (Result<Json, ToolError>, Vec<String>) {
         let mut events = Vec::new();
         let result = state.call(tool, &Json::parse(arguments).unwrap(), &mut events);
-        (result, events.iter().map(|event| String::from_utf8(event.to_json()).unwrap()).collect())
+        (result, events.iter().map(|event| String::from_utf8(event.to_json().to_vec()).unwrap()).collect())
     }
 
     fn state(json: &str) -> SharedState {

@@ -1,5 +1,8 @@
 //! The tools of one run: where they come from, what a call of one leads to, and how it is executed.
 
+use super::Inner;
+use super::approval::{Approval, Waiting};
+use super::schemas::Schemas;
 use super::state::StateTool;
 use super::turn::Call;
 use crate::agent::AgentError;
@@ -7,13 +10,12 @@ use crate::limits;
 use crate::model::ToolSpec;
 use crate::telemetry::names;
 use crate::tool::{Tool, ToolError, ToolInvocation, ToolMode, ToolOutput, ToolScope, ToolSource};
-use copilotkit_protocol::{Code, Interrupt, Json};
+use copilotkit_protocol::{Code, Interrupt, Json, Object, ResumeEntry};
 use futures::FutureExt as _;
 use futures::future::join_all;
-use jsonschema::Validator;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a call leads to.
@@ -24,6 +26,8 @@ pub(super) enum Plan {
     Page,
     /// A person answers it.
     Ask(Interrupt),
+    /// A person must agree to it.
+    Approve(Waiting),
     /// It changes the shared state.
     State(StateTool, Json),
     /// The server executes it.
@@ -39,26 +43,27 @@ enum Executor {
 struct Entry {
     spec: ToolSpec,
     executor: Executor,
-    /// Compiled when the tool is first called in this run.
-    validator: OnceLock<Result<Option<Validator>, String>>,
 }
 
 /// The tools of one run by name.
-#[derive(Default)]
 pub(super) struct Toolbox {
     entries: Vec<Entry>,
     by_name: HashMap<String, usize>,
+    approval: Approval,
+    schemas: Arc<Schemas>,
 }
 
 impl Toolbox {
-    /// The page's tools, the configured ones, the state tools, then those of the sources; a later one of the same name
-    /// takes the place of an earlier one. A source that fails is left out unless it is required.
-    pub(super) async fn collect(
-        tools: &[Arc<dyn Tool>],
-        sources: &[Arc<dyn ToolSource>],
-        scope: &ToolScope,
-    ) -> Result<Self, AgentError> {
-        let mut toolbox = Self::default();
+    /// The page's tools, the configured ones, the state tools, then those of the sources. Of the page's and the configured
+    /// ones a later one of the same name takes the place of an earlier one; what a source brings, which somebody else may
+    /// have written, takes no place that is taken. A source that fails is left out unless it is required.
+    pub(super) async fn collect(agent: &Inner, scope: &ToolScope) -> Result<Self, AgentError> {
+        let mut toolbox = Self {
+            entries: Vec::new(),
+            by_name: HashMap::new(),
+            approval: agent.approval.clone(),
+            schemas: Arc::clone(&agent.schemas),
+        };
         for tool in &scope.input.tools {
             let spec = ToolSpec {
                 name: tool.name.clone(),
@@ -67,15 +72,19 @@ impl Toolbox {
             };
             toolbox.insert(spec, Executor::Page);
         }
-        for tool in tools {
+        for tool in &agent.tools {
             toolbox.insert(tool.spec().clone(), Executor::Server(Arc::clone(tool)));
         }
         for tool in StateTool::ALL {
             toolbox.insert(tool.spec(), Executor::State(tool));
         }
-        let lists = sources.iter().map(|source| list(source.as_ref(), scope));
+        let lists = agent.tool_sources.iter().map(|source| list(source.as_ref(), scope));
         for tools in join_all(lists).await {
             for tool in tools? {
+                if toolbox.has(&tool.spec().name) {
+                    tracing::warn!(tool = tool.spec().name, "a tool of a source was left out: its name is taken");
+                    continue;
+                }
                 toolbox.insert(tool.spec().clone(), Executor::Server(tool));
             }
         }
@@ -85,7 +94,7 @@ impl Toolbox {
     fn insert(&mut self, spec: ToolSpec, executor: Executor) {
         let next = self.entries.len();
         let index = *self.by_name.entry(spec.name.clone()).or_insert(next);
-        let entry = Entry { spec, executor, validator: OnceLock::new() };
+        let entry = Entry { spec, executor };
         match self.entries.get_mut(index) {
             Some(place) => *place = entry,
             None => self.entries.push(entry),
@@ -107,15 +116,11 @@ impl Toolbox {
             let message = "The call was cut off before its arguments were complete, so it was not executed.";
             return Plan::Refused(ToolError { code: "tool_arguments", message: message.into() });
         }
-        let Some(entry) = self.by_name.get(&call.name).and_then(|index| self.entries.get(*index)) else {
-            let names = self.entries.iter().map(|entry| entry.spec.name.as_str()).collect::<Vec<_>>().join(", ");
-            let message = format!("There is no tool `{}`. The tools are: {names}.", call.name);
-            return Plan::Refused(ToolError { code: "tool_unknown", message });
-        };
+        let Some(entry) = self.entry(&call.name) else { return Plan::Refused(self.unknown(&call.name)) };
         if matches!(entry.executor, Executor::Page) {
             return Plan::Page;
         }
-        let arguments = match entry.check(&call.arguments) {
+        let arguments = match self.schemas.check(&entry.spec, &call.arguments) {
             Ok(arguments) => arguments,
             Err(error) => return Plan::Refused(error),
         };
@@ -123,17 +128,103 @@ impl Toolbox {
             Executor::Page => Plan::Page,
             Executor::State(tool) => Plan::State(*tool, arguments),
             Executor::Server(tool) => match tool.mode() {
+                ToolMode::Execute if self.approval.needs(&call.name) => {
+                    let (id, name) = (call.id.clone(), call.name.clone());
+                    Plan::Approve(Waiting { id, name, arguments: arguments.get().to_owned() })
+                }
                 ToolMode::Execute => Plan::Execute(Arc::clone(tool), arguments),
-                ToolMode::Interrupt { reason, message } => Plan::Ask(Interrupt {
-                    id: call.id.clone(),
-                    reason: reason.unwrap_or_else(|| "tool_call".to_owned()),
-                    message,
-                    tool_call_id: Some(call.id.clone()),
-                    ..Default::default()
-                }),
+                ToolMode::Interrupt { reason, message } => {
+                    Plan::Ask(interrupt(&call.id, reason, message, &call.arguments))
+                }
             },
         }
     }
+
+    /// Whether the server executes this tool only when a person agrees.
+    pub(super) fn needs_approval(&self, name: &str) -> bool {
+        let executed = match self.entry(name).map(|entry| &entry.executor) {
+            Some(Executor::Server(tool)) => tool.mode() == ToolMode::Execute,
+            _ => false,
+        };
+        executed && self.approval.needs(name)
+    }
+
+    /// The tool with the arguments of a call that was agreed to.
+    pub(super) fn executable(&self, name: &str, arguments: &str) -> Result<(Arc<dyn Tool>, Json), ToolError> {
+        match self.entry(name) {
+            Some(Entry { spec, executor: Executor::Server(tool) }) if tool.mode() == ToolMode::Execute => {
+                Ok((Arc::clone(tool), self.schemas.check(spec, arguments)?))
+            }
+            _ => Err(self.unknown(name)),
+        }
+    }
+
+    /// The question whether a call may be executed.
+    pub(super) fn approval_question(&self, waiting: &Waiting) -> Interrupt {
+        match self.entry(&waiting.name) {
+            Some(entry) => waiting.interrupt(&entry.spec),
+            None => waiting.interrupt(&ToolSpec::default()),
+        }
+    }
+
+    /// The question that a call is, if its tool asks a person.
+    pub(super) fn question(&self, call_id: &str, name: &str, arguments: &str) -> Option<Interrupt> {
+        let Some(Executor::Server(tool)) = self.entry(name).map(|entry| &entry.executor) else { return None };
+        match tool.mode() {
+            ToolMode::Interrupt { reason, message } => Some(interrupt(call_id, reason, message, arguments)),
+            ToolMode::Execute => None,
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.by_name.get(name).and_then(|index| self.entries.get(*index))
+    }
+
+    fn unknown(&self, name: &str) -> ToolError {
+        let names = self.entries.iter().map(|entry| entry.spec.name.as_str()).collect::<Vec<_>>().join(", ");
+        let message = format!("There is no tool `{name}`. The tools are: {names}.");
+        ToolError { code: Code::ToolUnknown.into(), message }
+    }
+}
+
+fn interrupt(call_id: &str, reason: Option<String>, message: Option<String>, arguments: &str) -> Interrupt {
+    Interrupt {
+        id: call_id.to_owned(),
+        reason: reason.unwrap_or_else(|| "tool_call".to_owned()),
+        message: message.map(|message| fill(&message, arguments)),
+        tool_call_id: Some(call_id.to_owned()),
+        ..Default::default()
+    }
+}
+
+/// Puts the arguments of a call in the place of their names: `Pay {amount} to {to}?`. Braces around anything else stay.
+fn fill(message: &str, arguments: &str) -> String {
+    if !message.contains('{') {
+        return message.to_owned();
+    }
+    let object = Json::parse(arguments).ok().and_then(|json| Object::try_from(json).ok());
+    let members = object.map(|object| object.members()).unwrap_or_default();
+    let mut out = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let value = after
+            .split_once('}')
+            .and_then(|(name, behind)| Some((&members.iter().rfind(|(key, _)| key == name)?.1, behind)));
+        match value {
+            Some((value, behind)) => {
+                let text = value.read::<String>().unwrap_or_else(|_| value.get().to_owned());
+                out.extend(text.chars().take(limits::INTERRUPT_ARGUMENT));
+                rest = behind;
+            }
+            None => {
+                out.push('{');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 async fn list(source: &dyn ToolSource, scope: &ToolScope) -> Result<Vec<Arc<dyn Tool>>, AgentError> {
@@ -153,65 +244,17 @@ async fn list(source: &dyn ToolSource, scope: &ToolScope) -> Result<Vec<Arc<dyn 
     Ok(Vec::new())
 }
 
-impl Entry {
-    /// The arguments, if they are an object that the schema accepts.
-    fn check(&self, text: &str) -> Result<Json, ToolError> {
-        let wrong = |message: String| ToolError { code: "tool_arguments", message };
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| wrong(format!("The arguments are not valid JSON: {error}.")))?;
-        if !value.is_object() {
-            return Err(wrong("The arguments must be a JSON object.".to_owned()));
-        }
-        match self.validator.get_or_init(|| self.compile()) {
-            Ok(None) => {}
-            Ok(Some(validator)) => {
-                let complaints: Vec<_> = validator
-                    .iter_errors(&value)
-                    .take(5)
-                    .map(|error| match error.instance_path().as_str() {
-                        "" => shorten(error.to_string()),
-                        path => format!("{path}: {}", shorten(error.to_string())),
-                    })
-                    .collect();
-                if !complaints.is_empty() {
-                    let message = format!("The arguments do not fit the tool's schema: {}.", complaints.join("; "));
-                    return Err(wrong(message));
-                }
-            }
-            Err(error) => {
-                let message = format!("The tool cannot be called, its own schema is not valid: {error}");
-                return Err(ToolError { code: "tool_schema", message });
-            }
-        }
-        Json::parse(text).map_err(|error| wrong(error.to_string()))
-    }
-
-    fn compile(&self) -> Result<Option<Validator>, String> {
-        let Some(schema) = &self.spec.parameters else { return Ok(None) };
-        jsonschema::validator_for(&schema.to_value()).map(Some).map_err(|error| shorten(error.to_string()))
-    }
-}
-
-/// The validator quotes the value, which may be a whole document.
-fn shorten(mut text: String) -> String {
-    const MAX: usize = 300;
-    if let Some((end, _)) = text.char_indices().nth(MAX) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
-
-/// Executes one call; whatever happens inside becomes a result or an error that the model is told.
+/// Executes one call, or goes on with one whose question was answered; whatever happens inside becomes a result or an error that the model is told.
 pub(super) async fn execute(
     tool: Arc<dyn Tool>,
     mut invocation: ToolInvocation,
+    answer: Option<ResumeEntry>,
     limit: Duration,
 ) -> Result<ToolOutput, ToolError> {
     let traced = invocation.run.trace.tool(&tool.spec().name, &invocation.id);
     traced.record_content(names::TOOL_ARGUMENTS, invocation.arguments.get());
     invocation.run.trace = traced.trace().clone();
-    let result = attempt(tool, invocation, limit).await;
+    let result = attempt(tool, invocation, answer, limit).await;
     match &result {
         Ok(output) => {
             traced.record_content(names::TOOL_RESULT, output.content.get());
@@ -222,12 +265,23 @@ pub(super) async fn execute(
     result
 }
 
-async fn attempt(tool: Arc<dyn Tool>, invocation: ToolInvocation, limit: Duration) -> Result<ToolOutput, ToolError> {
-    let call = async { tool.call(invocation).await };
+async fn attempt(
+    tool: Arc<dyn Tool>,
+    invocation: ToolInvocation,
+    answer: Option<ResumeEntry>,
+    limit: Duration,
+) -> Result<ToolOutput, ToolError> {
+    let name = tool.spec().name.clone();
+    let call = async {
+        match answer {
+            Some(answer) => tool.answer(invocation, answer).await,
+            None => tool.call(invocation).await,
+        }
+    };
     match tokio::time::timeout(limit, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => {
-            tracing::error!(tool = tool.spec().name, "a tool panicked");
+            tracing::error!(tool = name, "a tool panicked");
             Err(ToolError::failed("The tool failed unexpectedly."))
         }
         Err(_) => {
@@ -241,29 +295,20 @@ async fn attempt(tool: Arc<dyn Tool>, invocation: ToolInvocation, limit: Duratio
 mod tests {
     use super::*;
 
-    fn entry(schema: &str) -> Entry {
-        let spec = ToolSpec { parameters: Some(Json::parse(schema).unwrap()), ..Default::default() };
-        Entry { spec, executor: Executor::Page, validator: OnceLock::new() }
-    }
-
     #[test]
-    fn complaints_name_the_place() {
-        let entry = entry(
-            r#"{"type":"object","properties":{"at":{"type":"object","properties":{"x":{"type":"number"}}}},"required":["at"]}"#,
-        );
-        let message = |arguments| entry.check(arguments).unwrap_err().message;
-        assert_eq!(entry.check(r#"{"at":{"x":1.0}}"#).unwrap().get(), r#"{"at":{"x":1.0}}"#);
-        assert!(message(r#"{"at":{"x":"a"}}"#).contains(r#"/at/x: "a" is not of type "number""#));
-        assert!(message("{}").contains(r#""at" is a required property"#));
-        assert!(message("{").starts_with("The arguments are not valid JSON"));
-        assert!(message("[]").contains("must be a JSON object"));
-    }
-
-    #[test]
-    fn a_broken_schema_is_said_to_be_one() {
-        let error = entry(r#"{"type":"objekt"}"#).check("{}").unwrap_err();
-        assert_eq!(error.code, "tool_schema");
-        let error = entry(r#"{"$ref":"https://example.com/schema.json"}"#).check("{}").unwrap_err();
-        assert_eq!(error.code, "tool_schema", "nothing is fetched");
+    fn a_question_names_its_arguments() {
+        let arguments = r#"{"question":"Which {colour}?","n":1.50,"o":{"a":1}}"#;
+        for (message, expected) in [
+            ("{question}", "Which {colour}?"),
+            ("Pay {n} for {o}!", r#"Pay 1.50 for {"a":1}!"#),
+            ("{nope} {n", "{nope} {n"),
+            ("{{n}}", "{1.50}"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(fill(message, arguments), expected);
+        }
+        assert_eq!(fill("{n}", "no json"), "{n}");
+        let long = format!(r#"{{"n":"{}"}}"#, "é".repeat(limits::INTERRUPT_ARGUMENT + 1));
+        assert_eq!(fill("{n}", &long).chars().count(), limits::INTERRUPT_ARGUMENT);
     }
 }

@@ -3,9 +3,9 @@
 use super::history::object_or_empty;
 use crate::model::{FinishReason, ModelEvent, ModelMessage, ModelToolCall, ReasoningBlock};
 use copilotkit_protocol::{
-    EncryptedValueSubtype, Event, ReasoningEncryptedValue, ReasoningEnd, ReasoningMessageContent, ReasoningMessageEnd,
-    ReasoningMessageStart, ReasoningStart, RunAgentInput, TextMessageContent, TextMessageEnd, TextMessageStart,
-    TextRole, ToolCallArgs, ToolCallEnd, ToolCallStart,
+    DeltaWriter, Emitted, EncryptedValueSubtype, ReasoningEncryptedValue, ReasoningEnd, ReasoningMessageEnd,
+    ReasoningMessageStart, ReasoningStart, RunAgentInput, TextMessageEnd, TextMessageStart, TextRole, ToolCallEnd,
+    ToolCallStart,
 };
 use std::collections::HashSet;
 
@@ -45,10 +45,12 @@ pub(super) fn new_id() -> String {
 }
 
 /// A call that the model made in this turn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Call {
     /// The id on the wire.
     pub(super) id: String,
+    /// Writes its arguments.
+    writer: DeltaWriter,
     /// The id in the model's events; the same unless that one was taken.
     model_id: String,
     pub(super) name: String,
@@ -65,7 +67,7 @@ enum Text {
     Closed,
     /// Begun by the model, but nothing was said yet.
     Announced(Option<String>),
-    Open,
+    Open(DeltaWriter),
 }
 
 /// One call of the model.
@@ -76,7 +78,8 @@ pub(super) struct Turn<'a> {
     /// The message id stands in an event already.
     used: bool,
     text: Text,
-    reasoning_id: String,
+    /// The thought that was begun last.
+    thought: Option<DeltaWriter>,
     reasoning_open: bool,
     content: String,
     /// The provider's signature for the message.
@@ -92,7 +95,7 @@ impl<'a> Turn<'a> {
             message_id: new_id(),
             used: false,
             text: Text::Closed,
-            reasoning_id: String::new(),
+            thought: None,
             reasoning_open: false,
             content: String::new(),
             signature: None,
@@ -102,7 +105,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Takes one event of the model and appends what it means. Finish is for [`Turn::finish`].
-    pub(super) fn apply(&mut self, event: ModelEvent, out: &mut Vec<Event>) {
+    pub(super) fn apply(&mut self, event: ModelEvent, out: &mut Vec<Emitted>) {
         match event {
             ModelEvent::TextDelta(delta) => self.text_delta(delta, out),
             ModelEvent::TextStart { id } => {
@@ -122,7 +125,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Closes what is open.
-    pub(super) fn finish(&mut self, reason: FinishReason, out: &mut Vec<Event>) {
+    pub(super) fn finish(&mut self, reason: FinishReason, out: &mut Vec<Emitted>) {
         self.close(out);
         let short = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
         for index in 0..self.calls.len() {
@@ -134,9 +137,7 @@ impl<'a> Turn<'a> {
                 let id = call.id.clone();
                 if call.arguments.is_empty() && !call.cut {
                     call.arguments.push_str("{}");
-                    out.push(
-                        ToolCallArgs { tool_call_id: id.clone(), delta: "{}".into(), ..Default::default() }.into(),
-                    );
+                    out.push(call.writer.write("{}"));
                 }
                 out.push(ToolCallEnd { tool_call_id: id, ..Default::default() }.into());
             }
@@ -162,35 +163,37 @@ impl<'a> Turn<'a> {
         (ModelMessage::Assistant { content: self.content, reasoning: self.reasoning, tool_calls }, self.calls)
     }
 
-    fn text_delta(&mut self, delta: String, out: &mut Vec<Event>) {
+    fn text_delta(&mut self, delta: String, out: &mut Vec<Emitted>) {
         if delta.is_empty() {
             return;
         }
         self.close_reasoning(out);
-        if !matches!(self.text, Text::Open) {
-            let id = match std::mem::replace(&mut self.text, Text::Open) {
-                Text::Announced(id) => id,
-                _ => None,
-            };
-            // Without an id of the provider's the first text takes the one that was kept ready for the turn.
-            if id.is_some() || self.used {
-                self.message_id = self.ids.message(id);
-            }
-            self.used = true;
-            out.push(
-                TextMessageStart {
-                    message_id: self.message_id.clone(),
-                    role: Some(TextRole::Assistant),
-                    ..Default::default()
-                }
-                .into(),
-            );
+        if !matches!(self.text, Text::Open(_)) {
+            self.text_start(out);
         }
         self.content.push_str(&delta);
-        out.push(TextMessageContent { message_id: self.message_id.clone(), delta, ..Default::default() }.into());
+        if let Text::Open(writer) = &self.text {
+            out.push(writer.write(&delta));
+        }
     }
 
-    fn text_signature(&mut self, value: String, out: &mut Vec<Event>) {
+    fn text_start(&mut self, out: &mut Vec<Emitted>) {
+        let id = match std::mem::replace(&mut self.text, Text::Closed) {
+            Text::Announced(id) => id,
+            _ => None,
+        };
+        // Without an id of the provider's the first text takes the one that was kept ready for the turn.
+        if id.is_some() || self.used {
+            self.message_id = self.ids.message(id);
+        }
+        self.used = true;
+        let message_id = self.message_id.clone();
+        self.text = Text::Open(DeltaWriter::text(message_id.as_str()));
+        let role = Some(TextRole::Assistant);
+        out.push(TextMessageStart { message_id, role, ..Default::default() }.into());
+    }
+
+    fn text_signature(&mut self, value: String, out: &mut Vec<Emitted>) {
         // A page keeps it only for a message that it has.
         if self.used {
             out.push(encrypted(EncryptedValueSubtype::Message, &self.message_id, &value));
@@ -198,43 +201,43 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn reasoning_start(&mut self, id: Option<String>, out: &mut Vec<Event>) {
+    fn reasoning_start(&mut self, id: Option<String>, out: &mut Vec<Emitted>) {
         self.close(out);
-        self.reasoning_id = self.ids.message(id);
+        let message_id = self.ids.message(id);
+        self.thought = Some(DeltaWriter::reasoning(message_id.as_str()));
         self.reasoning_open = true;
         self.reasoning.push(ReasoningBlock::default());
-        let message_id = self.reasoning_id.clone();
         out.push(ReasoningStart { message_id: message_id.clone(), ..Default::default() }.into());
         out.push(ReasoningMessageStart { message_id, ..Default::default() }.into());
     }
 
-    fn reasoning_delta(&mut self, delta: String, out: &mut Vec<Event>) {
+    fn reasoning_delta(&mut self, delta: String, out: &mut Vec<Emitted>) {
         if delta.is_empty() {
             return;
         }
         if !self.reasoning_open {
             self.reasoning_start(None, out);
         }
-        if let Some(block) = self.reasoning.last_mut() {
+        if let (Some(writer), Some(block)) = (&self.thought, self.reasoning.last_mut()) {
             block.text.push_str(&delta);
+            out.push(writer.write(&delta));
         }
-        out.push(ReasoningMessageContent { message_id: self.reasoning_id.clone(), delta, ..Default::default() }.into());
     }
 
-    fn reasoning_end(&mut self, encrypted_value: Option<String>, out: &mut Vec<Event>) {
+    fn reasoning_end(&mut self, encrypted_value: Option<String>, out: &mut Vec<Emitted>) {
         if let Some(value) = encrypted_value {
             if self.reasoning.is_empty() {
                 self.reasoning_start(None, out);
             }
-            out.push(encrypted(EncryptedValueSubtype::Message, &self.reasoning_id, &value));
-            if let Some(block) = self.reasoning.last_mut() {
+            if let (Some(writer), Some(block)) = (&self.thought, self.reasoning.last_mut()) {
+                out.push(encrypted(EncryptedValueSubtype::Message, writer.id(), &value));
                 block.encrypted_value = Some(value);
             }
         }
         self.close_reasoning(out);
     }
 
-    fn call_start(&mut self, model_id: String, name: String, out: &mut Vec<Event>) {
+    fn call_start(&mut self, model_id: String, name: String, out: &mut Vec<Emitted>) {
         self.close(out);
         let id = self.ids.call(model_id.clone());
         self.used = true;
@@ -247,10 +250,20 @@ impl<'a> Turn<'a> {
             }
             .into(),
         );
-        self.calls.push(Call { id, model_id, name, ..Default::default() });
+        self.calls.push(Call {
+            writer: DeltaWriter::arguments(id.as_str()),
+            id,
+            model_id,
+            name,
+            arguments: String::new(),
+            encrypted_value: None,
+            ended: false,
+            written: false,
+            cut: false,
+        });
     }
 
-    fn call_delta(&mut self, model_id: &str, delta: String, out: &mut Vec<Event>) {
+    fn call_delta(&mut self, model_id: &str, delta: String, out: &mut Vec<Emitted>) {
         if delta.is_empty() {
             return;
         }
@@ -259,14 +272,13 @@ impl<'a> Turn<'a> {
             Some(call) => {
                 call.arguments.push_str(&delta);
                 call.written = true;
-                let tool_call_id = call.id.clone();
-                out.push(ToolCallArgs { tool_call_id, delta, ..Default::default() }.into());
+                out.push(call.writer.write(&delta));
             }
             None => tracing::warn!(call = model_id, "arguments for a call that is not open were dropped"),
         }
     }
 
-    fn call_end(&mut self, model_id: &str, encrypted_value: Option<String>, out: &mut Vec<Event>) {
+    fn call_end(&mut self, model_id: &str, encrypted_value: Option<String>, out: &mut Vec<Emitted>) {
         self.close_reasoning(out);
         let Some(call) = self.open_call(model_id) else { return };
         call.ended = true;
@@ -278,7 +290,7 @@ impl<'a> Turn<'a> {
         // Pages parse the arguments as they are, and none is no JSON.
         if call.arguments.is_empty() {
             call.arguments.push_str("{}");
-            out.push(ToolCallArgs { tool_call_id: id.clone(), delta: "{}".into(), ..Default::default() }.into());
+            out.push(call.writer.write("{}"));
         }
         out.push(ToolCallEnd { tool_call_id: id, ..Default::default() }.into());
     }
@@ -288,16 +300,16 @@ impl<'a> Turn<'a> {
     }
 
     /// Closes the open text or reasoning.
-    fn close(&mut self, out: &mut Vec<Event>) {
+    fn close(&mut self, out: &mut Vec<Emitted>) {
         self.close_reasoning(out);
-        if let Text::Open = std::mem::replace(&mut self.text, Text::Closed) {
+        if let Text::Open(_) = std::mem::replace(&mut self.text, Text::Closed) {
             out.push(TextMessageEnd { message_id: self.message_id.clone(), ..Default::default() }.into());
         }
     }
 
-    fn close_reasoning(&mut self, out: &mut Vec<Event>) {
-        if std::mem::take(&mut self.reasoning_open) {
-            let message_id = self.reasoning_id.clone();
+    fn close_reasoning(&mut self, out: &mut Vec<Emitted>) {
+        let thought = self.thought.as_ref().filter(|_| std::mem::take(&mut self.reasoning_open));
+        if let Some(message_id) = thought.map(|writer| writer.id().to_owned()) {
             out.push(ReasoningMessageEnd { message_id: message_id.clone(), ..Default::default() }.into());
             out.push(ReasoningEnd { message_id, ..Default::default() }.into());
         }
@@ -308,7 +320,7 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-fn encrypted(subtype: EncryptedValueSubtype, entity_id: &str, value: &str) -> Event {
+fn encrypted(subtype: EncryptedValueSubtype, entity_id: &str, value: &str) -> Emitted {
     ReasoningEncryptedValue {
         subtype,
         entity_id: entity_id.to_owned(),

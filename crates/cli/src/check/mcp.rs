@@ -1,0 +1,62 @@
+//! MCP servers: whether they answer, and how many tools they offer.
+
+use super::{Context, Finding, Probe};
+use copilotkit_mcp::{ErrorKind, Lease, McpError, McpPool, PoolOptions, ServerConfig};
+use http::HeaderMap;
+use std::sync::Arc;
+
+pub(super) fn probes(context: &Context<'_>) -> Vec<Probe> {
+    let probe = |(name, server): &(String, crate::config::McpConfig)| {
+        let what = format!("mcp.{name}");
+        match server.server(name, context.environment) {
+            Ok(server) => Probe::remote(what, ask(server)),
+            Err(error) => {
+                let detail = error.to_string();
+                Probe::local(what, async move { Finding::failed(detail, "correct it in the file") })
+            }
+        }
+    };
+    context.config.mcp.iter().map(probe).collect()
+}
+
+async fn ask(server: ServerConfig) -> Finding {
+    let server = Arc::new(server);
+    let pool = match McpPool::new(PoolOptions::default()) {
+        Ok(pool) => pool,
+        Err(error) => return Finding::failed(error.to_string(), ""),
+    };
+    let lease = pool.lease(&server, &HeaderMap::new());
+    let found = found(&lease).await;
+    drop(lease);
+    pool.close().await;
+    found.unwrap_or_else(|error| failed(&server, &error))
+}
+
+async fn found(lease: &Lease) -> Result<Finding, McpError> {
+    let info = lease.info().await?;
+    let list = lease.tools().await?;
+    let offered = list.tools.iter().filter(|tool| tool.is_for_model() && lease.config().offers(&tool.name)).count();
+    let detail = format!("{} {}, MCP {}, {offered} tool(s)", info.name, info.version, info.protocol_version);
+    let named = &lease.config().include_tools;
+    let missing: Vec<_> = named.iter().filter(|name| list.get(name).is_none()).map(String::as_str).collect();
+    Ok(match (missing.is_empty(), offered) {
+        (false, _) => {
+            let detail = format!("{detail}; there is no tool `{}`", missing.join("`, `"));
+            Finding::warning(detail, format!("copilotkit mcp list {} shows the tools", lease.config().id))
+        }
+        (true, 0) => Finding::warning(detail, "an agent that names it is offered nothing"),
+        (true, _) => Finding::ok(detail),
+    })
+}
+
+fn failed(server: &ServerConfig, error: &McpError) -> Finding {
+    let id = &server.id;
+    let remedy = match error.kind {
+        ErrorKind::Unauthorized => {
+            format!("add a header to [mcp.{id}], or [mcp.{id}.oauth] and copilotkit mcp login {id}")
+        }
+        ErrorKind::Unreachable => format!("start it, or correct the address or command of [mcp.{id}]"),
+        _ => format!("copilotkit mcp inspect {id} says more"),
+    };
+    Finding::failed(format!("{}: {}", server.place(), error.message), remedy)
+}

@@ -1,0 +1,248 @@
+//! What a run holds of a server, and what it can do there.
+
+use super::slot::Slot;
+use crate::config::ServerConfig;
+use crate::connection::{Connection, Terms};
+use crate::elicit::{self, Elicit};
+use crate::error::{ErrorKind, McpError};
+use crate::limits;
+use crate::listing::ToolList;
+use copilotkit_protocol::Json;
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, CallToolResult, ClientRequest, PingRequest, ReadResourceRequest,
+    ReadResourceRequestParams, ServerResult,
+};
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What a run holds of a server. While it is held the connection stays; it is let go of when this is dropped.
+pub struct Lease {
+    config: Arc<ServerConfig>,
+    slot: Arc<Slot>,
+}
+
+/// For how long a call may go on, and who answers the questions that it leads to.
+#[derive(Clone, Default)]
+pub struct CallTerms {
+    /// Ends the call: the run was stopped.
+    pub cancel: CancellationToken,
+    /// Asks the person. Without it every question is declined.
+    pub elicit: Option<Arc<dyn Elicit>>,
+}
+
+/// What a server says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerInfo {
+    /// The version of the protocol that is spoken.
+    pub protocol_version: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How it wants to be used. Text of its author.
+    pub instructions: String,
+    /// Its capabilities, as it gave them.
+    pub capabilities: Json,
+}
+
+impl Lease {
+    pub(super) fn new(config: Arc<ServerConfig>, slot: Arc<Slot>) -> Self {
+        slot.enter();
+        Self { config, slot }
+    }
+
+    /// The server.
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+
+    /// Its tools. A list that is known is given at once, also when it is about to be listed anew.
+    ///
+    /// # Errors
+    /// When it cannot be reached or answers with something else.
+    pub async fn tools(&self) -> Result<Arc<ToolList>, McpError> {
+        self.slot.tools().await
+    }
+
+    /// What it says about itself.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn info(&self) -> Result<ServerInfo, McpError> {
+        let connection = self.slot.connection().await?;
+        let info = connection.info().ok_or_else(|| self.error(ErrorKind::Protocol, "it said nothing about itself"))?;
+        let server = info.server_info.clone();
+        Ok(ServerInfo {
+            protocol_version: info.protocol_version.to_string(),
+            name: server.as_ref().map(|server| server.name.clone()).unwrap_or_default(),
+            version: server.map(|server| server.version).unwrap_or_default(),
+            instructions: info.instructions.clone().unwrap_or_default(),
+            capabilities: Json::of(&info.capabilities),
+        })
+    }
+
+    /// Calls a tool by its name at the server. The arguments are not checked here. A tool that says that it failed is a
+    /// result.
+    ///
+    /// # Errors
+    /// When there is no result: no connection, no answer in time, an error of the protocol, a stopped run.
+    pub async fn call_tool(&self, name: &str, arguments: &Json, terms: &CallTerms) -> Result<CallToolResult, McpError> {
+        let arguments = arguments
+            .read()
+            .map_err(|error| McpError::new(ErrorKind::Refused, format!("The arguments are no JSON object: {error}")))?;
+        let params = CallToolRequestParams::new(name.to_owned()).with_arguments(arguments);
+        let connection = self.connection(&terms.cancel).await?;
+        match self.run(&connection, params.clone(), terms).await {
+            Err(error) if error.kind == ErrorKind::Closed && self.may_repeat(name).await => {
+                tracing::info!(server = self.config.id, tool = name, "a harmless call is repeated on a new connection");
+                let connection = self.connection(&terms.cancel).await?;
+                self.run(&connection, params, terms).await
+            }
+            done => done,
+        }
+    }
+
+    /// Reads a resource: the answer to `resources/read`.
+    ///
+    /// # Errors
+    /// As [`Lease::call_tool`].
+    pub async fn read_resource(&self, uri: &str, terms: &CallTerms) -> Result<Value, McpError> {
+        let connection = self.connection(&terms.cancel).await?;
+        let request = || ReadResourceRequest::new(ReadResourceRequestParams::new(uri));
+        let ask = |connection: Arc<Connection>| async move {
+            let request = ClientRequest::ReadResourceRequest(request());
+            connection.request(request, &self.terms(terms)).await
+        };
+        let answer = match ask(connection).await {
+            Err(error) if error.kind == ErrorKind::Closed => ask(self.connection(&terms.cancel).await?).await?,
+            answer => answer?,
+        };
+        self.value(answer)
+    }
+
+    /// Passes on a request of a user interface: `tools/call`, `resources/read` and `ping`. The answer is the server's.
+    ///
+    /// # Errors
+    /// Another method, parameters that do not fit, and as [`Lease::call_tool`].
+    pub async fn request(&self, method: &str, params: Value, terms: &CallTerms) -> Result<Value, McpError> {
+        let wrong =
+            |error: serde_json::Error| McpError::new(ErrorKind::Refused, format!("The parameters do not fit: {error}"));
+        match method {
+            "tools/call" => {
+                let params: CallToolRequestParams = serde_json::from_value(params).map_err(wrong)?;
+                let connection = self.connection(&terms.cancel).await?;
+                let result = self.run(&connection, params, terms).await?;
+                serde_json::to_value(result).map_err(wrong)
+            }
+            "resources/read" => {
+                let params: ReadResourceRequestParams = serde_json::from_value(params).map_err(wrong)?;
+                self.read_resource(&params.uri, terms).await
+            }
+            "ping" => {
+                let connection = self.connection(&terms.cancel).await?;
+                // The version of 2026-07-28 has no ping: that it was reached is the answer.
+                if !connection.is_modern() {
+                    let ping = ClientRequest::PingRequest(PingRequest::default());
+                    connection.request(ping, &self.terms(terms)).await?;
+                }
+                Ok(Value::Object(serde_json::Map::new()))
+            }
+            _ => Err(McpError::new(ErrorKind::Refused, format!("The method {method} is not passed on."))),
+        }
+    }
+
+    /// Runs work that may outlive the run, on the pool's tasks.
+    pub(crate) fn spawn<F>(&self, work: F) -> Result<tokio::task::JoinHandle<F::Output>, McpError>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        Ok(self.slot.pool()?.tracker.spawn(work))
+    }
+
+    async fn connection(&self, cancel: &CancellationToken) -> Result<Arc<Connection>, McpError> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(self.error(ErrorKind::Cancelled, "the run was stopped")),
+            connection = self.slot.connection() => connection,
+        }
+    }
+
+    fn terms(&self, terms: &CallTerms) -> Terms {
+        Terms {
+            idle: Some(self.config.timeouts.call),
+            total: self.config.timeouts.call_total,
+            cancel: terms.cancel.clone(),
+            elicit: terms.elicit.clone(),
+        }
+    }
+
+    /// One call, with the rounds of questions that it takes.
+    async fn run(
+        &self,
+        connection: &Connection,
+        mut params: CallToolRequestParams,
+        terms: &CallTerms,
+    ) -> Result<CallToolResult, McpError> {
+        let pool = self.slot.pool()?;
+        let server = Arc::from(self.config.id.as_str());
+        let each = self.terms(terms);
+        for _ in 0..limits::INPUT_ROUNDS {
+            let turn = tokio::time::timeout(limits::CALL_QUEUE, pool.calls.acquire()).await;
+            let Ok(Ok(turn)) = turn else { return Err(self.error(ErrorKind::Busy, "too many calls of all servers")) };
+            let request = ClientRequest::CallToolRequest(CallToolRequest::new(params.clone()));
+            let answer = connection.request(request, &each).await?;
+            drop(turn);
+            let asked = match answer {
+                ServerResult::CallToolResult(result) => return Ok(result),
+                ServerResult::InputRequiredResult(asked) => asked,
+                // A result without any content is one too.
+                ServerResult::EmptyResult(_) => return Ok(CallToolResult::default()),
+                _ => return Err(self.error(ErrorKind::Protocol, "the answer to tools/call is no result of a tool")),
+            };
+            let questions = asked.input_requests.unwrap_or_default();
+            let answers = tokio::select! {
+                biased;
+                () = terms.cancel.cancelled() => return Err(self.error(ErrorKind::Cancelled, "the run was stopped")),
+                answers = elicit::ask_all(terms.elicit.as_deref(), &server, questions) => answers,
+            };
+            params.input_responses =
+                Some(answers.ok_or_else(|| self.error(ErrorKind::Protocol, "it asks for what is not offered"))?);
+            params.request_state = asked.request_state;
+        }
+        Err(self.error(ErrorKind::Protocol, "it asks again and again"))
+    }
+
+    /// Whether a call may be made twice: its server is trusted and says so. Else nobody knows what the first one did.
+    async fn may_repeat(&self, name: &str) -> bool {
+        self.config.trusted
+            && self.slot.tools().await.is_ok_and(|list| list.get(name).is_some_and(|tool| tool.is_idempotent()))
+    }
+
+    fn value(&self, answer: ServerResult) -> Result<Value, McpError> {
+        serde_json::to_value(answer).map_err(|_| self.error(ErrorKind::Protocol, "the answer cannot be written"))
+    }
+
+    fn error(&self, kind: ErrorKind, detail: &str) -> McpError {
+        McpError::about(kind, &self.config.id, detail)
+    }
+}
+
+impl Clone for Lease {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.config), Arc::clone(&self.slot))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.slot.leave();
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("server", &self.config.id).finish_non_exhaustive()
+    }
+}

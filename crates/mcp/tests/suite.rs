@@ -1,0 +1,13 @@
+//! Servers that behave, servers that do not, and real ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
+
+#[path = "suite/agent.rs"]
+mod agent;
+#[path = "suite/fake.rs"]
+mod fake;
+#[path = "suite/faults.rs"]
+mod faults;
+#[path = "suite/pool.rs"]
+mod pool;
+#[path = "suite/real.rs"]
+mod real;
