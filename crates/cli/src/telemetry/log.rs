@@ -14,7 +14,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// What is shown unless `COPILOTKIT_LOG` says otherwise.
-const FILTER: &str = "warn,copilotkit=info";
+// rmcp writes whole addresses and what servers say; what matters of it is logged by who calls it.
+const FILTER: &str = "warn,copilotkit=info,rmcp=off";
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug)]

@@ -177,7 +177,7 @@ impl Slot {
             Ok(connection) => {
                 let version = connection.info().map(|info| info.protocol_version.to_string()).unwrap_or_default();
                 let place = self.config.place();
-                tracing::info!(server, place, version, took = ?began.elapsed(), "connected to an MCP server");
+                tracing::debug!(server, place, version, took = ?began.elapsed(), "connected to an MCP server");
                 Ok(Arc::new(connection))
             }
             Err(error) => {
