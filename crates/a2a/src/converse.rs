@@ -142,7 +142,10 @@ pub(crate) fn converse(
             }
             if subscriptions > 0 {
                 subscriptions -= 1;
-                if let Ok(mut events) = client.subscribe(&task_id, &caller).await {
+                // Some send not even the head of their answer before there is an event.
+                let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
+                let followed = tokio::time::timeout(quiet, client.subscribe(&task_id, &caller)).await;
+                if let Ok(Ok(mut events)) = followed {
                     loop {
                         let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
                         let came = tokio::time::timeout(quiet, next(&client, &mut events, &mut view, false)).await;
