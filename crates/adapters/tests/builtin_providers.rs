@@ -70,10 +70,7 @@ async fn recorded_conversations_mean_the_same_over_chat_completions() {
         let model = model_from_spec(&format!("{provider}/{model}"), &options).expect("a model");
         let settings =
             ModelSettings { temperature: Some(0.2), max_output_tokens: Some(50), ..ModelSettings::default() };
-        let agent = BuiltInAgent::builder(model)
-            .prompt("Be brief.")
-            .settings(settings)
-            .build();
+        let agent = BuiltInAgent::builder(model).prompt("Be brief.").settings(settings).build();
         let mut events = Vec::new();
         let mut stream = agent.run(RunContext::new("p", case.input.clone()));
         while let Some(event) = stream.next().await {
