@@ -314,7 +314,7 @@ impl BuiltInConfig {
 
     fn check_options(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
         let at = |key: &'static str| ["agents", id, key];
-        for name in self.overridable.iter().filter(|name| !is_overridable(name)) {
+        if let Some(name) = self.overridable.iter().find(|name| !is_overridable(name)) {
             let remedy = match nearest(name, OVERRIDABLE.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`? Otherwise use one of {}", OVERRIDABLE.join(", ")),
                 None => format!("use {}", OVERRIDABLE.join(", ")),
