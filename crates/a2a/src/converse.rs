@@ -46,10 +46,26 @@ pub(crate) fn converse(
                 }
             }
         }
+        // A stream that goes on in a task may begin with the task as it was: the question that is just being answered.
+        let mut hold = request.message.task_id.is_some();
+        let mut held = None;
         match &mut source {
             Some(events) => loop {
-                match next(&client, events, &mut view).await {
-                    Next::Event(event) => yield Ok(event),
+                let step = next(&client, events, &mut view, hold).await;
+                hold = false;
+                match step {
+                    Next::Held(event) => held = Some(event),
+                    Next::Broken(None) if held.is_some() => {
+                        // It was not the past: the agent asks again.
+                        if let Some(event) = held.take() {
+                            yield Ok(event);
+                        }
+                        return;
+                    }
+                    Next::Event(event) => {
+                        held = None;
+                        yield Ok(event);
+                    }
                     Next::Last(event) => {
                         yield Ok(event);
                         return;
@@ -126,10 +142,13 @@ pub(crate) fn converse(
             }
             if subscriptions > 0 {
                 subscriptions -= 1;
-                if let Ok(mut events) = client.subscribe(&task_id, &caller).await {
+                // Some send not even the head of their answer before there is an event.
+                let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
+                let followed = tokio::time::timeout(quiet, client.subscribe(&task_id, &caller)).await;
+                if let Ok(Ok(mut events)) = followed {
                     loop {
                         let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
-                        let came = tokio::time::timeout(quiet, next(&client, &mut events, &mut view)).await;
+                        let came = tokio::time::timeout(quiet, next(&client, &mut events, &mut view, false)).await;
                         match came.unwrap_or(Next::Broken(None)) {
                             Next::Event(event) => {
                                 patient = true;
@@ -144,7 +163,7 @@ pub(crate) fn converse(
                                 yield Ok(event);
                                 return;
                             }
-                            Next::Failed(_) | Next::Broken(_) => break,
+                            Next::Failed(_) | Next::Broken(_) | Next::Held(_) => break,
                         }
                     }
                 }
@@ -162,6 +181,8 @@ pub(crate) fn converse(
 
 enum Next {
     Event(Event),
+    /// A task as it was before the message.
+    Held(Event),
     /// After it nothing more comes.
     Last(Event),
     /// The agent says that it failed, or sends what nobody can read.
@@ -170,8 +191,12 @@ enum Next {
     Broken(Option<A2aError>),
 }
 
-async fn next(client: &A2aClient, events: &mut Events, view: &mut TaskView) -> Next {
+async fn next(client: &A2aClient, events: &mut Events, view: &mut TaskView, hold: bool) -> Next {
     match events.next().await {
+        Some(Ok(Event::Task(task))) if hold && task.status.state.is_interrupted() => {
+            view.name(&task);
+            Next::Held(Event::Task(task))
+        }
         Some(Ok(event)) => match apply(client, view, &event) {
             Ok(()) if view.is_done() => Next::Last(event),
             Ok(()) => Next::Event(event),

@@ -51,6 +51,12 @@ impl TaskView {
         }
     }
 
+    /// Takes the ids of a task, and nothing of what it says.
+    pub(crate) fn name(&mut self, task: &Task) {
+        first(&mut self.task_id, &task.id);
+        known(&mut self.context_id, task.context_id.as_ref());
+    }
+
     fn task(&mut self, task: &Task) -> Result<(), String> {
         first(&mut self.task_id, &task.id);
         known(&mut self.context_id, task.context_id.as_ref());

@@ -69,6 +69,29 @@ async fn a_question_is_an_interrupt_and_the_answer_goes_on_in_the_same_task() {
 }
 
 #[tokio::test]
+async fn the_past_of_a_task_is_not_shown_again() {
+    // As the JavaScript SDK has it: the answer's stream begins with the task as it was.
+    let peer = Peer::start(|seen| match seen.body["params"]["message"]["taskId"].as_str() {
+        None => events([task("t", "SUBMITTED"), status("t", "INPUT_REQUIRED", "Your name?")]),
+        Some(_) if seen.text() == "mumble" => events([asks_again()]),
+        Some(_) => events([asks_again(), artifact("t", "Hello!"), status("t", "COMPLETED", "")]),
+    })
+    .await;
+    let house = house(&peer.url);
+    let mut page = Page::new(&house, "thread");
+    let [interrupt] = page.say("greet me").await.interrupts().try_into().unwrap();
+    // Where nothing follows it, it is what the agent says now.
+    let [interrupt] = page.answer(&interrupt, Some(json!("mumble"))).await.interrupts().try_into().unwrap();
+    assert_eq!(page.answer(&interrupt, Some(json!("Ada"))).await.end(), "success");
+    assert_eq!(page.texts(), ["Your name?", "Your name?", "Hello!"]);
+}
+
+fn asks_again() -> serde_json::Value {
+    json!({ "task": { "id": "t", "contextId": "c", "status": { "state": "TASK_STATE_INPUT_REQUIRED",
+        "message": { "messageId": "q", "role": "ROLE_AGENT", "parts": [{ "text": "Your name?" }] } } } })
+}
+
+#[tokio::test]
 async fn what_is_simply_said_answers_the_question_too_and_it_can_be_given_up() {
     let peer = asker().await;
     let house = house(&peer.url);

@@ -63,9 +63,24 @@ pub(crate) fn banned(packages: &[Package]) -> Vec<Finding> {
 }
 
 /// Crates that may be compiled in several versions, and why.
+const HASHES: &str = "aws-sigv4 and oauth2, by way of rmcp, have not moved to the version of rmcp";
+const AWS: &str = "the AWS crates, which sign and frame for Bedrock, still know version 0.2 beside 1";
+const RANDOM: &str = "oauth2, by way of rmcp, and opentelemetry_sdk have not moved to the version of proptest";
 const DUPLICATES: &[(&str, &str)] = &[
     ("base64", "jsonwebtoken has not moved to the version of reqwest"),
     ("getrandom", "ahash, by way of jsonschema, has not moved to the version of uuid and tempfile"),
+    ("block-buffer", HASHES),
+    ("cpufeatures", HASHES),
+    ("crypto-common", HASHES),
+    ("digest", HASHES),
+    ("sha2", HASHES),
+    ("http", AWS),
+    ("http-body", AWS),
+    ("rand", RANDOM),
+    ("rand_chacha", RANDOM),
+    ("rand_core", RANDOM),
+    ("thiserror", "oauth2, by way of rmcp, has not moved to version 2"),
+    ("thiserror-impl", "oauth2, by way of rmcp, has not moved to version 2"),
     ("syn", "proc macros, at build time alone: several have not moved to version 3"),
     (
         "untrusted",
