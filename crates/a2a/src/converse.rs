@@ -33,7 +33,7 @@ pub(crate) fn converse(
             }
         };
         let mut streams = card.streams();
-        let (mut broke, mut patient) = (None, true);
+        let (mut broke, mut quiet) = (None, client.timeout());
         let mut source = None;
         if streams {
             match client.stream(request.clone(), &caller).await {
@@ -75,8 +75,8 @@ pub(crate) fn converse(
                         return;
                     }
                     Next::Broken(error) => {
-                        // Agents that crash end their stream in good order, and say nothing of it.
-                        patient = error.is_some();
+                        // Agents that crash end their stream without a word, in good order or not.
+                        quiet = if error.is_some() { limits::QUIET_AFTER_BREAK } else { limits::QUIET_AFTER_END };
                         broke = error;
                         break;
                     }
@@ -143,15 +143,14 @@ pub(crate) fn converse(
             if subscriptions > 0 {
                 subscriptions -= 1;
                 // Some send not even the head of their answer before there is an event.
-                let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
                 let followed = tokio::time::timeout(quiet, client.subscribe(&task_id, &caller)).await;
                 if let Ok(Ok(mut events)) = followed {
                     loop {
-                        let quiet = if patient { client.timeout() } else { limits::QUIET_SUBSCRIPTION };
                         let came = tokio::time::timeout(quiet, next(&client, &mut events, &mut view, false)).await;
                         match came.unwrap_or(Next::Broken(None)) {
                             Next::Event(event) => {
-                                patient = true;
+                                // It lives, so it may take its time.
+                                quiet = client.timeout();
                                 // A snapshot alone is no news.
                                 if !matches!(event, Event::Task(_)) {
                                     (unchanged, subscriptions) = (0, limits::RESUBSCRIBE);

@@ -36,9 +36,11 @@ pub const PARTS: usize = 100_000;
 pub const RESUBSCRIBE: u32 = 5;
 /// The first pause before that; each one is twice the last.
 pub const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(250);
-/// How long a task that is followed again after its stream ended in good order may be silent at first. Some agents that
+/// How long a task that is followed again after its stream ended may be silent before it is looked at. Some agents that
 /// crashed let themselves be followed for ever.
-pub const QUIET_SUBSCRIPTION: Duration = Duration::from_secs(3);
+pub const QUIET_AFTER_END: Duration = Duration::from_secs(3);
+/// The same after the connection broke: then it is rather the network.
+pub const QUIET_AFTER_BREAK: Duration = Duration::from_secs(6);
 /// The pause between two looks at a task that cannot be followed, at first and at most.
 pub const POLL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// How often a task that cannot be followed is looked at without any change, after its stream broke.
