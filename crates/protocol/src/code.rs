@@ -97,7 +97,7 @@ mod tests {
         for (index, code) in Code::ALL.iter().enumerate() {
             let name = code.as_str();
             assert!(names.insert(name), "{name} is there twice");
-            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+            assert!(name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')), "{name}");
             assert_eq!((code.index(), Code::from_name(name)), (index, Some(*code)));
             assert!(!code.places().is_empty(), "{name}");
             for text in [code.meaning(), code.remedy()] {

@@ -377,7 +377,8 @@ async fn envelope(bench: &mut Bench) {
     }
     let chat = json!({ "messages": [], "threadId": "port", "agentSession": { "agentName": "quick" } });
     bench.ask("/", Asked("POST", "", JSON, json(chat)), 200).await;
-    bench.ask("/", Asked("POST", "", JSON, json(json!({ "messages": [{ "type": "video" }] }))), 400).await;
+    let unknown = json!({ "messages": [{ "type": "video" }], "agentSession": { "agentName": "quick" } });
+    bench.ask("/", Asked("POST", "", JSON, json(unknown)), 400).await;
     for (audio, status) in RECORDINGS {
         let body = json!({ "audio": audio, "mimeType": "audio/webm" });
         bench.ask("/", Asked("POST", "", JSON, call("transcribe", "quick", Some(body))), status).await;

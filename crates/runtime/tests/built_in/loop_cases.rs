@@ -391,7 +391,7 @@ async fn sources_add_tools_and_may_be_required() {
     let tools = script.calls()[0].tools.clone();
     let names: Vec<_> = tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["server_weather", "AGUISendStateSnapshot", "AGUISendStateDelta"]);
-    assert_eq!(tools[0].description, "Weather on the server", "the later one takes the place of the page's");
+    assert_eq!(tools[0].description, "Weather", "a source takes no name that is taken");
 
     let script = answer();
     let (events, error) = run(&agent(Source { required: false, fails: true }, &script), hi()).await;
