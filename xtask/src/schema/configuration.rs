@@ -175,7 +175,10 @@ fn toml(value: &Value) -> String {
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
-            members.remove("format");
+            // As a text it is the keyword; a key of that name is an object.
+            if members.get("format").is_some_and(Value::is_string) {
+                members.remove("format");
+            }
             if let Some(Value::Array(kinds)) = members.get_mut("type") {
                 kinds.retain(|kind| kind != "null");
                 if let [kind] = kinds.as_slice() {
