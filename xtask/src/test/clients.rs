@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const NODE_MIN: u32 = 20;
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
-const TEST_LIMIT: Duration = Duration::from_secs(15 * 60);
+const TEST_LIMIT: Duration = Duration::from_secs(25 * 60);
 
 /// Prepares and runs them.
 pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
