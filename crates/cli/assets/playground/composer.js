@@ -32,6 +32,8 @@ export class Composer {
     this.chips = h("ul", { class: "chips", "aria-label": "Attachments", hidden: true });
     this.clip = iconButton("clip", "Attach images or PDF", { on: { click: () => this.files.click() } });
     this.button = h("button", { type: "submit", class: "send", id: "send" });
+    // Until there is somebody to talk to.
+    this.button.disabled = true;
     this.element = $("composer");
     this.element.append(
       h(
@@ -107,11 +109,11 @@ export class Composer {
   #send() {
     const text = this.input.value.trim();
     if (!this.ready || (!text && !this.attached.length)) return;
-    const parts = this.attached.map(({ part }) => part);
+    // What cannot be sent now is not lost.
+    if (!this.onSend(text, this.attached.map(({ part }) => part))) return;
     this.attached = [];
     this.#showChips();
     this.setText("");
-    this.onSend(text, parts);
   }
 
   async #attach(files) {

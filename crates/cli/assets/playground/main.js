@@ -192,10 +192,13 @@ async function suggest(list, button) {
   button.disabled = false;
 }
 
+/** False when there is nobody to talk to. */
 function send(text, parts) {
+  if (!session) return false;
   transcript.toEnd(true);
   session.send(text, parts);
   remember();
+  return true;
 }
 
 function setState(state) {
