@@ -39,7 +39,13 @@ export class Transcript {
         class: "jump-button",
         "aria-label": "Jump to the latest message",
         title: "Jump to the latest message",
-        on: { click: () => this.toEnd(true) },
+        on: {
+          click: () => {
+            this.toEnd(true);
+            this.scroller.focus({ preventScroll: true });
+          },
+          blur: () => this.#offerJump(),
+        },
       },
       icon("arrowDown"),
     );
@@ -161,7 +167,12 @@ export class Transcript {
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     this.pinned = scrollHeight - scrollTop - clientHeight < NEAR;
-    $("jump").hidden = this.pinned;
+    this.#offerJump();
+  }
+
+  /** The way to the end, where it is not in sight. What has the focus does not vanish under it. */
+  #offerJump() {
+    $("jump").hidden = this.pinned && document.activeElement !== this.jump;
   }
 
   toEnd(byHand = false) {
