@@ -4,6 +4,7 @@
 
 mod a2a;
 mod agents;
+mod apps;
 mod auth;
 mod error;
 mod hints;
@@ -20,6 +21,7 @@ pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName}
 pub use agents::{
     AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
 };
+pub use apps::{AppServerConfig, AppServerTable, McpAppsConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub(crate) use hints::{ignored_variable, nearest};
@@ -76,6 +78,8 @@ pub struct Config {
     pub transcription: Option<TranscriptionConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
+    /// `[mcp_apps]`
+    pub mcp_apps: McpAppsConfig,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -125,6 +129,8 @@ struct Sections {
         schemars(with = "std::collections::BTreeMap<String, McpConfig>", skip_serializing_if = "Table::is_empty")
     )]
     mcp: Table,
+    /// MCP servers whose tools may bring a user interface of their own (MCP Apps), which pages show.
+    mcp_apps: McpAppsConfig,
     /// The agents by id. Frontends use `default` when they name none.
     #[cfg_attr(
         feature = "schema",
@@ -172,6 +178,7 @@ impl Config {
             playground: sections.playground,
             transcription: sections.transcription,
             mcp,
+            mcp_apps: sections.mcp_apps,
             agents,
             file: merged.file().map(PathBuf::from),
             sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
@@ -205,6 +212,7 @@ impl Config {
                 mcp::check_names(merged, &["agents", id, "mcp"], &agent.mcp, &self.mcp)?;
             }
         }
+        self.mcp_apps.check(merged, &self.mcp, &self.agents)?;
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

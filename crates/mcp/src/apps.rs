@@ -45,7 +45,8 @@ pub struct AppServer {
     /// What pages know it by, besides the hash.
     id: Option<String>,
     hash: String,
-    agent: Option<String>,
+    /// Empty for all.
+    agents: Vec<String>,
 }
 
 impl AppServer {
@@ -57,7 +58,7 @@ impl AppServer {
             Arc::make_mut(&mut config).apps = true;
         }
         let hash = reference::of(&config);
-        Self { id: Some(config.id.clone()), config, hash, agent: None }
+        Self { id: Some(config.id.clone()), config, hash, agents: Vec::new() }
     }
 
     /// An entry of CopilotKit's `mcpApps.servers`, whose place in the list is `index`. Pages know it as they did there,
@@ -67,17 +68,18 @@ impl AppServer {
     /// As [`UpstreamServer::into_config`].
     pub fn from_upstream(entry: UpstreamServer, index: usize) -> Result<Self, ConfigError> {
         let (id, agent, url) = (entry.server_id.clone(), entry.agent_id.clone(), entry.url.clone());
-        let server = Self { id, agent, ..Self::new(entry.into_config(index, Trust::Configured)?) };
+        let server =
+            Self { id, agents: agent.into_iter().collect(), ..Self::new(entry.into_config(index, Trust::Configured)?) };
         Ok(match url {
             Some(url) => server.written(&url),
             None => server,
         })
     }
 
-    /// For this agent alone.
+    /// For this agent, and others that are named in this way, alone.
     #[must_use]
     pub fn agent(mut self, agent_id: impl Into<String>) -> Self {
-        self.agent = Some(agent_id.into());
+        self.agents.push(agent_id.into());
         self
     }
 
@@ -94,7 +96,7 @@ impl AppServer {
     }
 
     fn is_for(&self, agent_id: &str) -> bool {
-        self.agent.as_deref().is_none_or(|only| only == agent_id)
+        self.agents.is_empty() || self.agents.iter().any(|only| only == agent_id)
     }
 }
 

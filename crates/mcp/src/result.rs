@@ -22,7 +22,8 @@ pub fn output(result: CallToolResult) -> ToolOutput {
 
 /// The texts of a result in one; where there are none, the JSON of its content. What is long is cut.
 pub(crate) fn text(result: &CallToolResult) -> String {
-    let texts: Vec<_> = result.content.iter().filter_map(ContentBlock::as_text).map(|text| text.text.as_str()).collect();
+    let texts: Vec<_> =
+        result.content.iter().filter_map(ContentBlock::as_text).map(|text| text.text.as_str()).collect();
     let text = match texts.is_empty() {
         true => Json::of(&result.content).get().to_owned(),
         false => texts.join("\n"),

@@ -104,9 +104,8 @@ impl McpTools {
                 }
             };
             let lease = Arc::new(lease.clone());
-            let is_shown = |tool: &ToolDef| {
-                self.apps.as_ref().is_some_and(|apps| apps.shows(&scope.agent_id, config, tool))
-            };
+            let is_shown =
+                |tool: &ToolDef| self.apps.as_ref().is_some_and(|apps| apps.shows(&scope.agent_id, config, tool));
             for tool in list.tools.iter().filter(|tool| !is_shown(tool)) {
                 if let Some(name) = names.offer(config, tool) {
                     let (tool, lease, parking) = (Arc::clone(tool), Arc::clone(&lease), self.parking.clone());

@@ -143,6 +143,8 @@ mod tests {
         }
         let deep = format!("{{\"n\":{}1{}}}", "[".repeat(120), "]".repeat(120));
         assert!(checked(&deep).is_err());
-        assert!(checked(&format!("{{\"n\":1,\"x\":\"{}\"}}", "y".repeat(limits::RESULT))).unwrap_err().contains("larger"));
+        assert!(
+            checked(&format!("{{\"n\":1,\"x\":\"{}\"}}", "y".repeat(limits::RESULT))).unwrap_err().contains("larger")
+        );
     }
 }

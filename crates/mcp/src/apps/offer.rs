@@ -51,8 +51,7 @@ impl Offered {
 /// Asks the servers of the run's agent. One that cannot be reached costs the run its tools and nothing else.
 pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Offered {
     let servers: Vec<_> = apps.of(&context.agent_id).collect();
-    let leases: Vec<_> =
-        servers.iter().map(|server| apps.0.pool.lease(&server.config, &context.headers)).collect();
+    let leases: Vec<_> = servers.iter().map(|server| apps.0.pool.lease(&server.config, &context.headers)).collect();
     let lists = join_all(leases.iter().map(|lease| lease.tools_for(&context.trace))).await;
     let mut offered = Offered::default();
     for ((server, lease), list) in servers.into_iter().zip(leases).zip(lists) {

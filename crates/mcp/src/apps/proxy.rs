@@ -195,7 +195,9 @@ mod tests {
     fn only_the_member_itself_makes_a_request() {
         assert!(is_asked(&input(json!({ "__proxiedMCPRequest": { "method": "ping" } }))));
         assert!(is_asked(&input(json!({ "__proxiedMCPRequest": "junk" }))), "it is answered that it is none");
-        for other in [json!({}), json!(null), json!({ "a": "\"__proxiedMCPRequest\"" }), json!({ "__proxiedMCPRequest": null })] {
+        for other in
+            [json!({}), json!(null), json!({ "a": "\"__proxiedMCPRequest\"" }), json!({ "__proxiedMCPRequest": null })]
+        {
             assert!(!is_asked(&input(other.clone())), "{other}");
         }
         assert!(!is_asked(&input(json!({ "a": { "__proxiedMCPRequest": {} } }))), "deeper inside it is the page's own");

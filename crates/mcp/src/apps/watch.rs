@@ -119,14 +119,7 @@ impl Calls {
         }
     }
 
-    fn begin(
-        &mut self,
-        id: &str,
-        name: &str,
-        arguments: String,
-        subagent: Option<String>,
-        offered: &Offered,
-    ) {
+    fn begin(&mut self, id: &str, name: &str, arguments: String, subagent: Option<String>, offered: &Offered) {
         if let Some(interface) = offered.get(name)
             && self.open.iter().all(|call| call.id != id)
         {
