@@ -472,6 +472,23 @@ impl Lifecycle {
         self.shown(agent_id, subscription)
     }
 
+    /// As [`connect`](Self::connect), without the runs in front of the one whose first frame has the number `from`.
+    ///
+    /// # Errors
+    /// An unknown agent, a store that fails.
+    pub async fn follow(
+        &self,
+        agent_id: &str,
+        principal: &Principal,
+        thread_id: &str,
+        from: u64,
+    ) -> Result<Subscription, RunError> {
+        self.known(agent_id)?;
+        let thread = ThreadKey::new(principal, thread_id);
+        let subscription = Subscription::from_run(self.options.store.clone(), &self.hub, thread, from).await;
+        subscription.map_err(|error| self.failed(error))
+    }
+
     /// A replay is shown in the debug feed, too.
     fn shown(&self, agent_id: &str, opened: Result<Subscription, StoreError>) -> Result<Subscription, RunError> {
         let mut subscription = opened.map_err(|error| self.failed(error))?;
