@@ -3,6 +3,7 @@
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
 mod a2a;
+mod a2a_server;
 mod agents;
 mod auth;
 mod error;
@@ -17,6 +18,7 @@ mod units;
 
 pub(crate) use a2a::A2aAddress;
 pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
+pub use a2a_server::{A2aCardConfig, A2aProviderConfig, A2aServerConfig, A2aSkillConfig};
 pub use agents::{
     AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
 };
@@ -74,6 +76,8 @@ pub struct Config {
     pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
+    /// `[a2a_server]`; without it no agent is served to others.
+    pub a2a_server: Option<A2aServerConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
     /// `[agents.ID]`, in the order of the file.
@@ -119,6 +123,9 @@ struct Sections {
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
+    /// The agents of this server for others, over A2A. Without this section they are for pages alone.
+    #[cfg_attr(feature = "schema", schemars(with = "A2aServerConfig"))]
+    a2a_server: Option<A2aServerConfig>,
     /// MCP servers by name: agents that name one in `mcp` are offered its tools.
     #[cfg_attr(
         feature = "schema",
@@ -171,6 +178,7 @@ impl Config {
             budgets: sections.budgets,
             playground: sections.playground,
             transcription: sections.transcription,
+            a2a_server: sections.a2a_server,
             mcp,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -199,6 +207,9 @@ impl Config {
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
+        }
+        if let Some(a2a_server) = &self.a2a_server {
+            a2a_server.check(merged, &self.agents, server.base_path.items())?;
         }
         for (id, agent) in &self.agents {
             if let AgentConfig::BuiltIn(agent) = agent {

@@ -1,6 +1,7 @@
 //! From the configuration to a running lifecycle.
 
 pub(crate) mod a2a;
+mod a2a_server;
 mod mcp;
 mod naming;
 mod overrides;
@@ -220,7 +221,7 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         [any] if any == "*" => Origins::Any,
         list => Origins::List(list.to_vec()),
     };
-    Ok(SurfaceOptions {
+    let options = SurfaceOptions {
         base_paths: server.base_path.items().to_vec(),
         mode: match server.mode {
             ModeName::Both => Mode::Both,
@@ -237,7 +238,8 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         json_depth: config.limits.json_depth,
         keep_alive: server.keep_alive.0,
         ..SurfaceOptions::default()
-    })
+    };
+    Ok(a2a_server::mounted(config, options))
 }
 
 /// What turns recordings into text, if anything is to.

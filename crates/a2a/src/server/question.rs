@@ -189,7 +189,7 @@ fn payload(interrupt: &Interrupt, parts: &[&Part]) -> Result<Json, Failure> {
     let shaped = match (schema["type"].as_str(), &schema["properties"]) {
         (Some("boolean"), _) => Value::Bool(yes_or_no(&text).ok_or_else(wanted)?),
         (Some("number" | "integer"), _) => text.trim().parse::<serde_json::Number>().map_err(|_| wanted())?.into(),
-        (Some("object"), Value::Object(properties)) if properties["approved"]["type"] == "boolean" => {
+        (Some("object"), properties) if properties["approved"]["type"] == "boolean" => {
             json!({ "approved": yes_or_no(&text).ok_or_else(wanted)? })
         }
         (Some("object"), Value::Object(properties)) => {

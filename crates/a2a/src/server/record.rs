@@ -197,14 +197,13 @@ impl Record {
 
     /// What the person said that this run is about.
     fn started(&mut self, started: &RunStarted) {
-        let Some(input) = started.input.as_deref() else { return };
-        let said = self.said_by_person(input);
-        self.history.extend(said);
-        for message in &input.messages {
-            if let AgUiMessage::Tool(message) = message {
-                self.answered(&message.tool_call_id);
-            }
+        if let Some(input) = started.input.as_deref() {
+            let said = self.said_by_person(input);
+            self.history.extend(said);
         }
+        // What an earlier run left open was answered now, or never will be.
+        self.calls.clear();
+        self.call_ids.clear();
     }
 
     fn said_by_person(&self, input: &RunAgentInput) -> Vec<Message> {
