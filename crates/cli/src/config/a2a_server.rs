@@ -19,7 +19,7 @@ pub struct A2aServerConfig {
     pub url: Option<String>,
     /// The agents that are served; empty for all. The card of the first is that of the server.
     pub agents: Vec<String>,
-    /// Who runs them.
+    /// Who runs them: `{ organization = "…", url = "…" }`.
     pub provider: Option<A2aProviderConfig>,
     /// What cards say beside what is known of the agents, by agent.
     pub cards: BTreeMap<String, A2aCardConfig>,
