@@ -1,10 +1,12 @@
 //! A cursor on a thread's log that never misses a frame and never shows one twice.
 
-use super::{Found, Hub, Publisher, Tail};
+use super::tail::{Found, TailReader};
+use super::{Hub, Publisher};
 use crate::debug::Tap;
 use crate::limits;
 use crate::store::{CompactRun, Frame, Lease, LogPage, ReadLog, ReplayPage, Signal, Store, StoreError, ThreadKey};
 use std::any::Any;
+use std::future::poll_fn;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -29,7 +31,7 @@ pub struct Subscription {
     compact_until: u64,
     until: Until,
     /// The tail of the run that is followed, while it is live here.
-    tail: Option<watch::Receiver<Tail>>,
+    tail: Option<TailReader>,
     /// What the store says of the thread, where there is no tail.
     signal: Option<watch::Receiver<Signal>>,
     resumed: bool,
@@ -174,16 +176,16 @@ impl Subscription {
     /// When the store cannot be read.
     pub async fn next_batch(&mut self) -> Result<Batch, StoreError> {
         while !self.done {
-            let batch = match self.look() {
+            let found = match &self.tail {
+                Some(tail) if self.cursor >= self.compact_until => poll_fn(|cx| tail.poll(self.cursor, cx)).await,
+                _ => Found::Behind,
+            };
+            let batch = match found {
                 Found::Frames(frames) => self.take_from_tail(frames),
                 Found::Behind => self.read_store().await?,
-                Found::Nothing => {
-                    if let Some(tail) = &mut self.tail
-                        && tail.changed().await.is_err()
-                    {
-                        // Its publisher has gone, and not by the run's end: the store knows more.
-                        self.tail = None;
-                    }
+                Found::Closed => {
+                    // Its publisher has gone, and not by the run's end: the store knows more.
+                    self.tail = None;
                     continue;
                 }
             };
@@ -202,12 +204,9 @@ impl Subscription {
         Ok(Batch::default())
     }
 
-    /// What the tail has; without one everything is in the store.
-    fn look(&mut self) -> Found {
-        match &mut self.tail {
-            Some(tail) if self.cursor >= self.compact_until => tail.borrow_and_update().read(self.cursor),
-            _ => Found::Behind,
-        }
+    /// True where what follows is or will be in the tail, and need not be asked of the store.
+    fn tail_has_the_rest(&self) -> bool {
+        self.tail.as_ref().is_some_and(|tail| self.cursor >= self.compact_until && !tail.is_past(self.cursor))
     }
 
     fn take_from_tail(&mut self, frames: Vec<Frame>) -> Batch {
@@ -253,7 +252,7 @@ impl Subscription {
             }
         }
         let batch = Batch { runs, frames };
-        if batch.is_empty() && !self.done && reached_head && matches!(self.look(), Found::Behind) {
+        if batch.is_empty() && !self.done && reached_head && !self.tail_has_the_rest() {
             match &mut self.signal {
                 // Without a sender the thread was let go: nothing more will come.
                 Some(signal) => self.done = signal.changed().await.is_err(),
