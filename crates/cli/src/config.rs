@@ -5,6 +5,7 @@
 mod a2a;
 mod a2a_server;
 mod agents;
+mod apps;
 mod auth;
 mod error;
 mod hints;
@@ -22,6 +23,7 @@ pub use a2a_server::{A2aCardConfig, A2aProviderConfig, A2aServerConfig, A2aSkill
 pub use agents::{
     AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
 };
+pub use apps::{AppServerConfig, AppServerTable, McpAppsConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub(crate) use hints::{ignored_variable, nearest};
@@ -80,6 +82,8 @@ pub struct Config {
     pub a2a_server: Option<A2aServerConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
+    /// `[mcp_apps]`
+    pub mcp_apps: McpAppsConfig,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -132,6 +136,8 @@ struct Sections {
         schemars(with = "std::collections::BTreeMap<String, McpConfig>", skip_serializing_if = "Table::is_empty")
     )]
     mcp: Table,
+    /// MCP servers whose tools may bring a user interface of their own (MCP Apps), which pages show.
+    mcp_apps: McpAppsConfig,
     /// The agents by id. Frontends use `default` when they name none.
     #[cfg_attr(
         feature = "schema",
@@ -180,6 +186,7 @@ impl Config {
             transcription: sections.transcription,
             a2a_server: sections.a2a_server,
             mcp,
+            mcp_apps: sections.mcp_apps,
             agents,
             file: merged.file().map(PathBuf::from),
             sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
@@ -216,6 +223,7 @@ impl Config {
                 mcp::check_names(merged, &["agents", id, "mcp"], &agent.mcp, &self.mcp)?;
             }
         }
+        self.mcp_apps.check(merged, &self.mcp, &self.agents)?;
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

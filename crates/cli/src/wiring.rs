@@ -168,7 +168,8 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
         agents.push(registered);
     }
     a2a::orchestrators(config, store, &mut agents)?;
-    Ok(agents)
+    // Also where no server shows anything: what an old page asks for is then answered, and does not reach an agent.
+    Ok(agents.into_iter().map(|agent| agent.with(mcp.apps().clone())).collect())
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {
@@ -301,11 +302,7 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) 
             },
         });
     }
-    builder = builder.approval(match &agent.approval {
-        ApprovalConfig::Always(_) => Approval::Always,
-        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
-        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
-    });
+    builder = builder.approval(approval(agent));
     if let Some(tokens) = agent.context_window {
         builder = builder.context_window(tokens);
     }
@@ -326,6 +323,14 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) 
         builder = builder.tool_source(Arc::new(tools.reserve([ASK_USER.to_owned()])));
     }
     Ok(builder.build())
+}
+
+fn approval(agent: &BuiltInConfig) -> Approval {
+    match &agent.approval {
+        ApprovalConfig::Always(_) => Approval::Always,
+        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
+        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
+    }
 }
 
 /// What pages show of a demo agent that has no description of its own.

@@ -42,6 +42,16 @@ const CASES: &[(&str, &str)] = &[
     ("no depth at all", "[limits]\njson_depth = 0"),
     ("an event that no client takes", "[limits]\nevent_max = \"11MiB\""),
     ("an unknown key of debug", "[debug]\nfeeds = true"),
+    ("a user interface of no server", "[mcp_apps]\nservers = [\"clock\"]"),
+    (
+        "a user interface for no agent",
+        "[mcp.clock]\nurl = \"http://x/\"\n[mcp_apps]\nservers = [{ name = \"clock\", agent = \"defualt\" }]",
+    ),
+    (
+        "a user interface that is named twice",
+        "[mcp.clock]\nurl = \"http://x/\"\n[mcp_apps]\nservers = [\"clock\", { name = \"clock\" }]",
+    ),
+    ("a server of user interfaces that is a number", "[mcp_apps]\nservers = [1]"),
     ("an agent that is no table", "[agents]\ndefault = 1"),
     ("an agent without a type", "[agents.a]\nmodel = \"demo\""),
     ("an agent of an unknown type", "[agents.a]\ntype = \"gpt\""),

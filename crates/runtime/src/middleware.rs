@@ -5,6 +5,7 @@ mod filter;
 pub use filter::{Blocked, Filter, FilterMiddleware, Said, SaidKind};
 
 use crate::agent::{Agent, EventStream, RunContext};
+use copilotkit_protocol::RunAgentInput;
 use std::sync::Arc;
 
 /// Changes a run: its input, its events, or whether and how often the agent runs at all.
@@ -15,6 +16,13 @@ pub trait Middleware: Send + Sync + 'static {
     /// True when it guards the agent, so that it must also stand in front of runs that leave no trace. Frontends ask for
     /// suggestions in such runs, and other middlewares have no part in them.
     fn is_guard(&self) -> bool {
+        false
+    }
+
+    /// True when it answers this run by itself, in the agent's place. Such a run belongs to whoever waits for it and to
+    /// no thread: it takes no lease, leaves no trace in a history, and ends with its reader.
+    fn answers(&self, input: &RunAgentInput) -> bool {
+        let _ = input;
         false
     }
 }
