@@ -33,6 +33,7 @@ pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
 use crate::limits;
+use crate::principal::Principal;
 use crate::transcribe::Transcriber;
 use answer::Refusal;
 use axum::body::Body;
@@ -200,6 +201,23 @@ impl Surface {
         &self.0.lifecycle
     }
 
+    /// Who asks, for a route of a program's own that stands beside those of the surface: it is for the same names and
+    /// origins, wants the same credentials and counts against the same rate.
+    ///
+    /// # Errors
+    /// The answer to a request that is refused.
+    pub async fn admit(&self, parts: &mut http::request::Parts) -> Result<Principal, Response<Body>> {
+        let SurfaceOptions { cors, hosts, .. } = &self.0.options;
+        let admitted = match access::check(hosts, cors, parts) {
+            Ok(()) => self.0.admit(parts).await,
+            Err(refusal) => Err(refusal),
+        };
+        admitted.map_err(|refusal| {
+            self.0.count(&refusal);
+            refusal.into_response()
+        })
+    }
+
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
@@ -256,20 +274,26 @@ impl State {
         Refusal::not_found(&format!("Below the base path there are: {}.", routes.join(", ")))
     }
 
+    /// Who asks. What a layer or a hook found out holds where nothing is configured.
+    async fn admit(&self, parts: &mut http::request::Parts) -> Result<Principal, Refusal> {
+        if let Some(auth) = &self.options.auth {
+            let principal = auth.admit(parts).await?;
+            parts.extensions.insert(principal);
+        }
+        let principal = handlers::principal(parts);
+        if let Some(rate) = &self.rate {
+            rate.take(&principal)?;
+        }
+        Ok(principal)
+    }
+
     async fn dispatch(&self, parts: &mut http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let options = &self.options;
         if router::below_base(&options.base_paths, parts.uri.path()).is_none() {
             return Err(self.not_found(parts));
         }
         // Before the route is looked for: below the base path there is nothing for those who are not known.
-        // What a layer or a hook found out holds where nothing is configured.
-        if let Some(auth) = &options.auth {
-            let principal = auth.admit(parts).await?;
-            parts.extensions.insert(principal);
-        }
-        if let Some(rate) = &self.rate {
-            rate.take(&handlers::principal(parts))?;
-        }
+        self.admit(parts).await?;
         let rest = router::below_base(&options.base_paths, parts.uri.path()).unwrap_or_default();
         let enveloped = match options.mode {
             Mode::Single => true,
