@@ -300,6 +300,10 @@ async fn the_next_model_is_tried_only_before_the_first_event() {
     assert_eq!(events.last().unwrap()["usage"][0]["model"], "two");
     assert_eq!((broken.calls().len(), good.calls().len()), (1, 2), "the run stays with the model that works");
 
+    let dead = |name| Arc::new(Script::named(name, [vec![Err(retry(name))]]));
+    let (_, error) = run(&BuiltInAgent::builder(dead("one")).fallback(dead("two")).build(), hi()).await;
+    assert_eq!(error.unwrap().message, "two", "the last one says why there is no answer");
+
     let late = Arc::new(Script::named("one", [vec![Ok(ModelEvent::TextDelta("a".into())), Err(retry("cut"))]]));
     let unused = Arc::new(Script::named("two", []));
     let (events, error) = run(&BuiltInAgent::builder(late).fallback(unused.clone()).build(), hi()).await;
