@@ -357,6 +357,26 @@ async fn a_forced_tool_is_forced_once() {
     let choices: Vec<_> = script.calls().into_iter().map(|call| call.tool_choice).collect();
     assert_eq!(choices, [choice, ToolChoice::Auto]);
 
+    // The page comes back with the result of its tool: forced again, the two would go on for ever.
+    let script = Script::new([stop([text("m", &["x"])]), stop([text("m", &["y"])])]);
+    let agent = BuiltInAgent::builder(script.clone()).tool_choice(ToolChoice::Required).build();
+    let asked = r#"{"id":"u","role":"user","content":"hi"}"#;
+    let called = r#"{"id":"a","role":"assistant","toolCalls":[{"id":"c","type":"function","function":{"name":"paint","arguments":"{}"}}]}"#;
+    let result = r#"{"id":"t","role":"tool","toolCallId":"c","content":"done"}"#;
+    for (messages, expected) in [
+        (vec![asked, called, result], ToolChoice::Auto),
+        (vec![asked, called, result, r#"{"id":"v","role":"user","content":"again"}"#], ToolChoice::Required),
+    ] {
+        let tools = r#"[{"name":"paint","description":"","parameters":{"type":"object"}}]"#;
+        let messages = messages.join(",");
+        run(
+            &agent,
+            input(&format!(r#"{{"threadId":"t","runId":"r","messages":[{messages}],"tools":{tools},"context":[]}}"#)),
+        )
+        .await;
+        assert_eq!(script.calls().last().unwrap().tool_choice, expected);
+    }
+
     let script = Script::new([stop([text("m", &["x"])])]);
     let agent = BuiltInAgent::builder(script.clone()).tool_choice(ToolChoice::Tool("gone".into())).build();
     run(&agent, hi()).await;
