@@ -38,7 +38,8 @@ pub fn with_pages(mut server: Router, surface: &Surface, config: &Config, addres
     let pages = PAGES.iter().map(|page| (page.path, File::of(page.content_type, filled(page.text, config))));
     let assets = ASSETS.iter().map(|asset| (asset.path, File::of(asset.content_type, asset.text)));
     let bases = config.server.base_path.items().to_vec();
-    let api = File::made("application/json", move || openapi::document(&bases).into());
+    let metrics = config.telemetry.metrics;
+    let api = File::made("application/json", move || openapi::document(&bases, metrics).into());
     for (path, file) in pages.chain(assets).chain([(OPENAPI, api)]) {
         let file = Arc::new(file);
         // HEAD comes along with GET.

@@ -111,11 +111,7 @@ impl Settings {
     ///
     /// # Errors
     /// An address or header that is none.
-    pub fn of(
-        config: &TelemetryConfig,
-        environment: &Environment,
-        warnings: &mut Vec<String>,
-    ) -> Result<Option<Self>> {
+    pub fn of(config: &TelemetryConfig, environment: &Environment, warnings: &mut Vec<String>) -> Result<Option<Self>> {
         let variables = Variables { lookup: environment, warnings: RefCell::default() };
         let settings = Self::read(config, &variables);
         warnings.append(&mut variables.warnings.into_inner());
