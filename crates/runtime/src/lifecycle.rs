@@ -26,7 +26,7 @@ use crate::logging::LoggingOptions;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
-use crate::telemetry::{Metric, Metrics, Telemetry, TelemetryOptions};
+use crate::telemetry::{Metric, Metrics, Prices, Telemetry, TelemetryOptions};
 use crate::threads;
 use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
@@ -232,6 +232,11 @@ impl Lifecycle {
         for (code, count) in self.counters.snapshot() {
             metrics.set(Metric::Refusals, &[code.as_str()], count as f64);
         }
+    }
+
+    /// What tokens cost, by the options that this was made with.
+    pub fn prices(&self) -> &Prices {
+        &self.telemetry.options.prices
     }
 
     #[cfg(feature = "http")]
