@@ -6,6 +6,7 @@ mod a2a;
 mod agents;
 mod auth;
 mod error;
+mod generative_ui;
 mod hints;
 mod mcp;
 mod parts;
@@ -22,6 +23,9 @@ pub use agents::{
 };
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
+pub use generative_ui::{
+    A2uiConfig, DebugExposureName, InjectToolConfig, OpenGenerativeUiConfig, RecoveryConfig, SchemaConfig,
+};
 pub(crate) use hints::{ignored_variable, nearest};
 pub use mcp::{GrantName, McpConfig, NamespacingName, OAuthConfig, ProtocolName, TransportName};
 pub use parts::{
@@ -74,6 +78,10 @@ pub struct Config {
     pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
+    /// `[a2ui]`; without it agents draw surfaces on pages that have a catalog of their own.
+    pub a2ui: Option<A2uiConfig>,
+    /// `[open_generative_ui]`; without it agents make no pages.
+    pub open_generative_ui: Option<OpenGenerativeUiConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
     /// `[agents.ID]`, in the order of the file.
@@ -119,6 +127,12 @@ struct Sections {
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
+    /// Agents draw surfaces on pages (A2UI). Without this section they do on pages that have a catalog of their own.
+    #[cfg_attr(feature = "schema", schemars(with = "A2uiConfig"))]
+    a2ui: Option<A2uiConfig>,
+    /// Agents make pages of their own, which are shown in a frame that reaches nothing. Without this section they do not.
+    #[cfg_attr(feature = "schema", schemars(with = "OpenGenerativeUiConfig"))]
+    open_generative_ui: Option<OpenGenerativeUiConfig>,
     /// MCP servers by name: agents that name one in `mcp` are offered its tools.
     #[cfg_attr(
         feature = "schema",
@@ -171,6 +185,8 @@ impl Config {
             budgets: sections.budgets,
             playground: sections.playground,
             transcription: sections.transcription,
+            a2ui: sections.a2ui,
+            open_generative_ui: sections.open_generative_ui,
             mcp,
             agents,
             file: merged.file().map(PathBuf::from),
@@ -199,6 +215,12 @@ impl Config {
         let (server, limits) = (&self.server, &self.limits);
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
+        }
+        if let Some(a2ui) = &self.a2ui {
+            a2ui.check(merged, &self.agents)?;
+        }
+        if let Some(generative_ui) = &self.open_generative_ui {
+            generative_ui.check(merged, &self.agents)?;
         }
         for (id, agent) in &self.agents {
             if let AgentConfig::BuiltIn(agent) = agent {

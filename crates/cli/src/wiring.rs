@@ -1,6 +1,7 @@
 //! From the configuration to a running lifecycle.
 
 pub(crate) mod a2a;
+mod generative_ui;
 mod mcp;
 mod naming;
 mod overrides;
@@ -167,7 +168,7 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
         agents.push(registered);
     }
     a2a::orchestrators(config, store, &mut agents)?;
-    Ok(agents)
+    generative_ui::in_front(config, agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {

@@ -263,8 +263,11 @@ impl Tracker {
         let pending = self.calls.iter_mut().filter(|followed| !followed.answered).map(|followed| {
             followed.answered = true;
             let key = followed.key.clone();
-            let attempts = surfaces.get(&key).map_or(0, |surface| surface.attempts.len());
-            let problems = followed.call.problems().map(<[Problem]>::to_vec);
+            let surface = surfaces.get(&key);
+            let attempts = surface.map_or(0, |surface| surface.attempts.len());
+            // Another call may have taken its place.
+            let waits = surface.is_some_and(|surface| surface.state == State::Retrying);
+            let problems = followed.call.problems().filter(|_| waits).map(<[Problem]>::to_vec);
             let rejected = problems.map(|problems| Rejected { key, attempts, problems });
             Pending { call_id: followed.id.clone(), name: followed.name.clone(), rejected }
         });
