@@ -8,6 +8,7 @@ mod agents;
 mod apps;
 mod auth;
 mod error;
+mod generative_ui;
 mod hints;
 mod mcp;
 mod parts;
@@ -26,6 +27,9 @@ pub use agents::{
 pub use apps::{AppServerConfig, AppServerTable, McpAppsConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
+pub use generative_ui::{
+    A2uiConfig, DebugExposureName, InjectToolConfig, OpenGenerativeUiConfig, RecoveryConfig, SchemaConfig,
+};
 pub(crate) use hints::{ignored_variable, nearest};
 pub use mcp::{GrantName, McpConfig, NamespacingName, OAuthConfig, ProtocolName, TransportName};
 pub use parts::{
@@ -80,6 +84,10 @@ pub struct Config {
     pub transcription: Option<TranscriptionConfig>,
     /// `[a2a_server]`; without it no agent is served to others.
     pub a2a_server: Option<A2aServerConfig>,
+    /// `[a2ui]`; without it agents draw surfaces on pages that have a catalog of their own.
+    pub a2ui: Option<A2uiConfig>,
+    /// `[open_generative_ui]`; without it agents make no pages.
+    pub open_generative_ui: Option<OpenGenerativeUiConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
     /// `[mcp_apps]`
@@ -130,6 +138,12 @@ struct Sections {
     /// The agents of this server for others, over A2A. Without this section they are for pages alone.
     #[cfg_attr(feature = "schema", schemars(with = "A2aServerConfig"))]
     a2a_server: Option<A2aServerConfig>,
+    /// Agents draw surfaces on pages (A2UI). Without this section they do on pages that have a catalog of their own.
+    #[cfg_attr(feature = "schema", schemars(with = "A2uiConfig"))]
+    a2ui: Option<A2uiConfig>,
+    /// Agents make pages of their own, which are shown in a frame that reaches nothing. Without this section they do not.
+    #[cfg_attr(feature = "schema", schemars(with = "OpenGenerativeUiConfig"))]
+    open_generative_ui: Option<OpenGenerativeUiConfig>,
     /// MCP servers by name: agents that name one in `mcp` are offered its tools.
     #[cfg_attr(
         feature = "schema",
@@ -185,6 +199,8 @@ impl Config {
             playground: sections.playground,
             transcription: sections.transcription,
             a2a_server: sections.a2a_server,
+            a2ui: sections.a2ui,
+            open_generative_ui: sections.open_generative_ui,
             mcp,
             mcp_apps: sections.mcp_apps,
             agents,
@@ -217,6 +233,12 @@ impl Config {
         }
         if let Some(a2a_server) = &self.a2a_server {
             a2a_server.check(merged, &self.agents, server.base_path.items())?;
+        }
+        if let Some(a2ui) = &self.a2ui {
+            a2ui.check(merged, &self.agents)?;
+        }
+        if let Some(generative_ui) = &self.open_generative_ui {
+            generative_ui.check(merged, &self.agents)?;
         }
         for (id, agent) in &self.agents {
             if let AgentConfig::BuiltIn(agent) = agent {

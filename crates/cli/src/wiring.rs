@@ -2,6 +2,7 @@
 
 pub(crate) mod a2a;
 mod a2a_server;
+mod generative_ui;
 mod mcp;
 mod naming;
 mod overrides;
@@ -169,7 +170,8 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
     }
     a2a::orchestrators(config, store, &mut agents)?;
     // Also where no server shows anything: what an old page asks for is then answered, and does not reach an agent.
-    Ok(agents.into_iter().map(|agent| agent.with(mcp.apps().clone())).collect())
+    let agents = agents.into_iter().map(|agent| agent.with(mcp.apps().clone())).collect();
+    generative_ui::in_front(config, agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {

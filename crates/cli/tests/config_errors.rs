@@ -55,6 +55,13 @@ const CASES: &[(&str, &str)] = &[
     ("an agent that is no table", "[agents]\ndefault = 1"),
     ("an agent without a type", "[agents.a]\nmodel = \"demo\""),
     ("an agent of an unknown type", "[agents.a]\ntype = \"gpt\""),
+    ("surfaces of an agent that is not there", "[a2ui]\nagents = [\"defalt\"]"),
+    ("a tool whose name is none", "[a2ui]\ninject_tool = \"draw it\""),
+    ("tries without end", "[a2ui.recovery]\nmax_attempts = 99"),
+    ("components that are nowhere", "[a2ui]\nschema = \"no-such-file.json\""),
+    ("components that are none", "[a2ui]\nschema = [1]"),
+    ("an exposure that is none", "[a2ui.recovery]\ndebug_exposure = \"loud\""),
+    ("pages of an agent that is not there", "[open_generative_ui]\nagents = [\"x\"]"),
     ("an A2A agent that is nowhere", "[agents.a]\ntype = \"a2a\"\nurl = \"agent\""),
     ("a credential that is empty", "[agents.a]\ntype = \"a2a\"\nurl = \"http://x/\"\ncredentials = { key = \"\" }"),
     (
