@@ -1,6 +1,8 @@
 //! From the configuration to a running lifecycle.
 
 pub(crate) mod a2a;
+mod a2a_server;
+mod generative_ui;
 mod mcp;
 mod naming;
 mod overrides;
@@ -168,7 +170,8 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
     }
     a2a::orchestrators(config, store, &mut agents)?;
     // Also where no server shows anything: what an old page asks for is then answered, and does not reach an agent.
-    Ok(agents.into_iter().map(|agent| agent.with(mcp.apps().clone())).collect())
+    let agents = agents.into_iter().map(|agent| agent.with(mcp.apps().clone())).collect();
+    generative_ui::in_front(config, agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {
@@ -221,7 +224,7 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         [any] if any == "*" => Origins::Any,
         list => Origins::List(list.to_vec()),
     };
-    Ok(SurfaceOptions {
+    let options = SurfaceOptions {
         base_paths: server.base_path.items().to_vec(),
         mode: match server.mode {
             ModeName::Both => Mode::Both,
@@ -238,7 +241,8 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         json_depth: config.limits.json_depth,
         keep_alive: server.keep_alive.0,
         ..SurfaceOptions::default()
-    })
+    };
+    Ok(a2a_server::mounted(config, options))
 }
 
 /// What turns recordings into text, if anything is to.

@@ -26,7 +26,7 @@ use crate::logging::LoggingOptions;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
-use crate::telemetry::{Metric, Metrics, Telemetry, TelemetryOptions};
+use crate::telemetry::{Metric, Metrics, Prices, Telemetry, TelemetryOptions};
 use crate::threads;
 use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
@@ -232,6 +232,11 @@ impl Lifecycle {
         for (code, count) in self.counters.snapshot() {
             metrics.set(Metric::Refusals, &[code.as_str()], count as f64);
         }
+    }
+
+    /// What tokens cost, by the options that this was made with.
+    pub fn prices(&self) -> &Prices {
+        &self.telemetry.options.prices
     }
 
     #[cfg(feature = "http")]
@@ -489,6 +494,23 @@ impl Lifecycle {
         let thread = ThreadKey::new(principal, thread_id);
         let subscription = Subscription::resume(self.options.store.clone(), &self.hub, thread, seen).await;
         self.shown(agent_id, subscription)
+    }
+
+    /// As [`connect`](Self::connect), without the runs in front of the one whose first frame has the number `from`.
+    ///
+    /// # Errors
+    /// An unknown agent, a store that fails.
+    pub async fn follow(
+        &self,
+        agent_id: &str,
+        principal: &Principal,
+        thread_id: &str,
+        from: u64,
+    ) -> Result<Subscription, RunError> {
+        self.known(agent_id)?;
+        let thread = ThreadKey::new(principal, thread_id);
+        let subscription = Subscription::from_run(self.options.store.clone(), &self.hub, thread, from).await;
+        subscription.map_err(|error| self.failed(error))
     }
 
     /// A replay is shown in the debug feed, too.

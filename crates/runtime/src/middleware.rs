@@ -1,6 +1,12 @@
 //! What stands between the lifecycle and an agent.
 
+#[cfg(feature = "lifecycle")]
+pub mod a2ui;
+#[cfg(feature = "lifecycle")]
+mod arguments;
 mod filter;
+#[cfg(feature = "lifecycle")]
+pub mod generative_ui;
 
 pub use filter::{Blocked, Filter, FilterMiddleware, Said, SaidKind};
 
@@ -25,6 +31,21 @@ pub trait Middleware: Send + Sync + 'static {
         let _ = input;
         false
     }
+
+    /// What it makes of an agent that pages must know of before they ask it: `/info` says so.
+    fn feature(&self) -> Option<Feature> {
+        None
+    }
+}
+
+/// Something that pages must know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Feature {
+    /// The agent draws surfaces: A2UI.
+    A2ui,
+    /// The agent makes pages of its own: open generative UI.
+    OpenGenerativeUi,
 }
 
 /// The rest of a chain: the remaining middlewares and the agent.

@@ -1,7 +1,7 @@
 //! The agents that a server offers; replaced as a whole, so that a run keeps the agent that it began with.
 
 use crate::agent::Agent;
-use crate::middleware::{Middleware, Next};
+use crate::middleware::{Feature, Middleware, Next};
 use copilotkit_protocol::RunAgentInput;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +28,18 @@ impl Registered {
     pub fn with(self, middleware: impl Middleware) -> Self {
         let one: Arc<dyn Middleware> = Arc::new(middleware);
         Self { middlewares: self.middlewares.iter().cloned().chain([one]).collect(), ..self }
+    }
+
+    /// With a middleware before those that stand in front of it already.
+    #[must_use]
+    pub fn behind(self, middleware: impl Middleware) -> Self {
+        let one: Arc<dyn Middleware> = Arc::new(middleware);
+        Self { middlewares: [one].into_iter().chain(self.middlewares.iter().cloned()).collect(), ..self }
+    }
+
+    /// Whether a middleware makes this of it.
+    pub fn has(&self, feature: Feature) -> bool {
+        self.middlewares.iter().any(|middleware| middleware.feature() == Some(feature))
     }
 
     /// The agent with only its guards in front of it.

@@ -26,6 +26,8 @@ pub struct Subscription {
     thread: ThreadKey,
     /// The number of the next frame.
     cursor: u64,
+    /// The number that the thread's next frame had when this began.
+    head: u64,
     compact_until: u64,
     until: Until,
     /// The tail of the run that is followed, while it is live here.
@@ -69,6 +71,7 @@ impl Subscription {
             store,
             thread: lease.thread.clone(),
             cursor: lease.first_seq,
+            head: lease.first_seq,
             compact_until: 0,
             until: Until::Run(lease.run),
             tail: Some(publisher.subscribe()),
@@ -114,6 +117,22 @@ impl Subscription {
         Ok(Self::from_now(store, hub, thread, &now, known.then_some(seen)))
     }
 
+    /// Replays a thread from the frame with the number `from` on, which must be the first of a run, and follows the live
+    /// run to its end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn from_run(
+        store: Arc<dyn Store>,
+        hub: &Hub,
+        thread: ThreadKey,
+        from: u64,
+    ) -> Result<Self, StoreError> {
+        let probe = ReadLog { thread: thread.clone(), from, compact_until: 0, max_bytes: 0 };
+        let now = store.read(probe).await?;
+        Ok(Self::from_now(store, hub, thread, &now, from.checked_sub(1)))
+    }
+
     fn from_now(store: Arc<dyn Store>, hub: &Hub, thread: ThreadKey, now: &LogPage, seen: Option<u64>) -> Self {
         let (until, compact_until, tail) = match &now.live {
             Some(live) => (Until::Run(live.run), live.first_seq, hub.tail(&thread, live.run)),
@@ -125,6 +144,7 @@ impl Subscription {
             store,
             thread,
             cursor,
+            head: now.head,
             compact_until,
             until,
             tail,
@@ -257,6 +277,24 @@ impl Subscription {
     /// Shows what is read from here on in the debug feed.
     pub(crate) fn shows(&mut self, tap: Tap) {
         self.tap = Some(tap);
+    }
+
+    /// The number of the next frame that is read: that of its run's first one, before anything of a run that was started
+    /// has been read.
+    pub fn position(&self) -> u64 {
+        self.cursor
+    }
+
+    /// True while there are frames that were in the log already when this began: the next read will not wait.
+    pub fn has_history(&self) -> bool {
+        !self.done && self.cursor < self.head
+    }
+
+    /// From here on it is nothing to the run whether this is read.
+    pub fn detach(&mut self) {
+        if let Some(guard) = self.on_drop.take() {
+            guard.disarm();
+        }
     }
 
     /// True when it goes on behind the cursor that it was asked to resume at; false when it begins with the thread.

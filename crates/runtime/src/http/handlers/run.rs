@@ -83,7 +83,7 @@ pub(super) async fn connect(
 
 /// Headers in memory of their own: as they came they are parts of the connection's buffer, which would be held as long
 /// as the run.
-fn copied(headers: &HeaderMap) -> HeaderMap {
+pub(in super::super) fn copied(headers: &HeaderMap) -> HeaderMap {
     let copy = |value: &HeaderValue| {
         let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
         copy.set_sensitive(value.is_sensitive());
