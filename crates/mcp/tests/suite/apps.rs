@@ -32,6 +32,7 @@ fn listed() -> Value {
         tool("for_model", ui(json!(["model"]))),
         tool("for_app", ui(json!(["app"]))),
         tool("plain", json!({})),
+        tool("AGUISendStateDelta", ui(Value::Null)),
         tool("elsewhere", json!({ "ui": { "resourceUri": "https://a.example/" } })),
     ])
 }
