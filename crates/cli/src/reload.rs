@@ -11,7 +11,7 @@ use std::io::IsTerminal as _;
 use tokio_util::sync::CancellationToken;
 
 /// The sections that a reload takes over. What the others hold is built into the server when it starts.
-const TAKEN_OVER: &[&str] = &["agents", "mcp"];
+const TAKEN_OVER: &[&str] = &["a2ui", "agents", "mcp", "mcp_apps", "open_generative_ui"];
 
 /// Reads the configuration again.
 pub(crate) struct Reloader {
