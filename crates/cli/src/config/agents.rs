@@ -361,7 +361,7 @@ impl BuiltInConfig {
         }
         // A name that is none would leave the tool that was meant without anybody's leave.
         if let ApprovalConfig::Tools(tools) = &self.approval
-            && !self.has_tools_from_elsewhere()
+            && !self.has_tools_from_elsewhere(merged)
             && let Some(name) = tools.iter().find(|name| !names.contains(name.as_str()))
         {
             let remedy = match nearest(name, names.iter().copied()) {
@@ -374,8 +374,8 @@ impl BuiltInConfig {
     }
 
     /// Whether tools are found out only when a run begins.
-    fn has_tools_from_elsewhere(&self) -> bool {
-        !self.mcp.is_empty() || !self.mcp_origins.is_empty()
+    fn has_tools_from_elsewhere(&self, merged: &Merged) -> bool {
+        !self.mcp.is_empty() || !self.mcp_origins.is_empty() || merged.table.contains_key("mcp_apps")
     }
 }
 
