@@ -127,7 +127,7 @@ fn text_part(text: &str) -> Option<Part> {
     (!text.is_empty()).then(|| Part::text(text))
 }
 
-fn content_part(part: &ContentPart) -> Option<Part> {
+pub(crate) fn content_part(part: &ContentPart) -> Option<Part> {
     let file = |source: &PartSource, metadata: &Option<Json>| {
         let (content, media_type) = match source {
             PartSource::Data(data) => (PartContent::Raw(data.value.clone()), Some(data.mime_type.clone())),

@@ -27,6 +27,8 @@ mod interrupt;
 pub mod limits;
 mod memory;
 mod orchestrator;
+#[cfg(feature = "server")]
+pub mod server;
 mod show;
 pub mod types;
 pub mod wire;

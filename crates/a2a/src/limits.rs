@@ -1,4 +1,4 @@
-//! Every bound of the A2A client, with its reason.
+//! Every bound of the A2A client and of our agents over A2A, with its reason.
 
 use std::time::Duration;
 
@@ -69,3 +69,12 @@ pub const AGENTS: usize = 100;
 pub const ROSTER: Duration = Duration::from_secs(3);
 /// The longest arguments of one call of an agent.
 pub const ARGUMENTS: usize = 256 * 1024;
+/// The most tasks on one page of their list, and how many there are where a client does not say.
+pub const TASK_PAGE: (u32, u32) = (100, 50);
+/// How many threads are looked through for a list of tasks, those used last. Tasks of older ones are found by their ids,
+/// and by the list of their context.
+pub const LISTED_THREADS: usize = 200;
+/// How many bytes of threads are read for a list of tasks.
+pub const LISTED_BYTES: usize = 64 * 1024 * 1024;
+/// How long the cancellation of a task waits for the end of its run. Stop is promised within a second.
+pub const STOPPED: Duration = Duration::from_secs(5);

@@ -62,6 +62,10 @@ fn text(config: &Config, address: SocketAddr, environment: &Environment, told: &
     let paths = config.server.base_path.items().join(", ");
     let metrics = if told.metrics { ", /metrics" } else { "" };
     line("paths", format!("{paths} (REST and single endpoint); /health, /ready{metrics}"));
+    if let Some(a2a) = config.a2a_server.as_ref().filter(|a2a| a2a.enabled) {
+        let url = a2a.url.as_deref().unwrap_or(&page).trim_end_matches('/');
+        line("a2a", format!("{url}{}/AGENT, the first card at {url}/.well-known/agent-card.json", a2a.path));
+    }
     let playground = config.playground.enabled;
     if playground.serves(address.ip()) {
         line("page", format!("{page}/ to chat, {page}/docs for the API"));

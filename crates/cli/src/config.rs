@@ -3,7 +3,9 @@
 //! Every error names the place (file and line, environment variable, or flag), the key, the reason and the remedy.
 
 mod a2a;
+mod a2a_server;
 mod agents;
+mod apps;
 mod auth;
 mod error;
 mod generative_ui;
@@ -18,9 +20,11 @@ mod units;
 
 pub(crate) use a2a::A2aAddress;
 pub use a2a::{A2aConfig, A2aMemberConfig, A2aOrchestratorConfig, OnQuestionName};
+pub use a2a_server::{A2aCardConfig, A2aProviderConfig, A2aServerConfig, A2aSkillConfig};
 pub use agents::{
     AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
 };
+pub use apps::{AppServerConfig, AppServerTable, McpAppsConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
 pub use generative_ui::{
@@ -82,8 +86,12 @@ pub struct Config {
     pub a2ui: Option<A2uiConfig>,
     /// `[open_generative_ui]`; without it agents make no pages.
     pub open_generative_ui: Option<OpenGenerativeUiConfig>,
+    /// `[a2a_server]`; without it no agent is served to others.
+    pub a2a_server: Option<A2aServerConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
+    /// `[mcp_apps]`
+    pub mcp_apps: McpAppsConfig,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -133,12 +141,17 @@ struct Sections {
     /// Agents make pages of their own, which are shown in a frame that reaches nothing. Without this section they do not.
     #[cfg_attr(feature = "schema", schemars(with = "OpenGenerativeUiConfig"))]
     open_generative_ui: Option<OpenGenerativeUiConfig>,
+    /// The agents of this server for others, over A2A. Without this section they are for pages alone.
+    #[cfg_attr(feature = "schema", schemars(with = "A2aServerConfig"))]
+    a2a_server: Option<A2aServerConfig>,
     /// MCP servers by name: agents that name one in `mcp` are offered its tools.
     #[cfg_attr(
         feature = "schema",
         schemars(with = "std::collections::BTreeMap<String, McpConfig>", skip_serializing_if = "Table::is_empty")
     )]
     mcp: Table,
+    /// MCP servers whose tools may bring a user interface of their own (MCP Apps), which pages show.
+    mcp_apps: McpAppsConfig,
     /// The agents by id. Frontends use `default` when they name none.
     #[cfg_attr(
         feature = "schema",
@@ -187,7 +200,9 @@ impl Config {
             transcription: sections.transcription,
             a2ui: sections.a2ui,
             open_generative_ui: sections.open_generative_ui,
+            a2a_server: sections.a2a_server,
             mcp,
+            mcp_apps: sections.mcp_apps,
             agents,
             file: merged.file().map(PathBuf::from),
             sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
@@ -222,11 +237,15 @@ impl Config {
         if let Some(generative_ui) = &self.open_generative_ui {
             generative_ui.check(merged, &self.agents)?;
         }
+        if let Some(a2a_server) = &self.a2a_server {
+            a2a_server.check(merged, &self.agents, server.base_path.items())?;
+        }
         for (id, agent) in &self.agents {
             if let AgentConfig::BuiltIn(agent) = agent {
                 mcp::check_names(merged, &["agents", id, "mcp"], &agent.mcp, &self.mcp)?;
             }
         }
+        self.mcp_apps.check(merged, &self.mcp, &self.agents)?;
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

@@ -1,6 +1,7 @@
 //! From the configuration to a running lifecycle.
 
 pub(crate) mod a2a;
+mod a2a_server;
 mod generative_ui;
 mod mcp;
 mod naming;
@@ -168,7 +169,7 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
         agents.push(registered);
     }
     a2a::orchestrators(config, store, &mut agents)?;
-    generative_ui::in_front(config, agents)
+    generative_ui::in_front(config, &mcp, agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {
@@ -221,7 +222,7 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         [any] if any == "*" => Origins::Any,
         list => Origins::List(list.to_vec()),
     };
-    Ok(SurfaceOptions {
+    let options = SurfaceOptions {
         base_paths: server.base_path.items().to_vec(),
         mode: match server.mode {
             ModeName::Both => Mode::Both,
@@ -238,7 +239,8 @@ pub fn surface_options(config: &Config, address: IpAddr, environment: &Environme
         json_depth: config.limits.json_depth,
         keep_alive: server.keep_alive.0,
         ..SurfaceOptions::default()
-    })
+    };
+    Ok(a2a_server::mounted(config, options))
 }
 
 /// What turns recordings into text, if anything is to.
@@ -300,11 +302,7 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) 
             },
         });
     }
-    builder = builder.approval(match &agent.approval {
-        ApprovalConfig::Always(_) => Approval::Always,
-        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
-        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
-    });
+    builder = builder.approval(approval(agent));
     if let Some(tokens) = agent.context_window {
         builder = builder.context_window(tokens);
     }
@@ -325,6 +323,14 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) 
         builder = builder.tool_source(Arc::new(tools.reserve([ASK_USER.to_owned()])));
     }
     Ok(builder.build())
+}
+
+fn approval(agent: &BuiltInConfig) -> Approval {
+    match &agent.approval {
+        ApprovalConfig::Always(_) => Approval::Always,
+        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
+        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
+    }
 }
 
 /// What pages show of a demo agent that has no description of its own.

@@ -250,6 +250,49 @@ fn sighup_takes_over_agents_and_keeps_the_old_ones_when_the_file_is_bad() {
 }
 
 #[test]
+fn whatever_a_server_says_is_a_line_of_json_where_the_log_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let agent = "[agents.one]\ntype = \"built-in\"\nmodel = \"openai/gpt-4o\"\napi_key = \"sk-in-the-file\"\n";
+    let write = |more: &str| {
+        let text = format!("[logging]\nformat = \"json\"\n{more}{agent}");
+        std::fs::write(folder.path().join("c.toml"), text).unwrap();
+    };
+    write("");
+    let mut serve = command(folder.path(), &["serve", "--port", "0", "--store", "memory", "--config", "c.toml"]);
+    let collector = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
+    serve.envs([("COPILOTKIT_SERVER_PORT", "1"), ("OTEL_BSP_SCHEDULE_DELAY", "soon"), collector]);
+    let mut child = serve.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut until = |part: &str| {
+        let mut said = Vec::new();
+        for line in lines.by_ref() {
+            let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            said.push((value["level"].as_str().unwrap().to_owned(), value["message"].as_str().unwrap().to_owned()));
+            if line.contains(part) {
+                return said;
+            }
+        }
+        panic!("it never said {part}: {said:?}");
+    };
+    let signal = |name: &str, child: &Child| {
+        let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let said = until("listening on http://");
+    for part in ["COPILOTKIT_SERVER__PORT", "OTEL_BSP_SCHEDULE_DELAY is soon", "agents.one.api_key"] {
+        assert!(said.iter().any(|(level, text)| level == "WARN" && text.contains(part)), "{part}: {said:?}");
+    }
+    assert!(said.iter().all(|(_, text)| !text.contains("sk-in-the-file")), "{said:?}");
+    write("[server]\nkeep_alive = \"1s\"\n");
+    signal("HUP", &child);
+    assert_eq!(until("wait for a restart")[0], ("INFO".to_owned(), "reloaded: 1 agent(s)".to_owned()));
+    signal("TERM", &child);
+    assert!(until("stopping in").last().unwrap().1.starts_with("not ready any more"));
+    signal("TERM", &child);
+    child.wait().unwrap();
+}
+
+#[test]
 fn flags_of_the_port_are_taken() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["--provider", "deepseek", "--api-key", "sk-hidden", "--host", "127.0.0.1", "--cors-origins", "*"];

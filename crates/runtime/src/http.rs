@@ -13,6 +13,7 @@ mod handlers;
 mod hooks;
 mod json;
 mod measured;
+mod mount;
 mod port;
 pub mod probes;
 #[cfg(feature = "protobuf")]
@@ -24,18 +25,21 @@ pub mod server;
 mod sse;
 
 pub use access::HostPolicy;
+pub use axum::body::Body;
+pub use body::Received;
 pub use cors::{CorsError, CorsPolicy, Origins};
 pub use envelope::{METHODS, MethodSpec};
 pub use factory::{AgentFactory, AgentsRequest};
 pub use hooks::{Answered, Call, Failure, Halt, Hooks};
 pub use measured::{MetricsAccess, with_metrics};
+pub use mount::{Admitted, Door, Mount};
 pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
 use crate::limits;
+use crate::principal::Principal;
 use crate::transcribe::Transcriber;
 use answer::Refusal;
-use axum::body::Body;
 use exchange::Exchange;
 use futures::future::BoxFuture;
 use http::header::X_CONTENT_TYPE_OPTIONS;
@@ -94,6 +98,8 @@ pub struct SurfaceOptions {
     pub hooks: Option<Arc<dyn Hooks>>,
     /// What says which agents a request sees; without it those of the lifecycle.
     pub agents: Option<Arc<dyn AgentFactory>>,
+    /// Routes of other protocols beside the base paths.
+    pub mounts: Vec<Arc<dyn Mount>>,
     /// Whether the routes of memories say that nothing is remembered (422), or are not there (404).
     pub memory_routes: bool,
 }
@@ -138,6 +144,7 @@ impl Default for SurfaceOptions {
             transcription: None,
             hooks: None,
             agents: None,
+            mounts: Vec::new(),
             memory_routes: false,
         }
     }
@@ -154,6 +161,13 @@ impl SurfaceOptions {
     #[must_use]
     pub fn with_agents(self, agents: impl AgentFactory) -> Self {
         Self { agents: Some(Arc::new(agents)), ..self }
+    }
+
+    /// With routes of another protocol.
+    #[must_use]
+    pub fn with_mount(mut self, mount: impl Mount) -> Self {
+        self.mounts.push(Arc::new(mount));
+        self
     }
 
     /// With a service for recordings.
@@ -198,6 +212,23 @@ impl Surface {
     /// The lifecycle behind it.
     pub fn lifecycle(&self) -> &Lifecycle {
         &self.0.lifecycle
+    }
+
+    /// Who asks, for a route of a program's own that stands beside those of the surface: it is for the same names and
+    /// origins, wants the same credentials and counts against the same rate.
+    ///
+    /// # Errors
+    /// The answer to a request that is refused.
+    pub async fn admit(&self, parts: &mut http::request::Parts) -> Result<Principal, Response<Body>> {
+        let SurfaceOptions { cors, hosts, .. } = &self.0.options;
+        let admitted = match access::check(hosts, cors, parts) {
+            Ok(()) => self.0.admit(parts).await,
+            Err(refusal) => Err(refusal),
+        };
+        admitted.map_err(|refusal| {
+            self.0.count(&refusal);
+            refusal.into_response()
+        })
     }
 
     /// Answers one request.
@@ -256,20 +287,30 @@ impl State {
         Refusal::not_found(&format!("Below the base path there are: {}.", routes.join(", ")))
     }
 
+    /// Finds out who asks, and whether they ask too often. What a layer or a hook found out holds where nothing is
+    /// configured.
+    async fn admit(&self, parts: &mut http::request::Parts) -> Result<Principal, Refusal> {
+        if let Some(auth) = &self.options.auth {
+            let principal = auth.admit(parts).await?;
+            parts.extensions.insert(principal);
+        }
+        let principal = handlers::principal(parts);
+        if let Some(rate) = &self.rate {
+            rate.take(&principal)?;
+        }
+        Ok(principal)
+    }
+
     async fn dispatch(&self, parts: &mut http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {
         let options = &self.options;
+        if let Some(found) = mount::find(self, parts.uri.path()) {
+            return mount::answer(self, found, parts, body).await;
+        }
         if router::below_base(&options.base_paths, parts.uri.path()).is_none() {
             return Err(self.not_found(parts));
         }
         // Before the route is looked for: below the base path there is nothing for those who are not known.
-        // What a layer or a hook found out holds where nothing is configured.
-        if let Some(auth) = &options.auth {
-            let principal = auth.admit(parts).await?;
-            parts.extensions.insert(principal);
-        }
-        if let Some(rate) = &self.rate {
-            rate.take(&handlers::principal(parts))?;
-        }
+        self.admit(parts).await?;
         let rest = router::below_base(&options.base_paths, parts.uri.path()).unwrap_or_default();
         let enveloped = match options.mode {
             Mode::Single => true,

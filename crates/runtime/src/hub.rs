@@ -6,25 +6,24 @@
 //! new, or its run is on another node) reads the store until it is. So nobody waits for a slow reader, and a store is
 //! not asked once for every event and reader.
 //!
-//! The tail is the value of a watch channel: the publisher holds the sender, each subscriber a receiver. With the last
-//! of them it is gone.
+//! The publisher and each subscriber share the tail. With the last of them it is gone.
 
 mod subscription;
+mod tail;
 
 pub use subscription::{Batch, Subscription};
 
-use crate::limits;
 use crate::store::{Frame, Lease, ThreadKey};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tail::{Tail, TailReader};
 
 /// The tails of the runs that are live on this node.
 #[derive(Debug)]
 pub(crate) struct Hub {
     /// Our number of the run, and its tail.
-    live: Mutex<HashMap<ThreadKey, (u64, watch::Receiver<Tail>)>>,
+    live: Mutex<HashMap<ThreadKey, (u64, Arc<Tail>)>>,
     /// The most bytes of one tail.
     backlog: usize,
     /// Bytes of all tails, also of those of runs that are over but still read.
@@ -39,23 +38,17 @@ impl Hub {
 
     /// Makes the tail of a run that begins. Only with `listed` can others than those who are handed it find it.
     pub(crate) fn publisher(self: &Arc<Self>, lease: &Lease, listed: bool) -> Publisher {
-        let tail = watch::Sender::new(Tail {
-            first: lease.first_seq,
-            frames: VecDeque::new(),
-            bytes: 0,
-            backlog: self.backlog,
-            held: self.held.clone(),
-        });
+        let tail = Tail::new(lease.first_seq, self.backlog, self.held.clone());
         if listed {
-            self.lock().insert(lease.thread.clone(), (lease.run, tail.subscribe()));
+            self.lock().insert(lease.thread.clone(), (lease.run, tail.clone()));
         }
         let listed = listed.then(|| (lease.thread.clone(), lease.run));
         Publisher { tail, hub: self.clone(), listed }
     }
 
     /// The tail of a run, if it is live here.
-    fn tail(&self, thread: &ThreadKey, run: u64) -> Option<watch::Receiver<Tail>> {
-        self.lock().get(thread).filter(|live| live.0 == run).map(|live| live.1.clone())
+    fn tail(&self, thread: &ThreadKey, run: u64) -> Option<TailReader> {
+        self.lock().get(thread).filter(|live| live.0 == run).map(|live| live.1.reader())
     }
 
     /// Bytes that tails hold now.
@@ -64,7 +57,7 @@ impl Hub {
     }
 
     /// Poisoned or not, the map is whole: it is changed in one step each.
-    fn lock(&self) -> MutexGuard<'_, HashMap<ThreadKey, (u64, watch::Receiver<Tail>)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ThreadKey, (u64, Arc<Tail>)>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,7 +66,7 @@ impl Hub {
 /// the run went on.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    tail: watch::Sender<Tail>,
+    tail: Arc<Tail>,
     hub: Arc<Hub>,
     /// Where the hub has it.
     listed: Option<(ThreadKey, u64)>,
@@ -84,19 +77,19 @@ impl Publisher {
     /// store.
     pub(crate) fn publish(&self, frames: &mut Vec<Frame>) {
         if !frames.is_empty() {
-            let read = self.tail.receiver_count() > usize::from(self.listed.is_some());
-            self.tail.send_modify(|tail| tail.push(frames, if read { tail.backlog } else { 0 }));
+            self.tail.push(frames);
         }
     }
 
     /// A reading end.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Tail> {
-        self.tail.subscribe()
+    pub(crate) fn subscribe(&self) -> TailReader {
+        self.tail.reader()
     }
 }
 
 impl Drop for Publisher {
     fn drop(&mut self) {
+        self.tail.close();
         let Some((thread, run)) = &self.listed else { return };
         let mut live = self.hub.lock();
         // After a lost lease a later run may stand there.
@@ -106,71 +99,14 @@ impl Drop for Publisher {
     }
 }
 
-/// The last frames of a live run.
-#[derive(Debug)]
-pub(crate) struct Tail {
-    /// The number of the first frame that is held, or of the next one if there is none.
-    first: u64,
-    frames: VecDeque<Frame>,
-    bytes: usize,
-    backlog: usize,
-    held: Arc<AtomicUsize>,
-}
-
-/// What a tail has for a cursor.
-#[derive(Debug)]
-enum Found {
-    /// What follows the cursor.
-    Frames(Vec<Frame>),
-    /// Nothing yet.
-    Nothing,
-    /// The cursor is before the tail.
-    Behind,
-}
-
-impl Tail {
-    fn push(&mut self, frames: &mut Vec<Frame>, backlog: usize) {
-        let before = self.bytes;
-        for frame in frames.drain(..) {
-            debug_assert_eq!(frame.seq, self.first + self.frames.len() as u64, "frames are numbered without a gap");
-            self.bytes += frame.size();
-            self.frames.push_back(frame);
-        }
-        while self.bytes > backlog
-            && let Some(oldest) = self.frames.pop_front()
-        {
-            self.bytes -= oldest.size();
-            self.first += 1;
-        }
-        self.held.fetch_add(self.bytes, Ordering::Relaxed);
-        self.held.fetch_sub(before, Ordering::Relaxed);
-    }
-
-    fn read(&self, cursor: u64) -> Found {
-        let Some(skip) = cursor.checked_sub(self.first) else { return Found::Behind };
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(self.frames.len());
-        let mut bytes = 0;
-        let fits = |frame: &&Frame| {
-            let fits = bytes < limits::READ_BATCH;
-            bytes += frame.size();
-            fits
-        };
-        let frames: Vec<Frame> = self.frames.range(skip..).take_while(fits).cloned().collect();
-        if frames.is_empty() { Found::Nothing } else { Found::Frames(frames) }
-    }
-}
-
-impl Drop for Tail {
-    fn drop(&mut self) {
-        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::tail::Found;
     use super::*;
     use crate::Principal;
     use copilotkit_protocol::{Emitted, TextMessageContent};
+    use std::future::poll_fn;
+    use std::task::{Context, Poll, Waker};
 
     fn frames(numbers: std::ops::Range<u64>) -> Vec<Frame> {
         let frame = |seq| Frame::new(seq, 7, Emitted::from(TextMessageContent::default()));
@@ -181,12 +117,43 @@ mod tests {
         Lease { thread: ThreadKey::new(&Principal::anonymous(), "t"), run, first_seq: 100 }
     }
 
-    fn found(tail: &watch::Receiver<Tail>, cursor: u64) -> Option<Vec<u64>> {
-        match tail.borrow().read(cursor) {
-            Found::Frames(frames) => Some(frames.iter().map(|frame| frame.seq).collect()),
-            Found::Nothing => Some(Vec::new()),
-            Found::Behind => None,
+    fn found(tail: &TailReader, cursor: u64) -> Option<Vec<u64>> {
+        match tail.poll(cursor, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Found::Frames(frames)) => Some(frames.iter().map(|frame| frame.seq).collect()),
+            Poll::Ready(Found::Closed) | Poll::Pending => Some(Vec::new()),
+            Poll::Ready(Found::Behind) => None,
         }
+    }
+
+    #[tokio::test]
+    async fn every_reader_that_waits_is_woken_and_hears_of_the_end() {
+        let hub = Hub::new(1 << 20);
+        let publisher = hub.publisher(&lease(7), true);
+        let next = |tail: TailReader| async move {
+            let mut seen = Vec::new();
+            loop {
+                match poll_fn(|cx| tail.poll(100 + seen.len() as u64, cx)).await {
+                    Found::Frames(frames) => seen.extend(frames.iter().map(|frame| frame.seq)),
+                    Found::Behind => panic!("nothing was dropped"),
+                    Found::Closed => return seen,
+                }
+            }
+        };
+        // One goes before it is woken, and its place is taken again.
+        drop(publisher.subscribe());
+        let readers: Vec<_> = (0..3).map(|_| tokio::spawn(next(publisher.subscribe()))).collect();
+        let write = async {
+            for seq in 100..105 {
+                tokio::task::yield_now().await;
+                publisher.publish(&mut frames(seq..seq + 1));
+            }
+            drop(publisher);
+        };
+        write.await;
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), [100, 101, 102, 103, 104]);
+        }
+        assert_eq!(hub.held(), 0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod generative_ui;
 pub use filter::{Blocked, Filter, FilterMiddleware, Said, SaidKind};
 
 use crate::agent::{Agent, EventStream, RunContext};
+use copilotkit_protocol::RunAgentInput;
 use std::sync::Arc;
 
 /// Changes a run: its input, its events, or whether and how often the agent runs at all.
@@ -27,6 +28,13 @@ pub trait Middleware: Send + Sync + 'static {
     /// What it makes of an agent that pages must know of before they ask it: `/info` says so.
     fn feature(&self) -> Option<Feature> {
         None
+    }
+
+    /// True when it answers this run by itself, in the agent's place. Such a run belongs to whoever waits for it and to
+    /// no thread: it takes no lease, leaves no trace in a history, and ends with its reader.
+    fn answers(&self, input: &RunAgentInput) -> bool {
+        let _ = input;
+        false
     }
 }
 

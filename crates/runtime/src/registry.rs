@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::middleware::{Feature, Middleware, Next};
+use copilotkit_protocol::RunAgentInput;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -45,6 +46,16 @@ impl Registered {
     pub(crate) fn alone(&self) -> Next {
         let guards = self.middlewares.iter().filter(|middleware| middleware.is_guard()).cloned();
         Next::new(guards.collect(), self.agent.clone())
+    }
+
+    /// Those middlewares that answer a run in the agent's place, behind its guards wherever these stand; `None` when the
+    /// agent is to be asked.
+    pub(crate) fn beside(&self, input: &RunAgentInput) -> Option<Next> {
+        let (guards, others): (Vec<_>, Vec<_>) =
+            self.middlewares.iter().cloned().partition(|middleware| middleware.is_guard());
+        let answering: Vec<_> = others.into_iter().filter(|middleware| middleware.answers(input)).collect();
+        let chain = guards.into_iter().chain(answering.iter().cloned()).collect();
+        (!answering.is_empty()).then(|| Next::new(chain, self.agent.clone()))
     }
 
     /// The chain that a run goes through.

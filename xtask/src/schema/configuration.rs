@@ -47,6 +47,7 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
                 heading(&mut out, &format!("`[[{section}.{key}]]`"), Some(item));
                 rows(&mut out, schema, item)?;
             }
+            named(&mut out, schema, &format!("{section}.{key}"), field)?;
         }
     }
     let server = resolve(schema, &root["mcp"]["additionalProperties"]);
@@ -72,6 +73,22 @@ fn tables(schema: &Value) -> anyhow::Result<String> {
         }
     }
     Ok(out)
+}
+
+/// A table of tables by name, and the lists of tables in one of these.
+fn named(out: &mut String, schema: &Value, at: &str, field: &Value) -> anyhow::Result<()> {
+    let item = resolve(schema, &resolve(schema, field)["additionalProperties"]);
+    let Some(members) = item["properties"].as_object() else { return Ok(()) };
+    heading(out, &format!("`[{at}.ID]`"), Some(item));
+    rows(out, schema, item)?;
+    for (key, field) in members {
+        let item = resolve(schema, &field["items"]);
+        if item.get("properties").is_some() {
+            heading(out, &format!("`[[{at}.ID.{key}]]`"), Some(item));
+            rows(out, schema, item)?;
+        }
+    }
+    Ok(())
 }
 
 /// The sections whose members are known: name and members.
@@ -154,9 +171,12 @@ fn kind_of(schema: &Value, field: &Value) -> anyhow::Result<String> {
             "table" => "list of tables".to_owned(),
             other => format!("list of {other}"),
         },
-        Some("object") => match field["additionalProperties"].is_object() {
-            true => "table of texts".to_owned(),
-            false => "table".to_owned(),
+        Some("object") => match &field["additionalProperties"] {
+            Value::Object(_) if resolve(schema, &field["additionalProperties"]).get("properties").is_some() => {
+                "table of tables".to_owned()
+            }
+            Value::Object(_) => "table of texts".to_owned(),
+            _ => "table".to_owned(),
         },
         None if field.get("properties").is_none() => "any value".to_owned(),
         other => anyhow::bail!("no word for {other:?}"),

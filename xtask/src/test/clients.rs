@@ -1,6 +1,6 @@
 //! The published JavaScript clients, in Node and in Chromium, against the built binary.
 
-use super::count::Runner;
+use super::count::{Runner, Tally};
 use super::steps::{self, Outcome, Steps};
 use super::{Options, binary, full};
 use crate::process;
@@ -58,12 +58,38 @@ pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
         return steps.skip("clients", "the pages were not built");
     }
     steps.run_tests("clients", "npm test in fixtures/clients", Runner::Node, |tally| {
+        let binary = binary(root)?;
+        let run = |mut command: Command, tally: &mut Tally| {
+            command.env("COPILOTKIT_BIN", &binary).env("CHROMIUM", &browser).env("COPILOTKIT_REQUIRE_PEERS", "1");
+            full(&mut command, options);
+            steps::command(&mut command, TEST_LIMIT, Some(tally))
+        };
         let mut command = npm(&folder);
-        command.arg("test").env("COPILOTKIT_BIN", binary(root)?).env("CHROMIUM", browser);
-        command.env("COPILOTKIT_REQUIRE_PEERS", "1");
-        full(&mut command, options);
-        steps::command(&mut command, TEST_LIMIT, Some(tally))
+        command.arg("test");
+        let first = run(command, tally)?;
+        if !worth_a_second_try(tally) {
+            return Ok(first);
+        }
+        let files = std::mem::take(&mut tally.files);
+        println!("\n=== clients: once more {files:?}");
+        let mut command = Command::new("node");
+        command.current_dir(&folder).args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(&files);
+        let mut second = Tally::new(Runner::Node);
+        if run(command, &mut second)? != Outcome::Good {
+            return Ok(first);
+        }
+        let failed = std::mem::take(&mut tally.failed);
+        tally.passed += failed;
+        Ok(Outcome::Unsteady(format!("{failed} passed at the second try: {files:?}")))
     });
+}
+
+/// A browser on a busy machine is not always in time: a file or two of its tests may be tried again, and the summary
+/// says so. What fails without a browser, or in many places, has a reason.
+fn worth_a_second_try(tally: &Tally) -> bool {
+    tally.failed > 0
+        && (1..=2).contains(&tally.files.len())
+        && tally.files.iter().all(|file| file.starts_with("browser/"))
 }
 
 /// The official A2A SDKs: those of JavaScript by npm, each one of Python in an environment of its own.

@@ -1,5 +1,7 @@
 //! Counting what test runners report.
 
+use std::collections::BTreeSet;
+
 /// Whose output is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Runner {
@@ -10,19 +12,21 @@ pub(crate) enum Runner {
 }
 
 /// How many tests passed and failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tally {
     runner: Runner,
     /// Tests that passed.
     pub(crate) passed: u64,
     /// Tests that failed or were cancelled.
     pub(crate) failed: u64,
+    /// The files that Node says failures are in.
+    pub(crate) files: BTreeSet<String>,
 }
 
 impl Tally {
     /// Nothing counted yet.
     pub(crate) fn new(runner: Runner) -> Self {
-        Self { runner, passed: 0, failed: 0 }
+        Self { runner, passed: 0, failed: 0, files: BTreeSet::new() }
     }
 
     /// Takes one line of output.
@@ -48,6 +52,11 @@ impl Tally {
     }
 
     fn node(&mut self, line: &str) {
+        if let Some(place) = line.strip_prefix("test at ") {
+            // `file:line:column`
+            self.files.extend(place.rsplitn(3, ':').nth(2).map(str::to_owned));
+            return;
+        }
         let Some(rest) = line.strip_prefix("ℹ ").or_else(|| line.strip_prefix("# ")) else {
             return;
         };
@@ -82,6 +91,14 @@ mod tests {
             test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.10s\n\
             a test said: test result: ok. 100 passed; 0 failed\n";
         assert_eq!(count(Runner::Cargo, text), (16, 2));
+    }
+
+    #[test]
+    fn node_tells_where_failures_are() {
+        let mut tally = Tally::new(Runner::Node);
+        let text = "ℹ fail 3\n✖ failing tests:\n\ntest at browser/a.test.mjs:37:19\n✖ so (2 ms)\ntest at browser/a.test.mjs:4:1\ntest at node/b.test.mjs:1:2\n";
+        text.lines().for_each(|line| tally.line(line));
+        assert_eq!(tally.files.iter().collect::<Vec<_>>(), ["browser/a.test.mjs", "node/b.test.mjs"]);
     }
 
     #[test]

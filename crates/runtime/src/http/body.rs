@@ -42,8 +42,8 @@ impl Room {
     }
 }
 
-/// A body, and its room for as long as it is needed.
-pub(super) struct Received {
+/// A body, and its room among all bodies for as long as it is needed.
+pub struct Received {
     bytes: Bytes,
     _held: Option<OwnedSemaphorePermit>,
 }

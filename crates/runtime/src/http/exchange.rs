@@ -54,10 +54,14 @@ impl Exchange {
 
     /// It is known what is asked for.
     pub(super) fn routed(&self, route: RouteId) {
-        let template = match Route::of(route) {
+        self.named(match Route::of(route) {
             Some(route) => template(route),
             None => "resource/request".to_owned(),
-        };
+        });
+    }
+
+    /// It is known what is asked for: the path with names for ids.
+    pub(super) fn named(&self, template: String) {
         self.0.span.record(names::HTTP_ROUTE, &*template);
         if !self.0.span.is_disabled() {
             rename(&self.0.span, format!("{} {template}", self.0.method));

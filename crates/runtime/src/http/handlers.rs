@@ -9,6 +9,8 @@ mod stop;
 mod threads;
 mod transcribe;
 
+pub(super) use run::copied;
+
 use super::answer::Refusal;
 use super::auth;
 use super::body::{self, Received};
@@ -70,6 +72,8 @@ pub(super) async fn dispatch(
         RouteId::InspectorLearning => Ok(platform::inspector_learning()),
         RouteId::Resource => resource::request(state, id(), &id(), parts, payload).await,
         RouteId::DebugEvents => debug::events(state),
+        // They are answered by their mounts, which no envelope leads to.
+        RouteId::Mounted => Err(state.not_found(parts)),
     }
 }
 

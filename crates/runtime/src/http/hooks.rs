@@ -119,6 +119,10 @@ impl Call {
         Self { route, params: names.iter().copied().zip(ids.iter().cloned()).collect() }
     }
 
+    pub(super) fn of_mount(route: RouteId, params: Vec<(&'static str, String)>) -> Self {
+        Self { route, params }
+    }
+
     /// An id: `agentId`, `threadId`.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())

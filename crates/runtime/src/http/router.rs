@@ -62,6 +62,8 @@ pub enum RouteId {
     Annotate,
     /// One of the thread routes, memory routes or the annotation by way of the envelope.
     Resource,
+    /// A route of a [`Mount`](super::Mount).
+    Mounted,
 }
 
 /// Every route, in the order in which they are tried.

@@ -5,6 +5,7 @@ mod socket;
 use crate::counters::Counters;
 use crate::limits;
 use crate::telemetry::{Metric, Metrics};
+use crate::wait::Interrupts;
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http::header::CONNECTION;
@@ -14,12 +15,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use socket::{Exchanges, Going, Socket};
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -103,7 +103,7 @@ pub async fn serve<S, F>(
         + 'static,
     F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
+    let closing = CancellationToken::new();
     let places = Arc::new(Semaphore::new(options.connections));
     let draining = CancellationToken::new();
     // Aborts its tasks when it is dropped.
@@ -143,8 +143,8 @@ pub async fn serve<S, F>(
                 }
             },
         };
-        let connection =
-            graceful.watch(connection(socket, Peer(peer), service.clone(), options.clone(), draining.clone()));
+        let signs = Signs { draining: draining.clone(), closing: closing.clone() };
+        let connection = connection(socket, Peer(peer), service.clone(), options.clone(), signs);
         let open = Open::count(&options.metrics);
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -154,20 +154,30 @@ pub async fn serve<S, F>(
         });
     };
     drop(listener);
-    if timeout_at(deadline, graceful.shutdown()).await.is_err() {
+    closing.cancel();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout_at(deadline, ended).await.is_err() {
         tracing::warn!(connections = connections.len(), "connections did not end in time and were cut off");
     }
     connections.shutdown().await;
 }
 
+/// What a connection is told of the server's end.
+struct Signs {
+    /// The server is about to end: who reads an answer now hears that the connection ends with it.
+    draining: CancellationToken,
+    /// The connection ends after the answer that is under way.
+    closing: CancellationToken,
+}
+
 /// One connection, from its first byte to its last.
-fn connection<S, F>(
+async fn connection<S, F>(
     socket: TcpStream,
     peer: Peer,
     service: S,
     options: ServeOptions,
-    draining: CancellationToken,
-) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> + Send
+    signs: Signs,
+) -> hyper::Result<()>
 where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = F>
         + Clone
@@ -179,6 +189,7 @@ where
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
+    let Signs { draining, closing } = signs;
     let exchange = Arc::new(Exchanges::default());
     let socket = Socket::new(socket, exchange.clone(), options);
     let answer = move |request: Request<Incoming>| {
@@ -194,7 +205,18 @@ where
         }
     };
     // hyper's own deadline for heads cannot tell one that is slow from a connection that waits for its next request.
-    http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(socket), service_fn(answer))
+    let connection =
+        http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(socket), service_fn(answer));
+    let mut connection = pin!(connection);
+    let mut closes = Interrupts::new();
+    closes.add(closing.cancelled_owned());
+    poll_fn(|cx| {
+        if closes.poll(cx).is_ready() {
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// A body that is known to be under way until it was sent or given up.

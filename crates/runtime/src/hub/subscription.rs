@@ -1,10 +1,12 @@
 //! A cursor on a thread's log that never misses a frame and never shows one twice.
 
-use super::{Found, Hub, Publisher, Tail};
+use super::tail::{Found, TailReader};
+use super::{Hub, Publisher};
 use crate::debug::Tap;
 use crate::limits;
 use crate::store::{CompactRun, Frame, Lease, LogPage, ReadLog, ReplayPage, Signal, Store, StoreError, ThreadKey};
 use std::any::Any;
+use std::future::poll_fn;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,10 +26,12 @@ pub struct Subscription {
     thread: ThreadKey,
     /// The number of the next frame.
     cursor: u64,
+    /// The number that the thread's next frame had when this began.
+    head: u64,
     compact_until: u64,
     until: Until,
     /// The tail of the run that is followed, while it is live here.
-    tail: Option<watch::Receiver<Tail>>,
+    tail: Option<TailReader>,
     /// What the store says of the thread, where there is no tail.
     signal: Option<watch::Receiver<Signal>>,
     resumed: bool,
@@ -67,6 +71,7 @@ impl Subscription {
             store,
             thread: lease.thread.clone(),
             cursor: lease.first_seq,
+            head: lease.first_seq,
             compact_until: 0,
             until: Until::Run(lease.run),
             tail: Some(publisher.subscribe()),
@@ -112,6 +117,22 @@ impl Subscription {
         Ok(Self::from_now(store, hub, thread, &now, known.then_some(seen)))
     }
 
+    /// Replays a thread from the frame with the number `from` on, which must be the first of a run, and follows the live
+    /// run to its end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn from_run(
+        store: Arc<dyn Store>,
+        hub: &Hub,
+        thread: ThreadKey,
+        from: u64,
+    ) -> Result<Self, StoreError> {
+        let probe = ReadLog { thread: thread.clone(), from, compact_until: 0, max_bytes: 0 };
+        let now = store.read(probe).await?;
+        Ok(Self::from_now(store, hub, thread, &now, from.checked_sub(1)))
+    }
+
     fn from_now(store: Arc<dyn Store>, hub: &Hub, thread: ThreadKey, now: &LogPage, seen: Option<u64>) -> Self {
         let (until, compact_until, tail) = match &now.live {
             Some(live) => (Until::Run(live.run), live.first_seq, hub.tail(&thread, live.run)),
@@ -123,6 +144,7 @@ impl Subscription {
             store,
             thread,
             cursor,
+            head: now.head,
             compact_until,
             until,
             tail,
@@ -154,16 +176,16 @@ impl Subscription {
     /// When the store cannot be read.
     pub async fn next_batch(&mut self) -> Result<Batch, StoreError> {
         while !self.done {
-            let batch = match self.look() {
+            let found = match &self.tail {
+                Some(tail) if self.cursor >= self.compact_until => poll_fn(|cx| tail.poll(self.cursor, cx)).await,
+                _ => Found::Behind,
+            };
+            let batch = match found {
                 Found::Frames(frames) => self.take_from_tail(frames),
                 Found::Behind => self.read_store().await?,
-                Found::Nothing => {
-                    if let Some(tail) = &mut self.tail
-                        && tail.changed().await.is_err()
-                    {
-                        // Its publisher has gone, and not by the run's end: the store knows more.
-                        self.tail = None;
-                    }
+                Found::Closed => {
+                    // Its publisher has gone, and not by the run's end: the store knows more.
+                    self.tail = None;
                     continue;
                 }
             };
@@ -182,12 +204,9 @@ impl Subscription {
         Ok(Batch::default())
     }
 
-    /// What the tail has; without one everything is in the store.
-    fn look(&mut self) -> Found {
-        match &mut self.tail {
-            Some(tail) if self.cursor >= self.compact_until => tail.borrow_and_update().read(self.cursor),
-            _ => Found::Behind,
-        }
+    /// True where what follows is or will be in the tail, and need not be asked of the store.
+    fn tail_has_the_rest(&self) -> bool {
+        self.tail.as_ref().is_some_and(|tail| self.cursor >= self.compact_until && !tail.is_past(self.cursor))
     }
 
     fn take_from_tail(&mut self, frames: Vec<Frame>) -> Batch {
@@ -233,7 +252,7 @@ impl Subscription {
             }
         }
         let batch = Batch { runs, frames };
-        if batch.is_empty() && !self.done && reached_head && matches!(self.look(), Found::Behind) {
+        if batch.is_empty() && !self.done && reached_head && !self.tail_has_the_rest() {
             match &mut self.signal {
                 // Without a sender the thread was let go: nothing more will come.
                 Some(signal) => self.done = signal.changed().await.is_err(),
@@ -249,15 +268,33 @@ impl Subscription {
         self.on_drop = Some(token.drop_guard());
     }
 
-    /// Shows what is read from here on in the debug feed.
     /// Keeps something for as long as this is read.
     #[cfg(feature = "http")]
     pub(crate) fn keeps(&mut self, thing: Option<impl Send + Sync + 'static>) {
         self.kept = thing.map(|thing| Box::new(thing) as _);
     }
 
+    /// Shows what is read from here on in the debug feed.
     pub(crate) fn shows(&mut self, tap: Tap) {
         self.tap = Some(tap);
+    }
+
+    /// The number of the next frame that is read: that of its run's first one, before anything of a run that was started
+    /// has been read.
+    pub fn position(&self) -> u64 {
+        self.cursor
+    }
+
+    /// True while there are frames that were in the log already when this began: the next read will not wait.
+    pub fn has_history(&self) -> bool {
+        !self.done && self.cursor < self.head
+    }
+
+    /// From here on it is nothing to the run whether this is read.
+    pub fn detach(&mut self) {
+        if let Some(guard) = self.on_drop.take() {
+            guard.disarm();
+        }
     }
 
     /// True when it goes on behind the cursor that it was asked to resume at; false when it begins with the thread.

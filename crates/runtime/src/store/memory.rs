@@ -85,7 +85,9 @@ impl MemoryStore {
         let result = change(&mut thread);
         self.account(before, thread.size());
         let now = thread.signal();
-        slot.signal.send_if_modified(|signal| std::mem::replace(signal, now) != now);
+        // Who begins to follow after this look reads the thread after this change.
+        let followed = slot.signal.receiver_count() > 0;
+        slot.signal.send_if_modified(|signal| std::mem::replace(signal, now) != now && followed);
         result
     }
 

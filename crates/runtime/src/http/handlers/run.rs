@@ -50,7 +50,7 @@ async fn stream(
     let mut resume = Resume::of(parts)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     let suggestion = is_suggestion(&input);
-    if suggestion {
+    if suggestion || lifecycle.is_aside(&agent_id, &input) {
         // Nothing of it is kept that could be read again.
         resume = Resume::default();
     }
@@ -83,7 +83,7 @@ pub(super) async fn connect(
 
 /// Headers in memory of their own: as they came they are parts of the connection's buffer, which would be held as long
 /// as the run.
-fn copied(headers: &HeaderMap) -> HeaderMap {
+pub(in super::super) fn copied(headers: &HeaderMap) -> HeaderMap {
     let copy = |value: &HeaderValue| {
         let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
         copy.set_sensitive(value.is_sensitive());

@@ -97,7 +97,7 @@ pub(super) fn events(
                 yield Ok(event.clone().into());
             }
             if !again {
-                yield Ok(finished(finish, &asked, &pending).into());
+                yield Ok(finished(finish, (round > 0).then_some(&*asked), &pending).into());
                 return;
             }
             if let Some(rejected) = pending.into_iter().find_map(|pending| pending.rejected) {
@@ -159,8 +159,8 @@ fn result(pending: &Pending, again: bool, tracker: &Tracker) -> Event {
     ToolCallResult { message_id, tool_call_id, content: content.get().into(), ..Default::default() }.into()
 }
 
-/// The end that the page sees: that of its run, without what has been answered meanwhile.
-fn finished(mut finish: RunFinished, asked: &RunAgentInput, answered: &[Pending]) -> RunFinished {
+/// The end that the page sees: that of the run that began, without what has been answered meanwhile.
+fn finished(mut finish: RunFinished, began: Option<&RunAgentInput>, answered: &[Pending]) -> RunFinished {
     if let Some(RunFinishedOutcome::Success(outcome)) = &mut finish.outcome
         && let Some(ids) = &mut outcome.pending_tool_call_ids
     {
@@ -169,7 +169,9 @@ fn finished(mut finish: RunFinished, asked: &RunAgentInput, answered: &[Pending]
             outcome.pending_tool_call_ids = None;
         }
     }
-    (finish.thread_id, finish.run_id) = (asked.thread_id.clone(), asked.run_id.clone());
+    if let Some(began) = began {
+        (finish.thread_id, finish.run_id) = (began.thread_id.clone(), began.run_id.clone());
+    }
     finish
 }
 
