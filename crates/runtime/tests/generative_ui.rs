@@ -3,7 +3,7 @@
 
 use copilotkit_fixtures::official_schema;
 use copilotkit_fixtures::scripted::Script;
-use copilotkit_protocol::{Event, Json, Message, RunAgentInput, RunFinished, ToolCallChunk, UserMessage};
+use copilotkit_protocol::{Event, Json, Message, RunAgentInput, RunFinished, TokenUsage, ToolCallChunk, UserMessage};
 use copilotkit_runtime::middleware::a2ui::{A2ui, A2uiOptions, DebugExposure, InjectTool, Recovery};
 use copilotkit_runtime::middleware::generative_ui::GenerativeUi;
 use copilotkit_runtime::{
@@ -111,7 +111,10 @@ fn good(script: &mut Script) {
 }
 
 fn dangling(script: &mut Script) {
-    script.text(["Here it is."]).call("render_a2ui", &[DANGLING]).finish();
+    script.text(["Here it is."]).call("render_a2ui", &[DANGLING]);
+    let usage = TokenUsage { total_tokens: Some(7), ..TokenUsage::default() };
+    let finished = RunFinished { usage: Some(vec![usage]), ..script.finished() };
+    script.emit(finished);
 }
 
 #[tokio::test]
@@ -123,7 +126,8 @@ async fn a_surface_that_cannot_be_drawn_is_tried_again_in_the_same_run() {
     assert_eq!((&retrying["attempt"], &retrying["maxAttempts"]), (&json!(2), &json!(3)));
     assert_eq!(retrying["errors"][0]["code"], "unresolved_child");
     assert_eq!((ran.of("RUN_STARTED").len(), ran.of("RUN_FINISHED").len()), (1, 1));
-    assert_eq!(ran.of("RUN_FINISHED")[0]["runId"], "r");
+    let finished = ran.of("RUN_FINISHED")[0];
+    assert_eq!((&finished["runId"], &finished["usage"]), (&json!("r"), &json!([{ "totalTokens": 7 }])));
     let results = ran.results();
     assert_eq!(results[0]["code"], "a2ui_invalid");
     assert_eq!(results[0]["errors"][0]["path"], "components[0].child");

@@ -8,7 +8,7 @@ use crate::agent::{AgentError, RunContext};
 use crate::middleware::Next;
 use copilotkit_protocol::{
     Applied, Code, Emitted, Event, EventKind, Expander, Json, Message, RunAgentInput, RunFinished, RunFinishedOutcome,
-    ToolCallResult,
+    TokenUsage, ToolCallResult,
 };
 use futures::{Stream, StreamExt as _};
 use serde::Serialize;
@@ -29,6 +29,7 @@ pub(super) fn events(
         let mut tracker = Tracker::new(inner.clone(), injected.as_deref(), page_catalog(&asked));
         let mut input = Arc::new(prepared(&inner.options, &asked, &props));
         let mut unanswered = unanswered(&asked, &tracker);
+        let mut spent: Vec<TokenUsage> = Vec::new();
         let mut out = Vec::new();
         let mut expanded = Vec::new();
         for round in 0.. {
@@ -97,9 +98,16 @@ pub(super) fn events(
                 yield Ok(event.clone().into());
             }
             if !again {
+                let mut finish = finish;
+                if !spent.is_empty() {
+                    spent.extend(finish.usage.take().into_iter().flatten());
+                    finish.usage = Some(spent);
+                }
                 yield Ok(finished(finish, (round > 0).then_some(&*asked), &pending).into());
                 return;
             }
+            // What the tries cost belongs to the run.
+            spent.extend(finish.usage.into_iter().flatten());
             if let Some(rejected) = pending.into_iter().find_map(|pending| pending.rejected) {
                 tracker.try_again(rejected.key);
             }
