@@ -78,3 +78,7 @@ pub const LISTED_THREADS: usize = 200;
 pub const LISTED_BYTES: usize = 64 * 1024 * 1024;
 /// How long the cancellation of a task waits for the end of its run. Stop is promised within a second.
 pub const STOPPED: Duration = Duration::from_secs(5);
+/// How long somebody who follows a task is kept while it waits for an answer, before they have to ask again.
+pub const WAITING: Duration = Duration::from_secs(60 * 60);
+/// How often a task that waits is looked at: what cancels it wakes nobody.
+pub const WAITING_LOOK: Duration = Duration::from_secs(1);

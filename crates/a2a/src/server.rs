@@ -18,6 +18,7 @@ mod rest;
 mod route;
 mod rpc;
 mod version;
+mod wait;
 
 pub use card::{CardOptions, SkillOptions};
 

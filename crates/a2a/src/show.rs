@@ -17,6 +17,8 @@ pub(crate) fn other_part(part: &Part) -> Option<String> {
     let name = part.filename.as_deref().map(|name| clean_line(name, 200));
     match &part.content {
         PartContent::Text(text) => Some(clean(text)),
+        // Its text stands beside it.
+        PartContent::Data(data) if crate::interrupt::told(data).is_some() => None,
         PartContent::Data(data) => {
             let (text, is_cut) = cut(data.get(), DATA);
             Some(fenced("json", text, is_cut))

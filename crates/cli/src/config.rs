@@ -82,12 +82,12 @@ pub struct Config {
     pub playground: PlaygroundConfig,
     /// `[transcription]`; without it pages show no microphone.
     pub transcription: Option<TranscriptionConfig>,
+    /// `[a2a_server]`; without it no agent is served to others.
+    pub a2a_server: Option<A2aServerConfig>,
     /// `[a2ui]`; without it agents draw surfaces on pages that have a catalog of their own.
     pub a2ui: Option<A2uiConfig>,
     /// `[open_generative_ui]`; without it agents make no pages.
     pub open_generative_ui: Option<OpenGenerativeUiConfig>,
-    /// `[a2a_server]`; without it no agent is served to others.
-    pub a2a_server: Option<A2aServerConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
     /// `[mcp_apps]`
@@ -135,15 +135,15 @@ struct Sections {
     /// Who turns recordings into text. Without this section pages show no microphone.
     #[cfg_attr(feature = "schema", schemars(with = "TranscriptionConfig"))]
     transcription: Option<TranscriptionConfig>,
+    /// The agents of this server for others, over A2A. Without this section they are for pages alone.
+    #[cfg_attr(feature = "schema", schemars(with = "A2aServerConfig"))]
+    a2a_server: Option<A2aServerConfig>,
     /// Agents draw surfaces on pages (A2UI). Without this section they do on pages that have a catalog of their own.
     #[cfg_attr(feature = "schema", schemars(with = "A2uiConfig"))]
     a2ui: Option<A2uiConfig>,
     /// Agents make pages of their own, which are shown in a frame that reaches nothing. Without this section they do not.
     #[cfg_attr(feature = "schema", schemars(with = "OpenGenerativeUiConfig"))]
     open_generative_ui: Option<OpenGenerativeUiConfig>,
-    /// The agents of this server for others, over A2A. Without this section they are for pages alone.
-    #[cfg_attr(feature = "schema", schemars(with = "A2aServerConfig"))]
-    a2a_server: Option<A2aServerConfig>,
     /// MCP servers by name: agents that name one in `mcp` are offered its tools.
     #[cfg_attr(
         feature = "schema",
@@ -198,9 +198,9 @@ impl Config {
             budgets: sections.budgets,
             playground: sections.playground,
             transcription: sections.transcription,
+            a2a_server: sections.a2a_server,
             a2ui: sections.a2ui,
             open_generative_ui: sections.open_generative_ui,
-            a2a_server: sections.a2a_server,
             mcp,
             mcp_apps: sections.mcp_apps,
             agents,
@@ -231,14 +231,14 @@ impl Config {
         if let Some(transcription) = &self.transcription {
             transcription.check(merged)?;
         }
+        if let Some(a2a_server) = &self.a2a_server {
+            a2a_server.check(merged, &self.agents, server.base_path.items())?;
+        }
         if let Some(a2ui) = &self.a2ui {
             a2ui.check(merged, &self.agents)?;
         }
         if let Some(generative_ui) = &self.open_generative_ui {
             generative_ui.check(merged, &self.agents)?;
-        }
-        if let Some(a2a_server) = &self.a2a_server {
-            a2a_server.check(merged, &self.agents, server.base_path.items())?;
         }
         for (id, agent) in &self.agents {
             if let AgentConfig::BuiltIn(agent) = agent {

@@ -15,6 +15,7 @@ use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions, with_metrics};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: ServeArgs) -> Result<()> {
     let (environment, lookup) = environment();
     let config = read(&args, &environment, &lookup)?;
-    let mut warnings = ignored(&environment);
+    let mut warnings = overlooked(&args, &environment);
     let settings = Settings::of(&config.telemetry, &lookup, &mut warnings)?;
     let shown = settings.as_ref().map(Settings::shown);
     let exporter = settings.map(Exporter::new);
@@ -259,16 +260,23 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
     (all, Arc::new(find))
 }
 
-/// Variables that look like settings and are none.
-pub(crate) fn ignored(environment: &[(String, String)]) -> Vec<String> {
+/// The name that the documentation and `copilotkit init` give a configuration file.
+const USUAL_FILE: &str = "copilotkit.toml";
+
+/// What looks like configuration and is not read: variables, and a file that nobody named.
+fn overlooked(args: &ServeArgs, environment: &[(String, String)]) -> Vec<String> {
     let ignored = environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?)));
     let said = |(name, meant)| format!("{name} sets nothing: two underscores stand between levels, write {meant}");
-    ignored.map(said).collect()
+    let mut all: Vec<String> = ignored.map(said).collect();
+    if args.config.is_none() && Path::new(USUAL_FILE).is_file() {
+        all.push(format!("{USUAL_FILE} in this folder is not read: name it by --config or COPILOTKIT_CONFIG"));
+    }
+    all
 }
 
 /// The configuration of a command for people, who are told what of their environment is passed over.
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
-    for warning in ignored(environment) {
+    for warning in overlooked(args, environment) {
         eprintln!("copilotkit: warning: {warning}");
     }
     read(args, environment, lookup)

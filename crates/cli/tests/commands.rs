@@ -93,6 +93,11 @@ fn init_asks_nobody_where_nobody_sits_and_overwrites_nothing() {
     assert!(err.contains("copilotkit check --config copilotkit.toml"), "{err}");
     let written = std::fs::read_to_string(folder.path().join("copilotkit.toml")).unwrap();
     assert!(written.contains("model = \"demo\""));
+    // It is read where it is named, and nobody has to find out that it was not.
+    let (code, _, err) = run(folder.path(), &["check", "--offline"]);
+    assert!(code == 0 && err.contains("copilotkit.toml in this folder is not read"), "{err}");
+    let (code, out, err) = run(folder.path(), &["check", "--offline", "--config", "copilotkit.toml"]);
+    assert!(code == 0 && out.contains("copilotkit.toml: 1 agent") && !err.contains("not read"), "{out}{err}");
     let (code, _, err) = run(folder.path(), &["init", "--provider", "openai"]);
     assert!(code == 1 && err.contains("--force"), "{err}");
     assert_eq!(std::fs::read_to_string(folder.path().join("copilotkit.toml")).unwrap(), written);
@@ -247,6 +252,16 @@ fn sighup_takes_over_agents_and_keeps_the_old_ones_when_the_file_is_bad() {
     write(&format!("[server]\nkeep_alive = \"1s\"\n{}", agent("one")));
     server.signal("HUP");
     assert!(server.wait_for("wait for a restart").ends_with("server"));
+}
+
+#[test]
+fn a_chat_with_a_server_passes_over_the_configuration_of_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--store", "memory"]);
+    let url = format!("http://{}/copilotkit", server.address);
+    let mut chat = command(folder.path(), &["chat", "--url", &url, "hi"]);
+    let (code, out, err) = told(&chat.env("COPILOTKIT_CONFIG", "not-there.toml").output().unwrap());
+    assert!(code == 0 && out.starts_with("You said: \"hi\""), "{out}{err}");
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl McpApps {
     }
 
     fn is_shown(&self, agent_id: &str, server: &ServerConfig, tool: &ToolDef) -> bool {
-        tool.ui_resource().is_some_and(offer::is_shown)
+        tool.ui_resource().is_some()
             && tool.is_for_model()
             && server.offers(&tool.name)
             && !self.needs_leave(agent_id, &tool.name)

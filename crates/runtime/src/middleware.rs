@@ -25,16 +25,16 @@ pub trait Middleware: Send + Sync + 'static {
         false
     }
 
-    /// What it makes of an agent that pages must know of before they ask it: `/info` says so.
-    fn feature(&self) -> Option<Feature> {
-        None
-    }
-
     /// True when it answers this run by itself, in the agent's place. Such a run belongs to whoever waits for it and to
     /// no thread: it takes no lease, leaves no trace in a history, and ends with its reader.
     fn answers(&self, input: &RunAgentInput) -> bool {
         let _ = input;
         false
+    }
+
+    /// What it makes of an agent that pages must know of before they ask it: `/info` says so.
+    fn feature(&self) -> Option<Feature> {
+        None
     }
 }
 

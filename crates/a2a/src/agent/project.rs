@@ -250,7 +250,8 @@ impl Projector {
 /// A part that is drawn or executed instead of being read: a surface, a call of a tool.
 fn is_drawn(part: &Part) -> bool {
     let PartContent::Data(data) = &part.content else { return false };
-    ToolData::read(data).is_some() || !crate::a2ui::operations(data).is_empty()
+    let is_question = crate::interrupt::told(data).is_some();
+    is_question || ToolData::read(data).is_some() || !crate::a2ui::operations(data).is_empty()
 }
 
 /// A part as 1.0 writes it; bytes of large files are left out, since events have a bound.

@@ -5,7 +5,7 @@ use super::fail::Failure;
 use super::id::{Nonce, TaskId, now, run_id};
 use super::load::{CANCELED, Loaded, keep_canceled, load};
 use super::record::Record;
-use super::{input, list};
+use super::{input, list, wait};
 use crate::limits;
 use crate::types::{
     CancelTaskRequest, Event as News, GetTaskRequest, Reply, SendMessageRequest, SubscribeToTaskRequest, TaskState,
@@ -178,11 +178,11 @@ impl Asked<'_> {
         if self.extended {
             record.extend();
         }
-        if live.is_none() {
-            let task = News::Task(record.task(None));
-            return Ok(Outcome::Stream(futures::stream::once(async { vec![task] }).boxed()));
-        }
-        Ok(Outcome::Stream(follow(record, subscription, None)))
+        // The log is read to its end already where no run goes on.
+        let subscription = live.is_some().then_some(subscription);
+        let (lifecycle, principal) = (self.lifecycle.clone(), self.principal.clone());
+        let patience = wait::Patience { lifecycle, principal, agent_id: self.agent_id.clone() };
+        Ok(Outcome::Stream(wait::follow_to_the_end(patience, record, subscription)))
     }
 
     async fn load(&self, id: &str) -> Result<Loaded, Failure> {
@@ -196,7 +196,7 @@ async fn settle(record: &mut Record, subscription: &mut Subscription) {
 }
 
 /// Takes what is there next. True when nothing more comes.
-async fn take(record: &mut Record, subscription: &mut Subscription, news: &mut Vec<News>) -> bool {
+pub(super) async fn take(record: &mut Record, subscription: &mut Subscription, news: &mut Vec<News>) -> bool {
     match subscription.next_batch().await {
         Ok(batch) => {
             record.take(batch.frames(), news);

@@ -84,6 +84,16 @@ pub(super) fn answered_with(entry: &ResumeEntry) -> Vec<Part> {
     }
 }
 
+/// Under which name an answer says the message that it came with.
+const MESSAGE_ID: &str = "a2aMessageId";
+
+/// The id of the message that an answer came with; that of the interrupt where a page gave it.
+pub(super) fn message_id(entry: &ResumeEntry) -> String {
+    let members = entry.metadata.as_ref().map(Object::members).unwrap_or_default();
+    let known = members.into_iter().find(|(name, _)| name == MESSAGE_ID).and_then(|(_, id)| id.read::<String>().ok());
+    known.unwrap_or_else(|| entry.interrupt_id.clone())
+}
+
 /// What a run goes on with.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Answer {
@@ -117,7 +127,8 @@ pub(super) fn answer(waiting: &Waiting, message: &Message) -> Result<Answer, Fai
             Some((_, value)) => named_answer(interrupt, value)?,
             None => ResumeEntry { payload: Some(payload(interrupt, &rest)?), ..entry(interrupt) },
         };
-        answer.resume.push(entry);
+        let metadata = Object::from_members([(MESSAGE_ID, &Json::of(&message.message_id))]);
+        answer.resume.push(ResumeEntry { metadata: Some(metadata), ..entry });
     }
     for (index, call) in waiting.calls.iter().enumerate() {
         let content = match named.iter().find(|(id, _)| *id == call.id) {

@@ -34,6 +34,8 @@ pub(super) struct Record {
     pub(super) runs: usize,
     /// The run that is or was the last of it, in the store's numbers.
     run: Option<u64>,
+    /// The number of the frame behind the last one that was taken.
+    next_seq: u64,
     run_id: String,
     /// What comes is of other tasks.
     closed: bool,
@@ -57,6 +59,7 @@ impl Record {
             call_ids: Vec::new(),
             runs: 0,
             run: None,
+            next_seq: id.first_seq,
             run_id: id::run_id(agent_id, &id.nonce, 1),
             closed: false,
             resumed: false,
@@ -77,6 +80,11 @@ impl Record {
     /// From here on what becomes nothing of A2A is told of, under the extension.
     pub(super) fn extend(&mut self) {
         self.extended = true;
+    }
+
+    /// The number of the frame behind its last one.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.next_seq
     }
 
     /// The id of its last run.
@@ -108,16 +116,17 @@ impl Record {
                     continue;
                 }
             };
-            if self.run != Some(frame.run) && !self.begin(frame, &event) {
+            if self.run != Some(frame.run) && !self.begin(frame, &event, news) {
                 return self.run.is_some();
             }
+            self.next_seq = frame.seq + 1;
             self.event(frame.seq, event, news);
         }
         true
     }
 
     /// A run begins. False when it is none of this task.
-    fn begin(&mut self, frame: &Frame, event: &Event) -> bool {
+    fn begin(&mut self, frame: &Frame, event: &Event, news: &mut Vec<News>) -> bool {
         let Event::RunStarted(started) = event else {
             self.closed = true;
             return false;
@@ -140,6 +149,7 @@ impl Record {
         self.closed = true;
         if self.state.is_interrupted() {
             self.abandon("The conversation went on without an answer.");
+            news.push(self.news());
         }
         false
     }
@@ -219,7 +229,11 @@ impl Record {
             said.push(self.message(id, Role::User, super::input::to_parts(content)));
         }
         for entry in input.resume.iter().flatten() {
-            let id = format!("{}-{}", self.id.nonce.as_str(), entry.interrupt_id);
+            let id = super::question::message_id(entry);
+            // One message may answer several questions.
+            if said.iter().any(|known: &Message| known.message_id == id) {
+                continue;
+            }
             let parts = super::question::answered_with(entry);
             said.push(self.message(&id, Role::User, parts));
         }
@@ -289,12 +303,17 @@ impl Record {
         }
         self.changed_at = id::now();
         (self.state, self.message) = (state, message);
-        news.push(News::Status(StatusUpdate {
+        news.push(self.news());
+    }
+
+    /// Its state, as news.
+    pub(super) fn news(&self) -> News {
+        News::Status(StatusUpdate {
             task_id: self.id.to_string(),
             context_id: Some(self.id.thread_id.clone()),
             status: self.status(),
             ..StatusUpdate::default()
-        }));
+        })
     }
 
     /// Tells of an event that is nothing of A2A.

@@ -33,8 +33,10 @@ pub(super) async fn answer(
     }
     let extended = version::is_extended(&request.parts);
     let query = request.parts.uri.query().unwrap_or_default();
+    let has_body = matches!(resource, Resource::Send | Resource::Stream);
+    let media_type = if has_body { version::check_media_type(&request.parts) } else { Ok(()) };
     let read = || read(resource, query, &request.body, options.json_depth);
-    let called = match version::check(&request.parts).and_then(|()| read()) {
+    let called = match version::check(&request.parts).and(media_type).and_then(|()| read()) {
         Ok(call) => {
             let headers = request.run_headers();
             let asked = Asked {

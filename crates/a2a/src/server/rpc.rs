@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 pub(super) async fn answer(options: &A2aServerOptions, agent: &Registered, request: Admitted) -> Response<Body> {
     let (id, call) = read(&request.body, options.json_depth);
     let extended = version::is_extended(&request.parts);
-    let called = match version::check(&request.parts).and(call) {
+    let called = match version::check(&request.parts).and(version::check_media_type(&request.parts)).and(call) {
         Ok(call) => {
             let headers = request.run_headers();
             let asked = Asked {

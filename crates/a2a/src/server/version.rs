@@ -1,8 +1,10 @@
-//! Which version of A2A, and which extensions, a request speaks.
+//! Which version of A2A, which media type, and which extensions a request speaks.
 
 use super::AG_UI_EXTENSION;
+use super::answer::A2A_JSON;
 use super::fail::Failure;
 use crate::wire::{ErrorKind, ProtocolVersion};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use url::form_urlencoded;
@@ -29,6 +31,17 @@ pub(super) fn check(parts: &Parts) -> Result<(), Failure> {
     };
     let what = format!("The request has {asked}. This agent speaks {}: send that.", ProtocolVersion::V1_0);
     Err(Failure::new(ErrorKind::VersionNotSupported, what))
+}
+
+/// Refuses a body that says it is something else than JSON.
+pub(super) fn check_media_type(parts: &Parts) -> Result<(), Failure> {
+    let Some(kind) = parts.headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || essence == A2A_JSON {
+        return Ok(());
+    }
+    let what = format!("The body is to be application/json or {A2A_JSON}.");
+    Err(Failure::new(ErrorKind::ContentTypeNotSupported, what))
 }
 
 /// Whether the client activates our extension.

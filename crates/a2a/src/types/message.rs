@@ -49,13 +49,18 @@ impl<'de> Deserialize<'de> for Role {
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// Made by who sends it; empty where a server gives none.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, alias = "message_id", deserialize_with = "lenient::or_default")]
     pub message_id: String,
     /// The conversation that it belongs to.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        alias = "context_id",
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub context_id: Option<String>,
     /// The task that it belongs to.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "task_id", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub task_id: Option<String>,
     /// Who speaks.
     #[serde(default)]

@@ -1,4 +1,5 @@
-//! What is asked of an agent.
+//! What is asked of an agent. Readers of protobuf's JSON take members under their snake case names too, and some clients
+//! write them so.
 
 use super::lenient;
 use super::message::Message;
@@ -46,11 +47,13 @@ pub struct SendConfiguration {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConfigurationWire {
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(default, alias = "accepted_output_modes", deserialize_with = "lenient::list")]
     accepted_output_modes: Vec<String>,
-    #[serde(alias = "taskPushNotificationConfig")]
+    #[serde(alias = "taskPushNotificationConfig", alias = "task_push_notification_config")]
     push_notification_config: Option<PushConfig>,
+    #[serde(alias = "history_length")]
     history_length: Option<u32>,
+    #[serde(alias = "return_immediately")]
     return_immediately: Option<bool>,
     blocking: Option<bool>,
 }
@@ -77,7 +80,7 @@ pub struct GetTaskRequest {
     /// The task.
     pub id: String,
     /// How much of the history is wanted; absent is all of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "history_length", skip_serializing_if = "Option::is_none")]
     pub history_length: Option<u32>,
 }
 
@@ -89,25 +92,40 @@ pub struct ListTasksRequest {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// Only those of this conversation.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        alias = "context_id",
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub context_id: Option<String>,
     /// Only those in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<TaskState>,
     /// How many at most, from 1 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "page_size", skip_serializing_if = "Option::is_none")]
     pub page_size: Option<u32>,
     /// Where the last page ended.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        alias = "page_token",
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub page_token: Option<String>,
     /// How much of each history is wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "history_length", skip_serializing_if = "Option::is_none")]
     pub history_length: Option<u32>,
     /// Only those whose state is of this time or later, ISO 8601.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        alias = "status_timestamp_after",
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub status_timestamp_after: Option<String>,
     /// Artifacts too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "include_artifacts", skip_serializing_if = "Option::is_none")]
     pub include_artifacts: Option<bool>,
 }
 
@@ -152,4 +170,27 @@ pub struct SubscribeToTaskRequest {
     pub tenant: Option<String>,
     /// The task.
     pub id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_of_a_member_are_read() {
+        let get: GetTaskRequest = serde_json::from_str(r#"{"id":"t","history_length":1}"#).unwrap();
+        assert_eq!(get.history_length, Some(1));
+        let list: ListTasksRequest =
+            serde_json::from_str(r#"{"context_id":"c","page_size":2,"include_artifacts":true}"#).unwrap();
+        assert_eq!(
+            (list.context_id.as_deref(), list.page_size, list.include_artifacts),
+            (Some("c"), Some(2), Some(true))
+        );
+        let send: SendMessageRequest = serde_json::from_str(
+            r#"{"message":{"message_id":"m","task_id":"t","context_id":"c"},"configuration":{"return_immediately":true}}"#,
+        )
+        .unwrap();
+        assert_eq!((send.message.message_id.as_str(), send.message.task_id.as_deref()), ("m", Some("t")));
+        assert!(send.configuration.unwrap().return_immediately);
+    }
 }

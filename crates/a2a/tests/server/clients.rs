@@ -70,7 +70,10 @@ async fn our_agents_stand_behind_our_agents() {
     assert_eq!(page.texts()[1], "tick 0 tick 1 tick 2 ");
     let run = page.say("ask").await;
     let [interrupt] = run.interrupts().try_into().unwrap();
-    assert!(interrupt.message.as_deref().unwrap().starts_with("What is your name?"), "{interrupt:?}");
+    assert_eq!(interrupt.message.as_deref(), Some("What is your name?"));
+    let schema = interrupt.response_schema.as_ref().unwrap().as_json().to_value();
+    assert_eq!(schema["properties"]["answer"]["type"], "string");
+    assert!(schema["required"].is_null(), "it is that of the agent behind");
     assert_eq!(page.answer(&interrupt, Some(json!({ "answer": "Ada" }))).await.end(), "success");
     assert_eq!(page.texts().last().unwrap(), "you said {\"answer\":\"Ada\"}");
 }

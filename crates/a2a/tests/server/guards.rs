@@ -104,6 +104,11 @@ async fn foreign_pages_and_large_bodies_are_refused() {
         let found = server.request("GET", path, &headers[..1], None).await.status().as_u16();
         assert_eq!(found, status, "{path}");
     }
+    let plain = [headers[0].clone(), ("content-type", "text/plain".to_owned())];
+    let refused = server.request("POST", "/a2a/obedient", &plain, Some(body.to_string())).await.text().await.unwrap();
+    assert!(refused.contains("-32005"), "a form of another page needs no leave of the browser: {refused}");
+    let refused = server.request("POST", "/a2a/obedient/message:send", &plain, Some("{}".to_owned())).await;
+    assert_eq!(refused.status().as_u16(), 400);
     let verb = server.request("DELETE", "/a2a/obedient/message:send", &headers[..1], None).await;
     assert_eq!(verb.status().as_u16(), 405);
     // What is measured knows the routes, and not the ids in them.

@@ -18,17 +18,25 @@ async fn an_interrupt_waits_for_a_message_of_its_task() {
         assert_eq!((&data["type"], &data["reason"]), (&json!("interrupt"), &json!("name")));
         assert_eq!(question["role"], "ROLE_AGENT");
 
-        let followed = asker.stream("SubscribeToTask", json!({ "id": task["id"] })).await;
-        assert_eq!(shown(&followed), ["task INPUT_REQUIRED"], "it waits: there is no more to follow");
+        let mut followed = asker.open("SubscribeToTask", json!({ "id": task["id"] })).await;
+        assert_eq!(state(&followed.next().await.unwrap()["task"]), "INPUT_REQUIRED");
 
-        let events = asker.stream("SendStreamingMessage", answer(&task, json!({ "text": "Ada" }))).await;
+        let request = answer(&task, json!({ "text": "Ada" }));
+        let events = asker.stream("SendStreamingMessage", request.clone()).await;
         let said = "you said {\"answer\":\"Ada\"}";
         assert_eq!(shown(&events), ["task WORKING", "WORKING", &format!("{said}."), "COMPLETED"]);
         assert_eq!(events[0]["task"]["id"], task["id"]);
+        let rest = shown(&followed.rest().await);
+        assert_eq!(
+            (rest[0].as_str(), rest.last().unwrap().as_str()),
+            ("WORKING", "COMPLETED"),
+            "who follows waits, too"
+        );
         let done = asker.call("GetTask", json!({ "id": task["id"] })).await;
         assert_eq!((state(&done), texts(&done)), ("COMPLETED", vec![said.to_owned()]));
         let roles: Vec<&Value> = done["history"].as_array().unwrap().iter().map(|said| &said["role"]).collect();
         assert_eq!(roles, ["ROLE_USER", "ROLE_AGENT", "ROLE_USER"], "the order, the question, the answer");
+        assert_eq!(done["history"][2]["messageId"], request["message"]["messageId"]);
         let listed = asker.call("ListTasks", json!({ "contextId": context })).await;
         assert_eq!(listed["totalSize"], 1, "it is one task");
     }
@@ -72,8 +80,11 @@ async fn a_task_that_waits_can_be_canceled_and_stays_so() {
     for form in FORMS {
         let asker = server.asks(form, "obedient");
         let task = asker.say("c", "ask").await;
+        let mut followed = asker.open("SubscribeToTask", json!({ "id": task["id"] })).await;
+        followed.next().await.unwrap();
         let canceled = asker.call("CancelTask", json!({ "id": task["id"] })).await;
         assert_eq!(state(&canceled), "CANCELED");
+        assert_eq!(shown(&followed.rest().await), ["CANCELED"]);
         assert_eq!(state(&asker.call("GetTask", json!({ "id": task["id"] })).await), "CANCELED");
         let (reason, _) = asker.try_call("SendMessage", answer(&task, json!({ "text": "Ada" }))).await.unwrap_err();
         assert_eq!(reason, "UNSUPPORTED_OPERATION");
@@ -91,7 +102,10 @@ async fn a_question_that_nobody_answered_is_over_when_another_task_begins() {
     let server = Server::start().await;
     let asker = server.asks(FORMS[0], "obedient");
     let task = asker.say("c", "ask").await;
+    let mut followed = asker.open("SubscribeToTask", json!({ "id": task["id"] })).await;
+    followed.next().await.unwrap();
     assert_eq!(state(&asker.say("c", "say something else").await), "COMPLETED");
+    assert_eq!(shown(&followed.rest().await), ["CANCELED"]);
     let over = asker.call("GetTask", json!({ "id": task["id"] })).await;
     assert_eq!(state(&over), "CANCELED");
     assert!(texts(&over).is_empty(), "what the other one said is not of it");

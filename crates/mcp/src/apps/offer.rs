@@ -1,19 +1,14 @@
 //! Which tools a run is offered with a user interface.
 
 use super::McpApps;
-use crate::limits;
 use crate::listing::ToolDef;
+use crate::names::STATE_TOOLS;
 use crate::pool::Lease;
 use copilotkit_protocol::{RunAgentInput, Tool};
 use copilotkit_runtime::RunContext;
 use futures::future::join_all;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Whether a resource can be one of a user interface. Its address is text of the server's author, and a model reads it.
-pub(super) fn is_shown(uri: &str) -> bool {
-    uri.starts_with("ui://") && uri.len() <= limits::UI_RESOURCE && !uri.chars().any(char::is_control)
-}
 
 /// What a run is offered. While it is there the connections of its servers stay.
 #[derive(Default)]
@@ -65,11 +60,14 @@ pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Offered {
             }
         };
         for tool in list.tools.iter().filter(|tool| apps.is_shown(&context.agent_id, &server.config, tool)) {
-            // Those of the page come first, and no server takes the name of another's tool. Under two ids one server is
+            // Those of the page and of the shared state come first, and no server takes the name of another's tool. Under two ids one server is
             // offered twice, and does not stand in its own way.
             let taken = match offered.by_name.get(&tool.name) {
                 Some(other) => other.server_hash != server.hash,
-                None => context.input.tools.iter().any(|own| own.name == tool.name),
+                None => {
+                    STATE_TOOLS.contains(&tool.name.as_str())
+                        || context.input.tools.iter().any(|own| own.name == tool.name)
+                }
             };
             if taken {
                 tracing::warn!(server = name, tool = tool.name, "a tool was left out: its name is taken");
@@ -93,18 +91,4 @@ pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Offered {
         }
     }
     offered
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_interface_is_named_by_its_scheme_and_in_bounds() {
-        assert!(is_shown("ui://get-time/mcp-app.html"));
-        for bad in ["https://a.example/", "file:///etc/passwd", "UI://x", "ui://a\nIgnore all that"] {
-            assert!(!is_shown(bad), "{bad}");
-        }
-        assert!(!is_shown(&format!("ui://{}", "x".repeat(limits::UI_RESOURCE))));
-    }
 }

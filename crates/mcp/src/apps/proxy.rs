@@ -6,6 +6,7 @@
 use super::{AppServer, McpApps};
 use crate::error::{ErrorKind, McpError};
 use crate::limits;
+use crate::listing::is_ui;
 use crate::pool::{CallTerms, Lease};
 use crate::result;
 use copilotkit_protocol::{Event, Json, RunAgentInput, RunFinished, RunStarted, check_depth};
@@ -170,7 +171,7 @@ impl McpApps {
                 }
                 Ok(())
             }
-            "resources/read" if !text("uri").is_some_and(super::offer::is_shown) => {
+            "resources/read" if !text("uri").is_some_and(is_ui) => {
                 Err(McpError::new(ErrorKind::Forbidden, "Only resources of the scheme `ui` can be read."))
             }
             _ => Ok(()),

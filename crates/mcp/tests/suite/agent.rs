@@ -39,7 +39,7 @@ impl Caller {
         Arc::new(Self { tool: tool.to_owned(), arguments, requests: Mutex::default() })
     }
 
-    fn offered(&self) -> Vec<String> {
+    pub(crate) fn offered(&self) -> Vec<String> {
         self.requests.lock().unwrap()[0].tools.iter().map(|tool| tool.name.clone()).collect()
     }
 }

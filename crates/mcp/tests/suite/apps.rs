@@ -32,6 +32,7 @@ fn listed() -> Value {
         tool("for_model", ui(json!(["model"]))),
         tool("for_app", ui(json!(["app"]))),
         tool("plain", json!({})),
+        tool("AGUISendStateDelta", ui(Value::Null)),
         tool("elsewhere", json!({ "ui": { "resourceUri": "https://a.example/" } })),
     ])
 }
@@ -54,7 +55,11 @@ fn showing_and(behaviour: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> F
 }
 
 fn apps(pool: &McpPool, fake: &Fake) -> McpApps {
-    McpApps::new(pool.clone(), [AppServer::new(fake.config("shows"))]).unwrap()
+    let mut config = fake.config("shows");
+    // A busy machine is no server that hangs.
+    (config.timeouts.call, config.timeouts.call_total) = (Duration::from_secs(20), Duration::from_secs(30));
+    (config.timeouts.connect, config.timeouts.list) = (Duration::from_secs(20), Duration::from_secs(20));
+    McpApps::new(pool.clone(), [AppServer::new(config)]).unwrap()
 }
 
 /// An agent that makes these events of a run.
@@ -227,13 +232,11 @@ async fn a_tool_with_a_user_interface_is_offered_once() {
     let agent = BuiltInAgent::builder(Arc::clone(&model) as Arc<dyn Model>).tool_source(Arc::new(tools)).build();
     let events = behind(&apps, Arc::new(agent), input(json!({}))).await;
     assert_eq!(of_type(&events, "ACTIVITY_SNAPSHOT").len(), 1);
-    let requests = model.requests.lock().unwrap();
-    assert_eq!(requests.len(), 1, "the page goes on from here");
-    let mut offered: Vec<_> = requests[0].tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(model.requests.lock().unwrap().len(), 1, "the page goes on from here");
+    let mut offered = model.offered();
     offered.retain(|name| !name.starts_with("AGUI"));
     assert_eq!(offered, ["show", "for_model", "plain", "elsewhere"]);
     assert_eq!(fake.seen.count("initialize"), 1, "both use one connection");
-    drop(requests);
     pool.close().await;
 }
 
@@ -288,7 +291,7 @@ async fn a_server_that_hangs_or_says_too_much_is_an_error_with_a_code() {
         _ => Reply::Usual,
     });
     let pool = pool();
-    let apps = apps(&pool, &fake);
+    let apps = McpApps::new(pool.clone(), [AppServer::new(fake.config("shows"))]).unwrap();
     let began = Instant::now();
     let failed = |code: &str| json!({ "error": "Error: MCP request failed", "code": code });
     assert_eq!(call(&apps, "show").await, failed("tool_timeout"));

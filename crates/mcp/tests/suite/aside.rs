@@ -7,11 +7,14 @@ use async_trait::async_trait;
 use copilotkit_fixtures::scripted;
 use copilotkit_mcp::McpPool;
 use copilotkit_mcp::apps::{AppServer, McpApps};
-use copilotkit_protocol::RunAgentInput;
+use copilotkit_protocol::{Event, RunAgentInput, RunStarted};
 use copilotkit_runtime::hub::Subscription;
 use copilotkit_runtime::middleware::{Blocked, Filter, FilterMiddleware};
 use copilotkit_runtime::store::ThreadKey;
-use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Principal, Registered, RunContext, StartRun};
+use copilotkit_runtime::{
+    Agent, AgentRegistry, EventStream, Lifecycle, LifecycleOptions, Principal, Registered, RunContext, StartRun,
+};
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +33,22 @@ fn asked(method: &str, params: Value) -> Value {
     json!({ "__proxiedMCPRequest": { "serverId": "shows", "method": method, "params": params } })
 }
 
+/// An agent that begins, and never ends by itself.
+struct Goes;
+
+impl Agent for Goes {
+    fn run(&self, context: RunContext) -> EventStream {
+        let (thread_id, run_id) = (context.input.thread_id.clone(), context.input.run_id.clone());
+        let started = Event::from(RunStarted { thread_id, run_id, ..Default::default() });
+        let until = context.cancel.cancelled_owned();
+        stream::iter([Ok(started.into())]).chain(stream::pending()).take_until(until).boxed()
+    }
+}
+
 fn lifecycle(pool: &McpPool, fake: &Fake, more: impl Fn(Registered) -> Registered) -> Lifecycle {
     let apps = McpApps::new(pool.clone(), [AppServer::new(fake.config("shows"))]).unwrap();
-    let agents = scripted::select(["default", "slow"]).into_iter().map(|agent| more(agent.with(apps.clone())));
+    let agents = scripted::select(["default"]).into_iter().chain([Registered::new("goes", Goes)]);
+    let agents = agents.map(|agent| more(agent.with(apps.clone())));
     Lifecycle::new(Arc::new(AgentRegistry::new(agents)), LifecycleOptions::default())
 }
 
@@ -53,18 +69,19 @@ async fn a_request_needs_no_thread_and_leaves_nothing_in_one() {
     let (fake, pool) = (showing(), pool());
     let lifecycle = lifecycle(&pool, &fake, |agent| agent);
     // The thread is busy: its run is in the middle of what it says.
-    let mut running = lifecycle.start(start("slow", "t", "r1", json!({}))).await.unwrap();
+    let mut running = lifecycle.start(start("goes", "t", "r1", json!({}))).await.unwrap();
     assert!(!running.next().await.unwrap().is_empty());
-    let answered = read(lifecycle.start(start("slow", "t", "r2", asked("ping", json!({})))).await.unwrap()).await;
+    let answered = read(lifecycle.start(start("goes", "t", "r2", asked("ping", json!({})))).await.unwrap()).await;
     assert_eq!(answered.len(), 2);
     assert_eq!((&answered[0]["threadId"], &answered[0]["runId"]), (&json!("r2"), &json!("r2")));
     assert_eq!(answered[0]["input"]["threadId"], "t", "what was asked is shown as for any run");
     assert_eq!(answered[1]["result"], json!({}));
-    assert!(!running.is_done(), "the run goes on as if nobody had asked");
-    lifecycle.stop("slow", &Principal::anonymous(), "t", None).await.unwrap();
+    let another = lifecycle.start(start("goes", "t", "r3", json!({}))).await.err().expect("the thread is busy");
+    assert_eq!(another.code().as_str(), "thread_busy", "the run goes on as if nobody had asked");
+    lifecycle.stop("goes", &Principal::anonymous(), "t", None).await.unwrap();
     assert_eq!(read(running).await.last().unwrap()["type"], "RUN_FINISHED");
 
-    let replayed = read(lifecycle.connect("slow", &Principal::anonymous(), "t").await.unwrap()).await;
+    let replayed = read(lifecycle.connect("goes", &Principal::anonymous(), "t").await.unwrap()).await;
     assert!(replayed.iter().all(|event| event["runId"] != "r2"), "{replayed:?}");
     let request = asked("resources/read", json!({ "uri": "ui://shows/page.html" }));
     let answered = read(lifecycle.start(start("default", "new", "r3", request)).await.unwrap()).await;
