@@ -30,7 +30,7 @@ use copilotkit_protocol::RunAgentInput;
 use copilotkit_runtime::agents::Approval;
 use copilotkit_runtime::client::Trust;
 use copilotkit_runtime::{EventStream, Middleware, Next, RunContext};
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -176,7 +176,10 @@ impl Middleware for McpApps {
         }
         let apps = self.clone();
         let started = async move {
-            let offered = context.pulse.during(offer::offer(&apps, &context)).await;
+            let offered = match context.pulse.during(offer::offer(&apps, &context)).await {
+                Ok(offered) => offered,
+                Err(error) => return stream::iter([Err(error)]).boxed(),
+            };
             if offered.is_empty() {
                 return next.run(context);
             }

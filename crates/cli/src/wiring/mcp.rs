@@ -80,9 +80,54 @@ fn apps(config: &Config, pool: &McpPool, servers: &BTreeMap<String, Arc<ServerCo
         shown.push(entry.agents().iter().fold(server, AppServer::agent));
     }
     let apps = McpApps::new(pool.clone(), shown).context("[mcp_apps]")?;
-    let built_in = config.agents.iter().filter_map(|(id, agent)| match agent {
+    // Who executes the calls of an orchestrator is the agent that it stands in front of.
+    let executing = config.agents.iter().filter_map(|(id, agent)| match agent {
         AgentConfig::BuiltIn(agent) => Some((id, agent)),
+        AgentConfig::A2aOrchestrator(team) => config.agents.iter().find_map(|(other, agent)| match agent {
+            AgentConfig::BuiltIn(agent) if *other == team.orchestrator => Some((id, agent)),
+            _ => None,
+        }),
         _ => None,
     });
-    Ok(built_in.fold(apps, |apps, (id, agent)| apps.approval(id, approval(agent))))
+    Ok(executing.fold(apps, |apps, (id, agent)| apps.approval(id, approval(agent))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+    use copilotkit_mcp::ToolDef;
+    use serde_json::json;
+
+    #[test]
+    fn what_needs_leave_has_no_user_interface_behind_an_orchestrator_either() {
+        let file = "[mcp.clock]\nurl = \"http://127.0.0.1:1/mcp\"\nexclude_tools = [\"out\"]\n\
+                    [mcp.other]\nurl = \"http://127.0.0.1:2/mcp\"\n\
+                    [mcp_apps]\nservers = [\"clock\", { name = \"other\", agent = [\"open\", \"remote\"] }]\n\
+                    [agents.careful]\ntype = \"built-in\"\nmodel = \"demo\"\napproval = [\"show\"]\n\
+                    [agents.team]\ntype = \"a2a-orchestrator\"\norchestrator = \"careful\"\n\
+                    agents = [{ url = \"http://127.0.0.1:3/\" }]\n\
+                    [agents.open]\ntype = \"built-in\"\nmodel = \"demo\"\n\
+                    [agents.remote]\ntype = \"ag-ui\"\nurl = \"http://127.0.0.1:4/\"\n";
+        let environment: Environment = Arc::new(|_: &str| None);
+        let file = Some(("copilotkit.toml".into(), file.to_owned()));
+        let sources = Sources { file, overrides: Vec::new(), flags: Vec::new(), environment: environment.clone() };
+        let servers = McpServers::new(&Config::load(sources).unwrap(), &environment).unwrap();
+        let tool = |name: &str| {
+            let ui = json!({ "ui": { "resourceUri": "ui://clock/page" } });
+            ToolDef::read(json!({ "name": name, "inputSchema": {}, "_meta": ui })).unwrap()
+        };
+        let shows = |agent: &str, server: &str, name: &str| {
+            servers.apps().shows(agent, servers.get(server).unwrap(), &tool(name))
+        };
+        for agent in ["careful", "team"] {
+            assert!(!shows(agent, "clock", "show") && shows(agent, "clock", "tell"), "{agent}");
+            assert!(!shows(agent, "other", "tell"), "it is not for {agent}");
+        }
+        for agent in ["open", "remote"] {
+            assert!(shows(agent, "clock", "show") && shows(agent, "other", "show"), "{agent}");
+            assert!(!shows(agent, "clock", "out"), "it is excluded");
+        }
+        assert!(servers.get("clock").unwrap().apps, "it is told that pages can show its tools");
+    }
 }

@@ -4,8 +4,8 @@ use super::McpApps;
 use crate::listing::ToolDef;
 use crate::names::STATE_TOOLS;
 use crate::pool::Lease;
-use copilotkit_protocol::{RunAgentInput, Tool};
-use copilotkit_runtime::RunContext;
+use copilotkit_protocol::{Code, RunAgentInput, Tool};
+use copilotkit_runtime::{AgentError, RunContext};
 use futures::future::join_all;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,8 +43,9 @@ impl Offered {
     }
 }
 
-/// Asks the servers of the run's agent. One that cannot be reached costs the run its tools and nothing else.
-pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Offered {
+/// Asks the servers of the run's agent. One that cannot be reached costs the run its tools and nothing else, unless it is
+/// required.
+pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Result<Offered, AgentError> {
     let servers: Vec<_> = apps.of(&context.agent_id).collect();
     let leases: Vec<_> = servers.iter().map(|server| apps.0.pool.lease(&server.config, &context.headers)).collect();
     let lists = join_all(leases.iter().map(|lease| lease.tools_for(&context.trace))).await;
@@ -53,6 +54,11 @@ pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Offered {
         let name = server.config.id.as_str();
         let list = match list {
             Ok(list) => list,
+            Err(error) if server.config.required => {
+                let cause = error.message;
+                let message = format!("The tools of `{name}` could not be listed, and the run needs them: {cause}");
+                return Err(AgentError::new(Code::ToolSourceUnavailable, message).retryable());
+            }
             Err(error) => {
                 let kind = error.kind.as_str();
                 tracing::warn!(server = name, kind, "the run goes on without the user interfaces of an MCP server");
@@ -90,5 +96,5 @@ pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Offered {
             offered.by_name.insert(tool.name.clone(), Arc::new(interface));
         }
     }
-    offered
+    Ok(offered)
 }

@@ -34,8 +34,11 @@ struct Ui {
 }
 
 impl ToolDef {
-    /// Reads one; the error says what is wrong with it.
-    pub(crate) fn read(value: Value) -> Result<Self, &'static str> {
+    /// Reads one, an entry of the answer to `tools/list`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(value: Value) -> Result<Self, &'static str> {
         let Value::Object(mut tool) = value else { return Err("it is no object") };
         let name = match tool.remove("name") {
             Some(Value::String(name)) if name.len() > limits::TOOL_NAME => return Err("its name is too long"),

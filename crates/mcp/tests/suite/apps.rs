@@ -321,6 +321,13 @@ async fn a_server_that_is_not_there_costs_a_run_its_user_interfaces_alone() {
     assert_eq!(of_type(&events, "ACTIVITY_SNAPSHOT").len(), 1);
     let answer = ask(&apps, json!({ "serverId": "dead", "method": "ping" })).await;
     assert_eq!(answer, json!({ "error": "Error: MCP request failed" }));
+
+    let required = ServerConfig { required: true, ..dead.config("dead") };
+    let needing = McpApps::new(pool.clone(), [AppServer::new(required)]).unwrap();
+    let mut events = needing.run(RunContext::new("default", input(json!({}))), Next::new(Arc::new([]), agent.clone()));
+    let error = events.next().await.unwrap().unwrap_err();
+    assert_eq!((error.code.as_str(), error.retryable), ("tool_source_unavailable", true));
+    assert_eq!(agent.1.lock().unwrap().len(), 1, "the agent is not asked");
     pool.close().await;
 }
 

@@ -96,9 +96,10 @@ async fn a_request_needs_no_thread_and_leaves_nothing_in_one() {
 
 #[tokio::test]
 async fn a_document_may_be_larger_than_what_an_agent_says() {
+    const LENGTH: usize = 1_250_000;
     let fake = Fake::start(|asked| match asked.method.as_str() {
         "resources/read" => {
-            let document = "\u{1}".repeat(512 * 1024);
+            let document = "\u{1}".repeat(LENGTH);
             Reply::Result(json!({ "contents": [{ "uri": "ui://shows/page.html", "text": document }] }))
         }
         _ => Reply::Usual,
@@ -107,8 +108,8 @@ async fn a_document_may_be_larger_than_what_an_agent_says() {
     let lifecycle = lifecycle(&pool, &fake, |agent| agent);
     let request = asked("resources/read", json!({ "uri": "ui://shows/page.html" }));
     let answered = read(lifecycle.start(start("default", "t", "r", request)).await.unwrap()).await;
-    // 3 MiB as JSON, where the largest event of an agent has 1 MiB.
-    assert_eq!(answered[1]["result"]["contents"][0]["text"].as_str().map(str::len), Some(512 * 1024));
+    // More than 7 MiB as JSON, where the largest event of an agent has 1 MiB.
+    assert_eq!(answered[1]["result"]["contents"][0]["text"].as_str().map(str::len), Some(LENGTH));
     pool.close().await;
 }
 
