@@ -2,6 +2,14 @@
 
 import type { AgentCapabilities, Event } from "./ag-ui.js";
 
+/** Which agents draw surfaces: A2UI. */
+export type A2uiInfo = {
+  /** Always true. */
+  enabled: true;
+  /** Their ids; absent when all of them do. */
+  agents?: string[];
+};
+
 /** An agent, as `/info` shows it. */
 export type AgentInfo = {
   /** The id in `/agent/:agentId/run`. */
@@ -74,6 +82,8 @@ export type RuntimeInfo = {
   openGenerativeUIEnabled: boolean;
   /** Always true: this runtime sends nothing home. */
   telemetryDisabled: boolean;
+  /** Which agents draw surfaces; absent where A2UI is off. */
+  a2ui?: A2uiInfo;
   /** The same over the single endpoint; absent where that is not served. */
   singleRoute?: SingleRoute;
 };

@@ -120,6 +120,8 @@ enum Scenario {
     Connect,
     /// 2,000 open streams of one event a second: memory and latency.
     Open,
+    /// The same from a model server, on the built-in agent.
+    ModelOpen,
     /// GET /info.
     Info,
     /// From the start of the process to its first answer; memory when idle; size of the binary.
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn all_stands_for_every_other() {
         let all = Scenario::All.each();
-        assert_eq!(all.len(), 12);
+        assert_eq!(all.len(), 13);
         assert!(!all.contains(&Scenario::All));
         assert_eq!(Scenario::Info.each(), [Scenario::Info]);
     }

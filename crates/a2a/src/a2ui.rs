@@ -1,12 +1,9 @@
 //! A2UI in data parts: operations of v0.9 as they are, those of v0.8 turned into them.
 
 use copilotkit_protocol::Json;
+use copilotkit_runtime::middleware::a2ui::shape::{BASIC_CATALOG, ROOT, VERSION};
 use serde_json::{Map, Value, json};
 
-/// The catalog that stock pages draw.
-const BASIC_CATALOG: &str = "https://a2ui.org/specification/v0_9/basic_catalog.json";
-/// The id that the outermost component has in v0.9.
-const ROOT: &str = "root";
 const OLD: [&str; 3] = ["beginRendering", "surfaceUpdate", "dataModelUpdate"];
 const NEW: [&str; 3] = ["createSurface", "updateComponents", "updateDataModel"];
 const DELETE: &str = "deleteSurface";
@@ -43,7 +40,7 @@ fn one(value: &Value) -> Vec<Operation> {
         if let Some(surface_id) = members.get(word).and_then(surface) {
             let mut operation = value.clone();
             if let Some(members) = operation.as_object_mut() {
-                members.entry("version").or_insert_with(|| json!("v0.9"));
+                members.entry("version").or_insert_with(|| json!(VERSION));
             }
             return vec![Operation { surface_id, operation, original: None, creates: word == "createSurface" }];
         }
@@ -55,7 +52,7 @@ fn one(value: &Value) -> Vec<Operation> {
             "beginRendering" => (begin(&surface_id, body), true),
             "surfaceUpdate" => (components(&surface_id, body), false),
             "dataModelUpdate" => (data_model(&surface_id, body), false),
-            _ => (json!({ "version": "v0.9", "deleteSurface": { "surfaceId": surface_id } }), false),
+            _ => (json!({ "version": VERSION, "deleteSurface": { "surfaceId": surface_id } }), false),
         };
         return vec![Operation { surface_id, operation, original: Some(value.clone()), creates }];
     }
@@ -68,14 +65,14 @@ fn begin(surface_id: &str, body: &Value) -> Value {
     if let Some(styles) = body.get("styles").filter(|styles| styles.is_object()) {
         create["theme"] = styles.clone();
     }
-    json!({ "version": "v0.9", "createSurface": create })
+    json!({ "version": VERSION, "createSurface": create })
 }
 
 /// `{id, component: {Kind: {…}}}` becomes `{id, component: "Kind", …}`.
 fn components(surface_id: &str, body: &Value) -> Value {
     let list = body.get("components").and_then(Value::as_array).into_iter().flatten();
     let components: Vec<_> = list.filter_map(component).collect();
-    json!({ "version": "v0.9", "updateComponents": { "surfaceId": surface_id, "components": components } })
+    json!({ "version": VERSION, "updateComponents": { "surfaceId": surface_id, "components": components } })
 }
 
 fn component(old: &Value) -> Option<Value> {
@@ -169,7 +166,7 @@ fn data_model(surface_id: &str, body: &Value) -> Value {
         Some(other) => other.clone(),
         None => json!({}),
     };
-    json!({ "version": "v0.9", "updateDataModel": { "surfaceId": surface_id, "path": path, "value": value } })
+    json!({ "version": VERSION, "updateDataModel": { "surfaceId": surface_id, "path": path, "value": value } })
 }
 
 /// `[{key, valueString}]` becomes `{key: "…"}`.

@@ -1,7 +1,8 @@
-//! What one event of a provider costs, from the bytes to the model's event, in every dialect.
+//! What one event of a provider costs in every dialect: from the bytes to the model's event, and from the bytes to the
+//! AG-UI event of the built-in agent as it is logged and sent.
 //!
-//! `cargo bench -p copilotkit-adapters --features bedrock`. The goal is 150,000 events a second on one core, and time that
-//! grows with the length of an argument, not with its square.
+//! `cargo bench -p copilotkit-adapters --features bedrock`. The goal is 150,000 events a second on one core for all of the
+//! way, and time that grows with the length of an argument, not with its square.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a bench")]
 #![allow(unreachable_pub, dead_code, reason = "helpers of the tests")]
@@ -9,9 +10,16 @@
 #[path = "../tests/kit/streams.rs"]
 mod streams;
 
+use bytes::Bytes;
 use copilotkit_adapters::Api;
+use copilotkit_protocol::{Message, RunAgentInput, UserMessage};
+use copilotkit_runtime::agents::BuiltInAgent;
+use copilotkit_runtime::store::Frame;
+use copilotkit_runtime::{Agent as _, Model, ModelRequest, ModelStream, RunContext};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use futures::stream::{self, StreamExt as _};
 use std::hint::black_box;
+use std::sync::Arc;
 use streams::{Framing, codec};
 
 /// Events of one answer.
@@ -131,6 +139,91 @@ fn argument(api: Api, bytes: usize) -> Vec<u8> {
     out
 }
 
+/// A service whose answer is there already.
+struct Answers {
+    provider: &'static str,
+    api: Api,
+    bytes: Bytes,
+}
+
+impl Model for Answers {
+    fn stream(&self, _: ModelRequest) -> ModelStream {
+        let (mut framing, mut codec) = (Framing::new(self.api, 1 << 24), codec(self.provider, self.api));
+        let bytes = self.bytes.clone();
+        let mut places = (0..bytes.len()).step_by(PIECE);
+        let mut ended = false;
+        let batches = std::iter::from_fn(move || {
+            let mut out = Vec::new();
+            match places.next() {
+                Some(at) => framing.push(&bytes[at..bytes.len().min(at + PIECE)]),
+                None if ended => return None,
+                None => ended = true,
+            }
+            while let Some(event) = framing.next(ended) {
+                let (name, data) = event.expect("frame");
+                codec.on_event(std::str::from_utf8(&name).expect("name"), &data, &mut out).expect("event");
+            }
+            if ended {
+                codec.finish(&mut out).expect("whole");
+            }
+            Some(stream::iter(out.into_iter().map(Ok)))
+        });
+        stream::iter(batches).flatten().boxed()
+    }
+
+    fn provider(&self) -> &str {
+        self.provider
+    }
+
+    fn name(&self) -> &str {
+        "bench"
+    }
+}
+
+/// A run of the built-in agent on an answer, to the frames that are logged and sent.
+fn run(runtime: &tokio::runtime::Runtime, agent: &BuiltInAgent) -> usize {
+    runtime.block_on(async {
+        let question = UserMessage { id: "u".into(), content: "Hi".into(), ..Default::default() };
+        let messages = vec![Message::User(question)];
+        let input = RunAgentInput { thread_id: "t".into(), run_id: "r".into(), messages, ..Default::default() };
+        let mut events = agent.run(RunContext::new("bench", input));
+        let mut seq = 0;
+        while let Some(event) = events.next().await {
+            black_box(Frame::new(seq, 0, event.expect("event")));
+            seq += 1;
+        }
+        usize::try_from(seq).expect("few")
+    })
+}
+
+fn agent(provider: &'static str, api: Api, bytes: Vec<u8>) -> BuiltInAgent {
+    BuiltInAgent::builder(Arc::new(Answers { provider, api, bytes: bytes.into() })).max_steps(1).build()
+}
+
+fn built_in(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("runtime");
+    let mut group = c.benchmark_group("text, to AG-UI events");
+    group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(20);
+    for &(name, provider, api) in DIALECTS {
+        let agent = agent(provider, api, text(api, EVENTS));
+        assert!(run(&runtime, &agent) > EVENTS);
+        group.bench_function(name, |b| b.iter(|| run(&runtime, black_box(&agent))));
+    }
+    group.finish();
+    let mut group = c.benchmark_group("argument in pieces of 8 bytes, to AG-UI events");
+    group.sample_size(10);
+    for &(name, provider, api) in DIALECTS {
+        for kibibytes in [256, 1024] {
+            let agent = agent(provider, api, argument(api, kibibytes * 1024));
+            group.throughput(Throughput::Elements(kibibytes as u64 * 128));
+            group.bench_function(BenchmarkId::new(name, format!("{kibibytes} KiB")), |b| {
+                b.iter(|| run(&runtime, black_box(&agent)));
+            });
+        }
+    }
+    group.finish();
+}
+
 /// Reads an answer as the service's model does, and gives the number of its events.
 fn read(provider: &str, api: Api, bytes: &[u8]) -> usize {
     let (mut framing, mut codec) = (Framing::new(api, 1 << 24), codec(provider, api));
@@ -175,5 +268,5 @@ fn arguments(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, deltas, arguments);
+criterion_group!(benches, deltas, arguments, built_in);
 criterion_main!(benches);

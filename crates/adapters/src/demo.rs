@@ -11,6 +11,7 @@
 
 mod command;
 mod conversation;
+mod pictures;
 mod script;
 
 use command::Command;

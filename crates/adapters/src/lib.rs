@@ -32,7 +32,6 @@ pub mod demo;
     allow(dead_code, unused_imports, reason = "no dialect alone uses all of what they share")
 )]
 pub mod dialect;
-mod fallback;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "vertex")]
@@ -59,7 +58,6 @@ pub mod transcription;
 pub use config_error::ConfigError;
 #[cfg(feature = "demo")]
 pub use demo::DemoModel;
-pub use fallback::Fallback;
 #[cfg(feature = "service")]
 pub use profile::Profile;
 #[cfg(feature = "service")]

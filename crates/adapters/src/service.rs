@@ -5,6 +5,7 @@ mod check;
 mod dialects;
 mod endpoint;
 mod framing;
+mod halves;
 mod retry;
 mod transport;
 

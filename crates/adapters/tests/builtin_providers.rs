@@ -1,184 +1,153 @@
-//! The built-in agent of the reference runtime with models by name: what its page saw, and what its provider was asked.
-//! The recorded providers spoke other dialects; here the same conversations go over Chat Completions, and mean the same.
+//! The built-in agent of the reference runtime with models by name, replayed over HTTP: what its page saw, and what the
+//! service behind the model was asked, each in its own dialect. Differences have names, and are documented by them.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly")]
 
 use copilotkit_adapters::{Api, Options, model_from_spec};
 use copilotkit_fixtures::model_server::{ModelServer, Reply};
-use copilotkit_protocol::RunAgentInput;
+use copilotkit_fixtures::recording::asked::{self, Asked, RULES};
+use copilotkit_fixtures::recording::replay::{Forms, Verdict, replay};
+use copilotkit_fixtures::recording::{self, WITH_MODELS};
 use copilotkit_runtime::agents::BuiltInAgent;
+use copilotkit_runtime::http::server::{ServeOptions, serve};
+use copilotkit_runtime::http::{CorsPolicy, Mode, Origins, Surface, SurfaceOptions};
 use copilotkit_runtime::model::ModelSettings;
-use copilotkit_runtime::{Agent, RunContext};
-use futures::StreamExt;
-use secrecy::SecretString;
+use copilotkit_runtime::{AgentRegistry, Lifecycle, LifecycleOptions, Registered};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-/// What every recorded provider answered, in this dialect.
-const HELLO: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"}}]}\n\n\
-    data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
-    data: {\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":3,\"total_tokens\":14,\
-    \"prompt_tokens_details\":{\"cached_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":0}}}\n\n\
-    data: [DONE]\n\n";
+/// The agents of the recorded server.
+const AGENTS: [(&str, &str); 5] = [
+    ("p-openai", "openai/gpt-4o"),
+    ("p-openai-colon", "openai:gpt-4.1-mini"),
+    ("p-anthropic", "anthropic/claude-sonnet-4-5"),
+    ("p-google", "google/gemini-2.5-flash"),
+    ("p-minimax", "minimax/MiniMax-M3"),
+];
 
-struct Case {
-    name: String,
-    input: RunAgentInput,
-    events: Vec<Value>,
-    /// Path, headers and body.
-    asked: (String, Value, Value),
+/// `Hello` as each service said it.
+fn hello(path: &str) -> String {
+    let named = |events: &[Value]| {
+        let frame = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
+        events.iter().map(frame).collect()
+    };
+    if path.ends_with("/responses") {
+        let item = json!({ "type": "message", "id": "msg_1", "role": "assistant" });
+        let usage = json!({
+            "input_tokens": 11, "input_tokens_details": { "cached_tokens": 0 },
+            "output_tokens": 3, "output_tokens_details": { "reasoning_tokens": 0 }, "total_tokens": 14,
+        });
+        return named(&[
+            json!({ "type": "response.created", "response": { "id": "resp_1" } }),
+            json!({ "type": "response.output_item.added", "output_index": 0, "item": item }),
+            json!({ "type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "delta": "Hello" }),
+            json!({ "type": "response.output_item.done", "output_index": 0, "item": item }),
+            json!({ "type": "response.completed", "response": { "id": "resp_1", "usage": usage } }),
+        ]);
+    }
+    if path.ends_with("/messages") {
+        let usage = json!({ "input_tokens": 12, "cache_read_input_tokens": 0, "output_tokens": 1 });
+        return named(&[
+            json!({ "type": "message_start", "message": { "id": "m1", "role": "assistant", "usage": usage } }),
+            json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+            json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "Hello" } }),
+            json!({ "type": "content_block_stop", "index": 0 }),
+            json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 4 } }),
+            json!({ "type": "message_stop" }),
+        ]);
+    }
+    let content = json!({ "role": "model", "parts": [{ "text": "Hello" }] });
+    let usage = json!({
+        "promptTokenCount": 9, "candidatesTokenCount": 2, "thoughtsTokenCount": 0, "cachedContentTokenCount": 0,
+        "totalTokenCount": 11,
+    });
+    let candidates = json!([{ "content": content, "finishReason": "STOP", "index": 0 }]);
+    format!("data: {}\r\n\r\n", json!({ "candidates": candidates, "usageMetadata": usage }))
 }
 
-fn cases() -> Vec<Case> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/data/runtime/builtin-providers.json");
-    let recording: Value = serde_json::from_slice(&std::fs::read(path).expect("the recording")).expect("JSON");
-    let exchanges = recording["exchanges"].as_array().expect("exchanges");
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    exchanges
-        .chunks(2)
-        .map(|pair| {
-            let body = text(&pair[0]["response"]["body"]);
-            let events = body.split("\n\n").filter_map(|frame| frame.strip_prefix("data: "));
-            let asked = &pair[1]["side_effects"][0];
-            Case {
-                name: text(&pair[0]["name"]),
-                input: copilotkit_protocol::from_str(&text(&pair[0]["request"]["body"])).expect("an input"),
-                events: events.map(|event| serde_json::from_str(event).expect("an event")).collect(),
-                asked: (text(&asked[2]), asked[3].clone(), asked[4].clone()),
-            }
-        })
-        .collect()
-}
-
-#[tokio::test]
-async fn recorded_conversations_mean_the_same_over_chat_completions() {
-    let mut compared = Vec::new();
-    for case in cases() {
-        let (path, headers, recorded) = &case.asked;
-        if !path.ends_with("/responses") {
-            continue; // Anthropic and Gemini are replayed by their own dialects.
-        }
-        let provider = if case.name == "p-minimax" { "minimax" } else { "openai" };
-        let model = recorded["model"].as_str().expect("a model");
-        let key = headers["authorization"].as_str().and_then(|text| text.strip_prefix("Bearer ")).expect("a key");
-        let server = ModelServer::start([Reply::sse(HELLO)]).await;
-        let options = Options {
-            api_key: Some(SecretString::from(key)),
-            base_url: Some(server.base_url()),
-            api: Some(Api::Chat),
-            ..Options::new(&|_| None)
-        };
-        let model = model_from_spec(&format!("{provider}/{model}"), &options).expect("a model");
+fn agents(origin: &str) -> Vec<Registered> {
+    let variables = BTreeMap::from([
+        ("OPENAI_API_KEY", "sk-test".to_owned()),
+        ("OPENAI_BASE_URL", format!("{origin}/openai/v1")),
+        ("ANTHROPIC_API_KEY", "sk-ant".to_owned()),
+        ("ANTHROPIC_BASE_URL", format!("{origin}/anthropic/v1")),
+        ("GOOGLE_API_KEY", "g-key".to_owned()),
+        ("GOOGLE_GENERATIVE_AI_BASE_URL", format!("{origin}/google/v1beta")),
+        ("MINIMAX_API_KEY", "mm-key".to_owned()),
+        ("MINIMAX_BASE_URL", format!("{origin}/minimax/v1")),
+    ]);
+    let lookup = |name: &str| variables.get(name).cloned();
+    let registered = |(id, spec): (&str, &str)| {
+        // At an address that is not the provider's own, Chat Completions is the likelier dialect: the other one is named.
+        let responses = spec.starts_with("openai") || spec.starts_with("minimax");
+        let options = Options { api: responses.then_some(Api::Responses), ..Options::new(&lookup) };
+        let model = model_from_spec(spec, &options).expect("a model");
         let settings =
             ModelSettings { temperature: Some(0.2), max_output_tokens: Some(50), ..ModelSettings::default() };
-        let agent = BuiltInAgent::builder(model).prompt("Be brief.").settings(settings).build();
-        let mut events = Vec::new();
-        let mut stream = agent.run(RunContext::new("p", case.input.clone()));
-        while let Some(event) = stream.next().await {
-            events.push(serde_json::from_slice(&event.expect("no error").to_json()).expect("JSON"));
-        }
-        assert_eq!(same(events, provider), same(case.events.clone(), provider), "events of {}", case.name);
-
-        let [request] = &server.requests()[..] else { panic!("one request") };
-        assert_eq!(request.header("authorization"), headers["authorization"].as_str());
-        assert_eq!(plain(request.json()), plain(as_chat(recorded)), "the request of {}", case.name);
-        compared.push(case.name);
-    }
-    assert_eq!(compared, ["p-openai", "p-openai-colon", "p-minimax", "p-openai-history"]);
+        Registered::new(id, BuiltInAgent::builder(model).prompt("Be brief.").settings(settings).build())
+    };
+    AGENTS.map(registered).into()
 }
 
-/// Without what differs on purpose: our version, ids, where the reason of the end stands, the spelling of vendors.
-fn same(mut events: Vec<Value>, provider: &str) -> Vec<Value> {
-    for event in &mut events {
-        let event = event.as_object_mut().expect("an object");
-        event.retain(|key, _| key != "input" && key != "protocolVersion" && key != "messageId");
-        if let Some(reason) = event.remove("finishReason") {
-            event.insert("metadata".into(), json!({ "finishReason": reason }));
-        }
-        if let Some(usage) = event.get_mut("usage") {
-            usage[0]["provider"] = provider.into();
-        }
-    }
-    events
-}
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_and_what_services_are_asked_are_as_recorded_or_as_listed() {
+    let mut used = BTreeSet::new();
+    let mut count = 0;
+    for scenario in WITH_MODELS {
+        let recording = recording::load(scenario).expect("a recording");
+        let expected = asked::load(scenario).expect("what the services were asked");
+        let services = ModelServer::start(expected.iter().map(|asked| Reply::sse(hello(&asked.path)))).await;
+        let agents = agents(services.base_url().trim_end_matches("/v1"));
 
-/// The recorded request in the form of Chat Completions.
-fn as_chat(recorded: &Value) -> Value {
-    let mut messages: Vec<Value> = Vec::new();
-    for item in recorded["input"].as_array().expect("items") {
-        match (item["type"].as_str(), item["role"].as_str()) {
-            (Some("function_call"), _) => {
-                let function = json!({ "name": item["name"], "arguments": item["arguments"] });
-                let call = json!({ "id": item["call_id"], "type": "function", "function": function });
-                let said = messages.last_mut().expect("the answer that calls");
-                match said["tool_calls"].as_array_mut() {
-                    Some(calls) => calls.push(call),
-                    None => said["tool_calls"] = json!([call]),
-                }
-            }
-            (Some("function_call_output"), _) => {
-                let (id, content) = (&item["call_id"], &item["output"]);
-                messages.push(json!({ "role": "tool", "tool_call_id": id, "content": content }));
-            }
-            (_, Some(role)) => {
-                let parts = item["content"].as_array().map(|parts| parts.iter().map(part).collect::<Vec<_>>());
-                let content = match parts.as_deref() {
-                    Some([only]) if only["type"] == "text" => only["text"].clone(),
-                    Some(parts) => parts.into(),
-                    None => item["content"].clone(),
-                };
-                messages.push(json!({ "role": role, "content": content }));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    let tools: Vec<_> = recorded["tools"]
-        .as_array()
-        .expect("tools")
-        .iter()
-        .map(|tool| {
-            let mut function = tool.clone();
-            function.as_object_mut().expect("an object").remove("type");
-            json!({ "type": "function", "function": function })
-        })
-        .collect();
-    json!({
-        "model": recorded["model"],
-        "messages": messages,
-        "tools": tools,
-        "temperature": recorded["temperature"],
-        "max_tokens": recorded["max_output_tokens"],
-        "stream": true,
-    })
-}
+        let lifecycle = Lifecycle::new(Arc::new(AgentRegistry::new(agents)), LifecycleOptions::default());
+        let options = SurfaceOptions {
+            base_paths: vec!["/api/copilotkit".to_owned()],
+            mode: Mode::Multi,
+            cors: CorsPolicy::new(Origins::Any, false).expect("a policy"),
+            ..SurfaceOptions::default()
+        };
+        let surface = Surface::new(lifecycle.clone(), options);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let drain = lifecycle.drain(Duration::ZERO);
+        let serving = serve(listener, surface, ServeOptions::default(), stop.cancelled(), drain);
+        let replaying = async {
+            let outcomes = replay(&recording, address, Forms::Recorded).await;
+            stop.cancel();
+            outcomes
+        };
+        let ((), outcomes) = tokio::join!(serving, replaying);
+        let wrong: String = outcomes
+            .iter()
+            .filter_map(|outcome| match &outcome.verdict {
+                Verdict::Mismatch(text) => Some(format!("{} / {}\n{text}", outcome.scenario, outcome.exchange)),
+                _ => None,
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{wrong}");
+        assert_eq!(outcomes.len(), expected.len());
 
-fn part(part: &Value) -> Value {
-    match part["type"].as_str() {
-        Some("input_text" | "output_text") => json!({ "type": "text", "text": part["text"] }),
-        Some("input_image") => json!({ "type": "image_url", "image_url": { "url": part["image_url"] } }),
-        Some("input_file") => json!({ "type": "file", "file": { "file_data": part["file_data"] } }),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Without what a dialect or a runtime says in its own words: the texts of the state tools, names of files, defaults.
-fn plain(mut request: Value) -> Value {
-    for tool in request["tools"].as_array_mut().expect("tools") {
-        let function = &mut tool["function"];
-        if function["name"].as_str().is_some_and(|name| name.starts_with("AGUISend")) {
-            *function = json!({ "name": function["name"] });
+        let requests = services.requests();
+        assert_eq!(requests.len(), expected.len(), "each exchange asks a service once");
+        for (request, mut recorded) in requests.iter().zip(expected) {
+            let named = recorded.headers.keys();
+            let mut ours = Asked {
+                exchange: recorded.exchange.clone(),
+                path: request.path.clone(),
+                headers: named.filter_map(|name| Some((name.clone(), request.header(name)?.to_owned()))).collect(),
+                body: request.json(),
+            };
+            let applied = asked::align(&mut recorded, &mut ours);
+            assert_eq!(ours, recorded, "what {} asks, by the differences {applied:?}", recorded.exchange);
+            used.extend(applied);
+            count += 1;
         }
     }
-    for message in request["messages"].as_array_mut().expect("messages") {
-        for part in message["content"].as_array_mut().into_iter().flatten() {
-            if let Some(file) = part.get_mut("file").and_then(Value::as_object_mut) {
-                file.remove("filename");
-            }
-        }
-    }
-    let request = request.as_object_mut().expect("an object");
-    if let Some(limit) = request.remove("max_completion_tokens") {
-        request.insert("max_tokens".into(), limit);
-    }
-    request.retain(|key, _| !matches!(key.as_str(), "tool_choice" | "stream_options"));
-    Value::Object(request.clone())
+    assert_eq!(count, 7);
+    assert_eq!(used, RULES.iter().map(|rule| rule.key).collect(), "a difference that is none");
 }

@@ -276,3 +276,16 @@ async fn a_missing_key_is_told_without_a_request() {
     assert_eq!(error.kind, ModelErrorKind::Auth);
     assert!(error.message.contains("OPENAI_API_KEY"), "{error}");
 }
+
+/// A gateway that counts as JavaScript does cuts an emoji in two.
+#[tokio::test]
+async fn an_emoji_that_was_cut_in_two_is_whole_again() {
+    let piece =
+        |text: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n");
+    let end = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let body = [&*piece("so \\ud83c"), ": waiting\n\n", &piece("\\udf24 it is"), end].concat();
+    let server = ModelServer::start([Reply::sse(body)]).await;
+    let (text, finish) = collect(call(options(&server))).await;
+    assert_eq!(finish.expect("no error"), Some(FinishReason::Stop));
+    assert_eq!(text, "so \u{1F324} it is");
+}

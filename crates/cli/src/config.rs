@@ -5,8 +5,10 @@
 mod a2a;
 mod a2a_server;
 mod agents;
+mod apps;
 mod auth;
 mod error;
+mod generative_ui;
 mod hints;
 mod mcp;
 mod parts;
@@ -22,8 +24,12 @@ pub use a2a_server::{A2aCardConfig, A2aProviderConfig, A2aServerConfig, A2aSkill
 pub use agents::{
     AgUiConfig, AgentConfig, ApprovalConfig, BuiltInConfig, ForwardHeaders, ModelNames, ToolChoiceConfig, ToolConfig,
 };
+pub use apps::{AppServerConfig, AppServerTable, McpAppsConfig};
 pub use auth::{AuthConfig, AuthKind, TokenConfig};
 pub use error::ConfigError;
+pub use generative_ui::{
+    A2uiConfig, DebugExposureName, InjectToolConfig, OpenGenerativeUiConfig, RecoveryConfig, SchemaConfig,
+};
 pub(crate) use hints::{ignored_variable, nearest};
 pub use mcp::{GrantName, McpConfig, NamespacingName, OAuthConfig, ProtocolName, TransportName};
 pub use parts::{
@@ -78,8 +84,14 @@ pub struct Config {
     pub transcription: Option<TranscriptionConfig>,
     /// `[a2a_server]`; without it no agent is served to others.
     pub a2a_server: Option<A2aServerConfig>,
+    /// `[a2ui]`; without it agents draw surfaces on pages that have a catalog of their own.
+    pub a2ui: Option<A2uiConfig>,
+    /// `[open_generative_ui]`; without it agents make no pages.
+    pub open_generative_ui: Option<OpenGenerativeUiConfig>,
     /// `[mcp.NAME]`, in the order of the file.
     pub mcp: Vec<(String, McpConfig)>,
+    /// `[mcp_apps]`
+    pub mcp_apps: McpAppsConfig,
     /// `[agents.ID]`, in the order of the file.
     pub agents: Vec<(String, AgentConfig)>,
     /// The file that was read.
@@ -126,12 +138,20 @@ struct Sections {
     /// The agents of this server for others, over A2A. Without this section they are for pages alone.
     #[cfg_attr(feature = "schema", schemars(with = "A2aServerConfig"))]
     a2a_server: Option<A2aServerConfig>,
+    /// Agents draw surfaces on pages (A2UI). Without this section they do on pages that have a catalog of their own.
+    #[cfg_attr(feature = "schema", schemars(with = "A2uiConfig"))]
+    a2ui: Option<A2uiConfig>,
+    /// Agents make pages of their own, which are shown in a frame that reaches nothing. Without this section they do not.
+    #[cfg_attr(feature = "schema", schemars(with = "OpenGenerativeUiConfig"))]
+    open_generative_ui: Option<OpenGenerativeUiConfig>,
     /// MCP servers by name: agents that name one in `mcp` are offered its tools.
     #[cfg_attr(
         feature = "schema",
         schemars(with = "std::collections::BTreeMap<String, McpConfig>", skip_serializing_if = "Table::is_empty")
     )]
     mcp: Table,
+    /// MCP servers whose tools may bring a user interface of their own (MCP Apps), which pages show.
+    mcp_apps: McpAppsConfig,
     /// The agents by id. Frontends use `default` when they name none.
     #[cfg_attr(
         feature = "schema",
@@ -179,7 +199,10 @@ impl Config {
             playground: sections.playground,
             transcription: sections.transcription,
             a2a_server: sections.a2a_server,
+            a2ui: sections.a2ui,
+            open_generative_ui: sections.open_generative_ui,
             mcp,
+            mcp_apps: sections.mcp_apps,
             agents,
             file: merged.file().map(PathBuf::from),
             sections: merged.table.iter().map(|(name, value)| (name.clone(), number(value))).collect(),
@@ -211,11 +234,18 @@ impl Config {
         if let Some(a2a_server) = &self.a2a_server {
             a2a_server.check(merged, &self.agents, server.base_path.items())?;
         }
+        if let Some(a2ui) = &self.a2ui {
+            a2ui.check(merged, &self.agents)?;
+        }
+        if let Some(generative_ui) = &self.open_generative_ui {
+            generative_ui.check(merged, &self.agents)?;
+        }
         for (id, agent) in &self.agents {
             if let AgentConfig::BuiltIn(agent) = agent {
                 mcp::check_names(merged, &["agents", id, "mcp"], &agent.mcp, &self.mcp)?;
             }
         }
+        self.mcp_apps.check(merged, &self.mcp, &self.agents)?;
         if limits.drain_delay.is_some_and(|delay| delay.0 > limits.drain_timeout.0) {
             return Err(merged.error(
                 &["limits", "drain_delay"],

@@ -12,6 +12,7 @@ pub mod init;
 pub mod mcp;
 pub mod playground;
 mod reload;
+mod say;
 pub mod serve;
 pub mod telemetry;
 mod terminal;

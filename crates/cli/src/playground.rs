@@ -1,9 +1,10 @@
 //! The pages that the server has of its own: a chat at `/`, and the description of its routes at `/docs`. All of them are
 //! files of this crate that are part of the binary. They use the routes that every page may use, and hold no data, so they
-//! are open where the routes want a token.
+//! are open where the routes want a token. One route is their own, and asks for the same token: what tokens cost.
 
 mod assets;
 mod openapi;
+mod prices;
 
 use crate::config::{Config, ModeName};
 use assets::{ASSETS, PAGES};
@@ -37,7 +38,8 @@ pub fn with_pages(mut server: Router, surface: &Surface, config: &Config, addres
     let pages = PAGES.iter().map(|page| (page.path, File::of(page.content_type, filled(page.text, config))));
     let assets = ASSETS.iter().map(|asset| (asset.path, File::of(asset.content_type, asset.text)));
     let bases = config.server.base_path.items().to_vec();
-    let api = File::made("application/json", move || openapi::document(&bases).into());
+    let metrics = config.telemetry.metrics;
+    let api = File::made("application/json", move || openapi::document(&bases, metrics).into());
     for (path, file) in pages.chain(assets).chain([(OPENAPI, api)]) {
         let file = Arc::new(file);
         // HEAD comes along with GET.
@@ -47,7 +49,7 @@ pub fn with_pages(mut server: Router, surface: &Surface, config: &Config, addres
         });
         server = server.route(path, serve.fallback_service(surface.clone()));
     }
-    server
+    server.route(prices::PATH, prices::route(surface))
 }
 
 /// A page with what it has to know of the configuration. It is the same for everybody.

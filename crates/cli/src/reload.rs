@@ -3,6 +3,7 @@
 
 use crate::args::ServeArgs;
 use crate::config::Config;
+use crate::say::Say;
 use crate::{serve, wiring};
 use anyhow::Result;
 use copilotkit_runtime::Lifecycle;
@@ -10,7 +11,7 @@ use std::io::IsTerminal as _;
 use tokio_util::sync::CancellationToken;
 
 /// The sections that a reload takes over. What the others hold is built into the server when it starts.
-const TAKEN_OVER: &[&str] = &["agents", "mcp"];
+const TAKEN_OVER: &[&str] = &["a2ui", "agents", "mcp", "mcp_apps", "open_generative_ui"];
 
 /// Reads the configuration again.
 pub(crate) struct Reloader {
@@ -38,7 +39,7 @@ impl Reloader {
         #[cfg(unix)]
         let signals = {
             use tokio::signal::unix::{SignalKind, signal};
-            let refused = |error| eprintln!("copilotkit: warning: nothing will be reloaded by SIGHUP: {error}");
+            let refused = |error| Say::of(config).warn(&format!("nothing will be reloaded by SIGHUP: {error}"));
             signal(SignalKind::hangup()).map_err(refused).ok()
         };
         Self {
@@ -75,15 +76,16 @@ impl Reloader {
 
     #[cfg(unix)]
     fn say(&mut self) {
+        let say = Say::of(&self.config);
         match self.reload() {
             Ok(Reloaded { agents, waiting }) => {
-                eprintln!("copilotkit: reloaded: {agents} agent(s)");
+                say.note(&format!("reloaded: {agents} agent(s)"));
                 if !waiting.is_empty() {
                     let waiting = waiting.join(", ");
-                    eprintln!("copilotkit: warning: changes of these sections wait for a restart: {waiting}");
+                    say.warn(&format!("changes of these sections wait for a restart: {waiting}"));
                 }
             }
-            Err(error) => eprintln!("copilotkit: not reloaded, everything stays as it was: {error:#}"),
+            Err(error) => say.warn(&format!("not reloaded, everything stays as it was: {error:#}")),
         }
     }
 
@@ -91,7 +93,7 @@ impl Reloader {
     #[cfg_attr(not(unix), allow(dead_code, reason = "nothing asks for it"))]
     fn reload(&mut self) -> Result<Reloaded> {
         let (environment, lookup) = serve::environment();
-        let config = serve::load(&self.args, &environment, &lookup)?;
+        let config = serve::read(&self.args, &environment, &lookup)?;
         let agents = wiring::agents(&config, &lookup, Some(self.lifecycle.store()))?;
         let waiting = config.changed(&self.config).into_iter().filter(|name| !TAKEN_OVER.contains(&name.as_str()));
         let reloaded = Reloaded { agents: agents.len(), waiting: waiting.collect() };

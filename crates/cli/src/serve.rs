@@ -5,6 +5,7 @@ use crate::banner;
 use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
 use crate::playground::with_pages;
 use crate::reload::Reloader;
+use crate::say::Say;
 use crate::telemetry::{Exporter, Settings, init_log};
 use crate::wiring;
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -14,6 +15,7 @@ use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions, with_metrics};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -25,14 +27,15 @@ use tokio_util::sync::CancellationToken;
 /// A wrong configuration, or an address that cannot be listened on.
 pub async fn run(args: ServeArgs) -> Result<()> {
     let (environment, lookup) = environment();
-    let config = load(&args, &environment, &lookup)?;
-    let settings = Settings::of(&config.telemetry, &lookup)?;
+    let config = read(&args, &environment, &lookup)?;
+    let mut warnings = overlooked(&args, &environment);
+    let settings = Settings::of(&config.telemetry, &lookup, &mut warnings)?;
     let shown = settings.as_ref().map(Settings::shown);
     let exporter = settings.map(Exporter::new);
     init_log(&config.logging, lookup("COPILOTKIT_LOG").as_deref(), exporter.as_ref());
-    for warning in secret_warnings(&args, &config) {
-        eprintln!("copilotkit: warning: {warning}");
-    }
+    let say = Say::of(&config);
+    warnings.extend(secret_warnings(&args, &config));
+    warnings.iter().for_each(|warning| say.warn(warning));
     let store = wiring::open_store(&config).await?;
     let lifecycle = wiring::lifecycle(&config, &lookup, store.store.clone())?;
     let (host, port) = (config.server.host.as_str(), config.server.port);
@@ -46,7 +49,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     };
     let surface = Surface::new(lifecycle.clone(), options);
     for warning in config.auth.warnings(address.ip(), &lookup) {
-        eprintln!("copilotkit: warning: {warning}");
+        say.warn(&warning);
     }
     let readiness = Readiness::default();
     let app = with_probes(surface.clone(), readiness.clone());
@@ -82,7 +85,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         () = serving => Ok(()),
         () = store.prune() => Ok(()),
         () = reloader.watch(&stop.hangup) => Ok(()),
-        result = stop.watch(signals, limits, &readiness, &lifecycle) => result,
+        result = stop.watch(signals, limits, &readiness, &lifecycle, say) => result,
     };
     if let Some(exporter) = exporter {
         exporter.shut_down().await;
@@ -113,6 +116,7 @@ impl Stop {
         limits: &LimitsConfig,
         readiness: &Readiness,
         lifecycle: &Lifecycle,
+        say: Say,
     ) -> Result<()> {
         let asked = tokio::select! {
             asked = signals.next() => asked?,
@@ -124,11 +128,11 @@ impl Stop {
         match (delay.is_zero(), lifecycle.active()) {
             (true, 0) => {}
             (true, active) => {
-                eprintln!("copilotkit: stopping; waiting for {active} active run(s), once more to end them now");
+                say.note(&format!("stopping; waiting for {active} active run(s), once more to end them now"));
             }
             (false, _) => {
                 let delay = delay.as_secs_f32();
-                eprintln!("copilotkit: not ready any more; stopping in {delay} s, once more to end them now");
+                say.note(&format!("not ready any more; stopping in {delay} s, once more to end them now"));
             }
         }
         let stopped = async {
@@ -142,7 +146,7 @@ impl Stop {
                 again?;
                 let active = lifecycle.active();
                 if active > 0 {
-                    eprintln!("copilotkit: ending {active} run(s) now");
+                    say.note(&format!("ending {active} run(s) now"));
                     let told = async {
                         lifecycle.drain(Duration::ZERO).await;
                         tokio::time::sleep(LAST_WORDS).await;
@@ -256,7 +260,30 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
     (all, Arc::new(find))
 }
 
+/// The name that the documentation and `copilotkit init` give a configuration file.
+const USUAL_FILE: &str = "copilotkit.toml";
+
+/// What looks like configuration and is not read: variables, and a file that nobody named.
+fn overlooked(args: &ServeArgs, environment: &[(String, String)]) -> Vec<String> {
+    let ignored = environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?)));
+    let said = |(name, meant)| format!("{name} sets nothing: two underscores stand between levels, write {meant}");
+    let mut all: Vec<String> = ignored.map(said).collect();
+    if args.config.is_none() && Path::new(USUAL_FILE).is_file() {
+        all.push(format!("{USUAL_FILE} in this folder is not read: name it by --config or COPILOTKIT_CONFIG"));
+    }
+    all
+}
+
+/// The configuration of a command for people, who are told what of their environment is passed over.
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
+    for warning in overlooked(args, environment) {
+        eprintln!("copilotkit: warning: {warning}");
+    }
+    read(args, environment, lookup)
+}
+
+/// The configuration of these arguments and this environment.
+pub(crate) fn read(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
     let file = match &args.config {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
@@ -269,9 +296,6 @@ pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &
         }
         None => None,
     };
-    for (name, meant) in environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?))) {
-        eprintln!("copilotkit: warning: {name} sets nothing: two underscores stand between levels, write {meant}");
-    }
     let overrides = environment
         .iter()
         .filter(|(name, _)| name.starts_with("COPILOTKIT_") && name.contains("__"))

@@ -2,6 +2,7 @@
 
 pub(crate) mod a2a;
 mod a2a_server;
+mod generative_ui;
 mod mcp;
 mod naming;
 mod overrides;
@@ -168,7 +169,9 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
         agents.push(registered);
     }
     a2a::orchestrators(config, store, &mut agents)?;
-    Ok(agents)
+    // Also where no server shows anything: what an old page asks for is then answered, and does not reach an agent.
+    let agents = agents.into_iter().map(|agent| agent.with(mcp.apps().clone())).collect();
+    generative_ui::in_front(config, agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {
@@ -301,11 +304,7 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) 
             },
         });
     }
-    builder = builder.approval(match &agent.approval {
-        ApprovalConfig::Always(_) => Approval::Always,
-        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
-        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
-    });
+    builder = builder.approval(approval(agent));
     if let Some(tokens) = agent.context_window {
         builder = builder.context_window(tokens);
     }
@@ -326,6 +325,14 @@ fn built_in(agent: &BuiltInConfig, environment: &Environment, mcp: &McpServers) 
         builder = builder.tool_source(Arc::new(tools.reserve([ASK_USER.to_owned()])));
     }
     Ok(builder.build())
+}
+
+fn approval(agent: &BuiltInConfig) -> Approval {
+    match &agent.approval {
+        ApprovalConfig::Always(_) => Approval::Always,
+        ApprovalConfig::Tools(names) if names.is_empty() => Approval::Never,
+        ApprovalConfig::Tools(names) => Approval::tools(names.iter().cloned()),
+    }
 }
 
 /// What pages show of a demo agent that has no description of its own.

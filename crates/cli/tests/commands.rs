@@ -93,6 +93,11 @@ fn init_asks_nobody_where_nobody_sits_and_overwrites_nothing() {
     assert!(err.contains("copilotkit check --config copilotkit.toml"), "{err}");
     let written = std::fs::read_to_string(folder.path().join("copilotkit.toml")).unwrap();
     assert!(written.contains("model = \"demo\""));
+    // It is read where it is named, and nobody has to find out that it was not.
+    let (code, _, err) = run(folder.path(), &["check", "--offline"]);
+    assert!(code == 0 && err.contains("copilotkit.toml in this folder is not read"), "{err}");
+    let (code, out, err) = run(folder.path(), &["check", "--offline", "--config", "copilotkit.toml"]);
+    assert!(code == 0 && out.contains("copilotkit.toml: 1 agent") && !err.contains("not read"), "{out}{err}");
     let (code, _, err) = run(folder.path(), &["init", "--provider", "openai"]);
     assert!(code == 1 && err.contains("--force"), "{err}");
     assert_eq!(std::fs::read_to_string(folder.path().join("copilotkit.toml")).unwrap(), written);
@@ -247,6 +252,59 @@ fn sighup_takes_over_agents_and_keeps_the_old_ones_when_the_file_is_bad() {
     write(&format!("[server]\nkeep_alive = \"1s\"\n{}", agent("one")));
     server.signal("HUP");
     assert!(server.wait_for("wait for a restart").ends_with("server"));
+}
+
+#[test]
+fn a_chat_with_a_server_passes_over_the_configuration_of_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--store", "memory"]);
+    let url = format!("http://{}/copilotkit", server.address);
+    let mut chat = command(folder.path(), &["chat", "--url", &url, "hi"]);
+    let (code, out, err) = told(&chat.env("COPILOTKIT_CONFIG", "not-there.toml").output().unwrap());
+    assert!(code == 0 && out.starts_with("You said: \"hi\""), "{out}{err}");
+}
+
+#[test]
+fn whatever_a_server_says_is_a_line_of_json_where_the_log_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let agent = "[agents.one]\ntype = \"built-in\"\nmodel = \"openai/gpt-4o\"\napi_key = \"sk-in-the-file\"\n";
+    let write = |more: &str| {
+        let text = format!("[logging]\nformat = \"json\"\n{more}{agent}");
+        std::fs::write(folder.path().join("c.toml"), text).unwrap();
+    };
+    write("");
+    let mut serve = command(folder.path(), &["serve", "--port", "0", "--store", "memory", "--config", "c.toml"]);
+    let collector = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
+    serve.envs([("COPILOTKIT_SERVER_PORT", "1"), ("OTEL_BSP_SCHEDULE_DELAY", "soon"), collector]);
+    let mut child = serve.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut until = |part: &str| {
+        let mut said = Vec::new();
+        for line in lines.by_ref() {
+            let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            said.push((value["level"].as_str().unwrap().to_owned(), value["message"].as_str().unwrap().to_owned()));
+            if line.contains(part) {
+                return said;
+            }
+        }
+        panic!("it never said {part}: {said:?}");
+    };
+    let signal = |name: &str, child: &Child| {
+        let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let said = until("listening on http://");
+    for part in ["COPILOTKIT_SERVER__PORT", "OTEL_BSP_SCHEDULE_DELAY is soon", "agents.one.api_key"] {
+        assert!(said.iter().any(|(level, text)| level == "WARN" && text.contains(part)), "{part}: {said:?}");
+    }
+    assert!(said.iter().all(|(_, text)| !text.contains("sk-in-the-file")), "{said:?}");
+    write("[server]\nkeep_alive = \"1s\"\n");
+    signal("HUP", &child);
+    assert_eq!(until("wait for a restart")[0], ("INFO".to_owned(), "reloaded: 1 agent(s)".to_owned()));
+    signal("TERM", &child);
+    assert!(until("stopping in").last().unwrap().1.starts_with("not ready any more"));
+    signal("TERM", &child);
+    child.wait().unwrap();
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod collector;
 mod kit;
 #[path = "telemetry/logs.rs"]
 mod logs;
+#[path = "telemetry/mcp.rs"]
+mod mcp;
 #[path = "telemetry/metrics.rs"]
 mod metrics;
 #[path = "telemetry/traces.rs"]

@@ -43,6 +43,10 @@ pub enum ErrorKind {
     TooLarge,
     /// The server answered with an error.
     Refused,
+    /// The question that is answered is gone.
+    Gone,
+    /// A user interface asked for what is not for user interfaces.
+    Forbidden,
     /// Too many calls at once.
     Busy,
     /// The run was stopped.
@@ -62,6 +66,8 @@ impl ErrorKind {
             Self::Protocol => "protocol",
             Self::TooLarge => "too_large",
             Self::Refused => "refused",
+            Self::Gone => "gone",
+            Self::Forbidden => "forbidden",
             Self::Busy => "busy",
             Self::Cancelled => "cancelled",
         }
@@ -87,6 +93,8 @@ impl McpError {
             ErrorKind::Protocol => format!("The MCP server `{server}` answered with something that MCP does not know."),
             ErrorKind::TooLarge => format!("The answer of the MCP server `{server}` is too large."),
             ErrorKind::Refused => format!("The MCP server `{server}` refused the request."),
+            ErrorKind::Gone => format!("What the MCP server `{server}` asked is not open any more."),
+            ErrorKind::Forbidden => format!("The MCP server `{server}` does not offer this to user interfaces."),
             ErrorKind::Busy => format!("The MCP server `{server}` has too many calls to do."),
             ErrorKind::Cancelled => "The call was stopped.".to_owned(),
         };
@@ -112,13 +120,21 @@ impl McpError {
     }
 }
 
-impl From<McpError> for ToolError {
-    fn from(error: McpError) -> Self {
-        let code = match error.kind {
+impl McpError {
+    /// The code under which pages and models are told.
+    pub fn code(&self) -> &'static str {
+        match self.kind {
             ErrorKind::Timeout => "tool_timeout",
             ErrorKind::TooLarge => "tool_too_large",
+            ErrorKind::Gone => "tool_question_gone",
+            ErrorKind::Forbidden => "tool_not_for_app",
             _ => "tool_failed",
-        };
-        Self { code, message: error.message }
+        }
+    }
+}
+
+impl From<McpError> for ToolError {
+    fn from(error: McpError) -> Self {
+        Self { code: error.code(), message: error.message }
     }
 }

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+pub mod apps;
 pub mod config;
 mod connection;
 pub mod elicit;
@@ -34,6 +35,7 @@ mod names;
 pub mod oauth;
 mod pool;
 pub mod result;
+mod telemetry;
 mod tools;
 mod transport;
 

@@ -42,6 +42,13 @@ pub const ERROR_BODY: usize = 4 * 1024;
 pub const RESULT: usize = 448 * 1024;
 /// The largest result that the model is told, in bytes; what is longer is cut, with a note that says so.
 pub const RESULT_MODEL: usize = 256 * 1024;
+/// The largest answer to a user interface, in bytes: the document that it is painted from, above all. Clients take events
+/// of 10 MiB.
+pub const PROXIED: usize = 8 * 1024 * 1024;
+/// The longest address of a user interface, in bytes.
+pub const UI_RESOURCE: usize = 2 * 1024;
+/// How deep what a page is shown may be nested. In its event it lies a few levels deeper, and those are bounded at 128.
+pub const SHOWN_DEPTH: usize = 100;
 /// The most calls of one server at once.
 pub const CALLS_PER_SERVER: usize = 16;
 /// The most calls of all servers at once.

@@ -3,6 +3,7 @@
 mod tool;
 
 pub use tool::ToolDef;
+pub(crate) use tool::is_ui;
 
 use crate::connection::{Connection, Terms};
 use crate::error::{ErrorKind, McpError};

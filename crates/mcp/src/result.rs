@@ -20,6 +20,34 @@ pub fn output(result: CallToolResult) -> ToolOutput {
     output
 }
 
+/// The texts of a result in one; where there are none, the JSON of its content. What is long is cut.
+pub(crate) fn text(result: &CallToolResult) -> String {
+    let texts: Vec<_> =
+        result.content.iter().filter_map(ContentBlock::as_text).map(|text| text.text.as_str()).collect();
+    let text = match texts.is_empty() {
+        true => Json::of(&result.content).get().to_owned(),
+        false => texts.join("\n"),
+    };
+    match cut(&text, limits::RESULT_MODEL) {
+        whole if whole.len() == text.len() => text,
+        part => format!("{part}\n[cut: at most {} bytes of a result are shown]", limits::RESULT_MODEL),
+    }
+}
+
+/// An answer without what the protocol added to it.
+pub(crate) fn tidy(mut answer: Value) -> Value {
+    if let Some(members) = answer.as_object_mut() {
+        members.remove("resultType");
+        if let Some(Value::Object(meta)) = members.get_mut("_meta") {
+            meta.retain(|key, _| !key.starts_with(PROTOCOL_META));
+            if meta.is_empty() {
+                members.remove("_meta");
+            }
+        }
+    }
+    answer
+}
+
 /// The JSON of a result without what the protocol added to it, within what fits into an event.
 pub fn for_page(mut result: CallToolResult) -> Json {
     result.result_type = None;

@@ -5,6 +5,7 @@ mod question;
 
 pub use page::PageServers;
 
+use crate::apps::McpApps;
 use crate::config::ServerConfig;
 use crate::error::McpError;
 use crate::listing::{ToolDef, ToolList};
@@ -33,6 +34,7 @@ pub struct McpTools {
     reserved: Vec<String>,
     page: PageServers,
     parking: Parking,
+    apps: Option<McpApps>,
 }
 
 impl McpTools {
@@ -44,7 +46,15 @@ impl McpTools {
             reserved: Vec::new(),
             page: PageServers::default(),
             parking: Parking::default(),
+            apps: None,
         }
+    }
+
+    /// Tools that these offer the agent with a user interface are left to them: nothing is offered twice.
+    #[must_use]
+    pub fn beside(mut self, apps: McpApps) -> Self {
+        self.apps = Some(apps);
+        self
     }
 
     /// Names that no server's tool gets: those of the agent's other tools. Those of the page and of the shared state need
@@ -78,7 +88,7 @@ impl McpTools {
         let named = self.page.named(scope);
         let servers: Vec<_> = self.servers.iter().chain(&named).collect();
         let leases: Vec<_> = servers.iter().map(|server| self.pool.lease(server, &scope.headers)).collect();
-        let lists = join_all(leases.iter().map(Lease::tools)).await;
+        let lists = join_all(leases.iter().map(|lease| lease.tools_for(&scope.trace))).await;
         let page = scope.input.tools.iter().map(|tool| tool.name.clone());
         let mut names = Names::new(self.reserved.iter().cloned().chain(page));
         let mut offered = Vec::new();
@@ -94,7 +104,9 @@ impl McpTools {
                 }
             };
             let lease = Arc::new(lease.clone());
-            for tool in &list.tools {
+            let is_shown =
+                |tool: &ToolDef| self.apps.as_ref().is_some_and(|apps| apps.shows(&scope.agent_id, config, tool));
+            for tool in list.tools.iter().filter(|tool| !is_shown(tool)) {
                 if let Some(name) = names.offer(config, tool) {
                     let (tool, lease, parking) = (Arc::clone(tool), Arc::clone(&lease), self.parking.clone());
                     offered.push(McpTool::new(name, tool, lease, parking));
@@ -174,7 +186,7 @@ impl Tool for McpTool {
         if self.lease.config().elicitation {
             return self.told(self.parking.call(&self.lease, &self.def.name, &call).await);
         }
-        let terms = CallTerms { cancel: call.run.cancel.clone(), elicit: None };
+        let terms = CallTerms { cancel: call.run.cancel.clone(), elicit: None, trace: call.run.trace.clone() };
         let done = self.lease.call_tool(&self.def.name, &call.arguments, &terms).await;
         self.told(done.map(Turn::Done))
     }

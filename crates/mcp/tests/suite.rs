@@ -3,6 +3,10 @@
 
 #[path = "suite/agent.rs"]
 mod agent;
+#[path = "suite/apps.rs"]
+mod apps;
+#[path = "suite/aside.rs"]
+mod aside;
 #[path = "suite/fake.rs"]
 mod fake;
 #[path = "suite/faults.rs"]

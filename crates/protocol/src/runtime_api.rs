@@ -39,6 +39,10 @@ pub struct RuntimeInfo {
     /// Whether A2UI is on.
     #[serde(rename = "a2uiEnabled")]
     pub a2ui_enabled: bool,
+    /// Which agents draw surfaces; absent where A2UI is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "A2uiInfo"))]
+    pub a2ui: Option<A2uiInfo>,
     /// Whether open generative UI is on.
     #[serde(rename = "openGenerativeUIEnabled")]
     pub open_generative_ui_enabled: bool,
@@ -58,10 +62,24 @@ impl RuntimeInfo {
             single_route: None,
             suggestions: false,
             a2ui_enabled: false,
+            a2ui: None,
             open_generative_ui_enabled: false,
             telemetry_disabled: true,
         }
     }
+}
+
+/// Which agents draw surfaces: A2UI.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct A2uiInfo {
+    /// Always true.
+    #[cfg_attr(feature = "schemars", schemars(extend("const" = true)))]
+    pub enabled: bool,
+    /// Their ids; absent when all of them do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "Vec<String>"))]
+    pub agents: Option<Vec<String>>,
 }
 
 /// How events travel.

@@ -37,6 +37,7 @@ pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
 use crate::limits;
+use crate::principal::Principal;
 use crate::transcribe::Transcriber;
 use answer::Refusal;
 use exchange::Exchange;
@@ -213,6 +214,23 @@ impl Surface {
         &self.0.lifecycle
     }
 
+    /// Who asks, for a route of a program's own that stands beside those of the surface: it is for the same names and
+    /// origins, wants the same credentials and counts against the same rate.
+    ///
+    /// # Errors
+    /// The answer to a request that is refused.
+    pub async fn admit(&self, parts: &mut http::request::Parts) -> Result<Principal, Response<Body>> {
+        let SurfaceOptions { cors, hosts, .. } = &self.0.options;
+        let admitted = match access::check(hosts, cors, parts) {
+            Ok(()) => self.0.admit(parts).await,
+            Err(refusal) => Err(refusal),
+        };
+        admitted.map_err(|refusal| {
+            self.0.count(&refusal);
+            refusal.into_response()
+        })
+    }
+
     /// Answers one request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
@@ -269,17 +287,18 @@ impl State {
         Refusal::not_found(&format!("Below the base path there are: {}.", routes.join(", ")))
     }
 
-    /// Finds out who asks, and whether they ask too often.
-    async fn admit(&self, parts: &mut http::request::Parts) -> Result<(), Refusal> {
-        // What a layer or a hook found out holds where nothing is configured.
+    /// Finds out who asks, and whether they ask too often. What a layer or a hook found out holds where nothing is
+    /// configured.
+    async fn admit(&self, parts: &mut http::request::Parts) -> Result<Principal, Refusal> {
         if let Some(auth) = &self.options.auth {
             let principal = auth.admit(parts).await?;
             parts.extensions.insert(principal);
         }
-        match &self.rate {
-            Some(rate) => rate.take(&handlers::principal(parts)),
-            None => Ok(()),
+        let principal = handlers::principal(parts);
+        if let Some(rate) = &self.rate {
+            rate.take(&principal)?;
         }
+        Ok(principal)
     }
 
     async fn dispatch(&self, parts: &mut http::request::Parts, body: Body) -> Result<Response<Body>, Refusal> {

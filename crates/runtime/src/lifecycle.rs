@@ -26,7 +26,7 @@ use crate::logging::LoggingOptions;
 use crate::principal::Principal;
 use crate::registry::{AgentRegistry, Registered};
 use crate::store::{BeginRun, Lease, MemoryStore, StopOutcome, StopRun, Store, StoreError, ThreadKey};
-use crate::telemetry::{Metric, Metrics, Telemetry, TelemetryOptions};
+use crate::telemetry::{Metric, Metrics, Prices, Telemetry, TelemetryOptions};
 use crate::threads;
 use copilotkit_protocol::{Code, RunAgentInput};
 use futures::FutureExt as _;
@@ -155,6 +155,8 @@ pub struct Lifecycle {
 enum Kind {
     Run,
     Suggestion,
+    /// A run that a middleware answers in the agent's place.
+    Aside,
 }
 
 /// A run that somebody wants to start.
@@ -232,6 +234,11 @@ impl Lifecycle {
         }
     }
 
+    /// What tokens cost, by the options that this was made with.
+    pub fn prices(&self) -> &Prices {
+        &self.telemetry.options.prices
+    }
+
     #[cfg(feature = "http")]
     pub(crate) fn telemetry(&self) -> &Arc<Telemetry> {
         &self.telemetry
@@ -257,7 +264,27 @@ impl Lifecycle {
     /// # Errors
     /// An unknown agent, a busy thread, too many runs, a store that fails.
     pub async fn start(&self, start: StartRun) -> Result<Subscription, RunError> {
+        if self.is_aside(&start.agent_id, &start.input) {
+            // What is answered is somebody else's document, not a step of an agent.
+            let options = LifecycleOptions { event_max: limits::CLIENT_EVENT, ..self.apart() };
+            return self.launch(start, Arc::new(options), Kind::Aside).await;
+        }
         self.launch(start, self.options.clone(), Kind::Run).await
+    }
+
+    /// Whether a run is answered by a middleware in the agent's place, and so belongs to no thread.
+    pub fn is_aside(&self, agent_id: &str, input: &RunAgentInput) -> bool {
+        self.agents.get(agent_id).is_some_and(|agent| agent.beside(input).is_some())
+    }
+
+    /// For runs that leave no trace and end with their reader: a store of its own is all that it takes to be seen by
+    /// nobody else.
+    fn apart(&self) -> LifecycleOptions {
+        LifecycleOptions {
+            store: Arc::new(MemoryStore::default()),
+            on_disconnect: OnDisconnect::Cancel,
+            ..(*self.options).clone()
+        }
     }
 
     /// Starts a run that leaves no trace: no thread, no history, no middlewares. It ends with its reader. Frontends ask
@@ -266,13 +293,7 @@ impl Lifecycle {
     /// # Errors
     /// As [`start`](Self::start), but for a busy thread.
     pub async fn suggest(&self, start: StartRun) -> Result<Subscription, RunError> {
-        // A store of its own is all that it takes to be seen by nobody else.
-        let options = LifecycleOptions {
-            store: Arc::new(MemoryStore::default()),
-            on_disconnect: OnDisconnect::Cancel,
-            ..(*self.options).clone()
-        };
-        self.launch(start, Arc::new(options), Kind::Suggestion).await
+        self.launch(start, Arc::new(self.apart()), Kind::Suggestion).await
     }
 
     async fn launch(
@@ -296,7 +317,9 @@ impl Lifecycle {
         if self.shutdown.is_cancelled() || self.tracker.is_closed() {
             return Err(RunError::ShuttingDown);
         }
-        spending::check(&self.telemetry.budgets, &*self.options.store, &start.principal).await?;
+        if kind != Kind::Aside {
+            spending::check(&self.telemetry.budgets, &*self.options.store, &start.principal).await?;
+        }
         let place = self.places.take(&self.options, &start.principal)?;
         let ledger = ledger::Ledger::begin(&self.telemetry, &start, kind);
         self.maintenance.call_once(|| self.maintain());
@@ -352,6 +375,7 @@ impl Lifecycle {
         let chain = match kind {
             Kind::Run => agent.chain(),
             Kind::Suggestion => agent.alone(),
+            Kind::Aside => agent.beside(&run.context.input).unwrap_or_else(|| agent.alone()),
         };
         if AssertUnwindSafe(run.run(chain)).catch_unwind().await.is_err() {
             tracing::error!(thread_id = %lease.thread.thread_id, "a run ended with a panic outside of its agent");
@@ -383,7 +407,7 @@ impl Lifecycle {
         let begun = begun.inspect_err(|error| ledger.refused(error.code()))?;
         ledger.opened();
         let (lease, stop) = (begun.lease, begun.stop);
-        let echo = (kind == Kind::Run).then(|| input::echo(&input, &begun.known));
+        let echo = (kind != Kind::Suggestion).then(|| input::echo(&input, &begun.known));
         let now = Instant::now();
         let context = RunContext {
             agent_id: agent.id.clone(),
@@ -405,7 +429,7 @@ impl Lifecycle {
         let shutdown = self.shutdown.clone();
         let counters = self.counters.clone();
         // What frontends ask for suggestions is not part of any conversation.
-        let tap = self.feed.as_ref().filter(|_| kind == Kind::Run).map(|feed| feed.tap(agent.id.clone()));
+        let tap = self.feed.as_ref().filter(|_| kind != Kind::Suggestion).map(|feed| feed.tap(agent.id.clone()));
         let journal = journal::Journal::begin(&options.logging, &context);
         let drive =
             drive::Drive { options, shutdown, stop, publisher, lease, context, echo, counters, tap, ledger, journal };

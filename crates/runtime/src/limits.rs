@@ -14,6 +14,9 @@ pub const STOP_GRACE: Duration = Duration::from_millis(400);
 pub const EVENT_MAX: usize = 1024 * 1024;
 /// The largest event that a configuration can allow: clients refuse frames over 10 MiB.
 pub const CLIENT_EVENT: usize = 10 * 1024 * 1024 - 64;
+/// The longest arguments of a call that draws a surface or makes a page, in bytes. Pages are sent the whole of a surface each
+/// time it grows, and that must fit into an event.
+pub const SURFACE_ARGUMENTS: usize = 512 * 1024;
 /// How deep arrays and objects may be nested in a request's body and in an agent's event. Somebody will walk them with
 /// recursion, and it cannot be more: readers of JSON refuse what is deeper.
 pub const JSON_DEPTH: usize = 128;

@@ -1,7 +1,8 @@
 //! The agents that a server offers; replaced as a whole, so that a run keeps the agent that it began with.
 
 use crate::agent::Agent;
-use crate::middleware::{Middleware, Next};
+use crate::middleware::{Feature, Middleware, Next};
+use copilotkit_protocol::RunAgentInput;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -29,10 +30,32 @@ impl Registered {
         Self { middlewares: self.middlewares.iter().cloned().chain([one]).collect(), ..self }
     }
 
+    /// With a middleware before those that stand in front of it already.
+    #[must_use]
+    pub fn behind(self, middleware: impl Middleware) -> Self {
+        let one: Arc<dyn Middleware> = Arc::new(middleware);
+        Self { middlewares: [one].into_iter().chain(self.middlewares.iter().cloned()).collect(), ..self }
+    }
+
+    /// Whether a middleware makes this of it.
+    pub fn has(&self, feature: Feature) -> bool {
+        self.middlewares.iter().any(|middleware| middleware.feature() == Some(feature))
+    }
+
     /// The agent with only its guards in front of it.
     pub(crate) fn alone(&self) -> Next {
         let guards = self.middlewares.iter().filter(|middleware| middleware.is_guard()).cloned();
         Next::new(guards.collect(), self.agent.clone())
+    }
+
+    /// Those middlewares that answer a run in the agent's place, behind its guards wherever these stand; `None` when the
+    /// agent is to be asked.
+    pub(crate) fn beside(&self, input: &RunAgentInput) -> Option<Next> {
+        let (guards, others): (Vec<_>, Vec<_>) =
+            self.middlewares.iter().cloned().partition(|middleware| middleware.is_guard());
+        let answering: Vec<_> = others.into_iter().filter(|middleware| middleware.answers(input)).collect();
+        let chain = guards.into_iter().chain(answering.iter().cloned()).collect();
+        (!answering.is_empty()).then(|| Next::new(chain, self.agent.clone()))
     }
 
     /// The chain that a run goes through.

@@ -119,7 +119,7 @@ impl ToolOutput {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ToolError {
-    /// Stable, snake case: `tool_failed`, `tool_timeout`, `tool_arguments`.
+    /// Stable, snake case: `tool_failed`, `tool_timeout`, `tool_arguments` …
     pub code: &'static str,
     /// For the model and for people. Never a secret.
     pub message: String,

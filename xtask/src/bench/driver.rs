@@ -154,7 +154,12 @@ async fn measure(bench: &Bench, scenario: Scenario) -> anyhow::Result<Outcome> {
         Scenario::Open => {
             let what = "2,000 open streams of one event a second from a remote AG-UI agent";
             let plan = at_pace(Dialect::AgUi, open::OPEN_DELTAS, 1);
-            open::open(Setup::behind(bench, "open", what, plan, 1).await?).await
+            open::open(Setup::behind(bench, "open", what, plan, 1).await?, 36.0).await
+        }
+        Scenario::ModelOpen => {
+            let what = "2,000 open streams of one event a second from a model server, built-in agent";
+            let plan = at_pace(Dialect::OpenAi, open::OPEN_DELTAS, 1);
+            open::open(Setup::behind(bench, "model-open", what, plan, 1).await?, 64.0).await
         }
         Scenario::Info => info::run(bench).await,
         Scenario::Start => start::run(bench).await,

@@ -176,9 +176,9 @@ async fn measure(bench: &Bench, streams: &mut Streams<'_>) -> anyhow::Result<Ste
     })
 }
 
-/// Opens slow streams at each server, and looks at its memory.
-pub(crate) async fn open(setup: Setup) -> anyhow::Result<Outcome> {
-    let mut memory = Figure::new("memory per stream", "KiB", Some(Goal::AtMost(36.0)));
+/// Opens slow streams at each server, and looks at its memory; `goal` is that of a stream, in KiB.
+pub(crate) async fn open(setup: Setup, goal: f64) -> anyhow::Result<Outcome> {
+    let mut memory = Figure::new("memory per stream", "KiB", Some(Goal::AtMost(goal)));
     let mut late = Figure::new("event latency p99", "ms", Some(Goal::AtMost(3.0)));
     let mut costs = Vec::new();
     for target in &setup.targets {

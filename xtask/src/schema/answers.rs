@@ -3,11 +3,13 @@
 
 use super::openapi;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::middleware::map_request;
 use copilotkit_runtime::agent::{EventStream, RunContext};
 use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::http::auth::{Auth, Denied};
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
-use copilotkit_runtime::http::{ROUTES, Surface, SurfaceOptions, Transcription};
+use copilotkit_runtime::http::server::Peer;
+use copilotkit_runtime::http::{MetricsAccess, ROUTES, Surface, SurfaceOptions, Transcription, with_metrics};
 use copilotkit_runtime::{
     Agent, AgentRegistry, Lifecycle, LifecycleOptions, Registered, TranscribeError, TranscribeRequest, Transcriber,
 };
@@ -50,6 +52,9 @@ impl Transcriber for Obedient {
 /// Recordings that say the status with which they end, and it.
 const RECORDINGS: [(&str, u16); 6] =
     [("MjAw", 200), ("NDAx", 401), ("NDI5", 429), ("NTAw", 500), ("NTAy", 502), ("NTA0", 504)];
+
+/// What stands beside the base path.
+const BESIDE: [&str; 3] = ["/health", "/ready", "/metrics"];
 
 /// One request: method, path below the base, content type, body.
 struct Asked<'a>(&'a str, &'a str, Option<&'static str>, Body);
@@ -102,7 +107,7 @@ impl Bench {
     /// Sends a request, finds the answer in the document and holds its body against the schema there.
     async fn ask(&mut self, template: &str, asked: Asked<'_>, expected: u16) {
         let Asked(method, path, content_type, body) = asked;
-        let base = if template == "/health" || template == "/ready" { "" } else { "/copilotkit" };
+        let base = if BESIDE.contains(&template) { "" } else { "/copilotkit" };
         let mut request = Request::builder().method(method).uri(format!("{base}{path}"));
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
@@ -246,6 +251,7 @@ async fn the_answers_are_those_that_are_described() {
         bench.ask(template, Asked("POST", known, JSON, endless()), 408).await;
         bench.ask(template, Asked("POST", known, JSON, long_body()), 413).await;
     }
+    metrics(&mut bench, surface.lifecycle()).await;
     transcribe(&mut bench).await;
     threads(&mut bench).await;
     envelope(&mut bench).await;
@@ -267,6 +273,30 @@ async fn the_answers_are_those_that_are_described() {
     bench.ask("/ready", Asked("GET", "/ready", None, Body::empty()), 503).await;
     surface.lifecycle().drain(Duration::ZERO).await;
     everything_was_seen(&bench);
+}
+
+/// Asked from this machine, from somewhere, and where there is a token.
+async fn metrics(bench: &mut Bench, lifecycle: &Lifecycle) {
+    let open = bench.app.clone();
+    let app = |access| with_metrics(axum::Router::new(), lifecycle.clone(), access);
+    let ask = || Asked("GET", "/metrics", None, Body::empty());
+    let here = Peer(([127, 0, 0, 1], 1).into());
+    bench.app = app(MetricsAccess::Loopback).layer(axum::Extension(here)).layer(map_request(named));
+    bench.ask("/metrics", ask(), 200).await;
+    bench.app = app(MetricsAccess::Loopback);
+    bench.ask("/metrics", ask(), 403).await;
+    for denied in [Denied::missing(), Denied::invalid("x")] {
+        let auth = Auth::from_fn(move |_| std::future::ready(Err(denied.clone())));
+        bench.app = app(MetricsAccess::Token(auth));
+        bench.ask("/metrics", ask(), 401).await;
+    }
+    bench.app = open;
+}
+
+/// A request as a client on this machine sends it.
+async fn named(mut request: Request<Body>) -> Request<Body> {
+    request.headers_mut().insert("host", http::HeaderValue::from_static("localhost"));
+    request
 }
 
 /// The feed while it is off, while it is on, and with no place left.

@@ -8,6 +8,7 @@ use super::definitions;
 use anyhow::Context;
 use copilotkit_cli::config::ServerConfig;
 use copilotkit_runtime::http::{METHODS, ROUTES, Route, RouteId};
+use copilotkit_runtime::telemetry::metrics::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 
 /// An answer: status, what the body is, when it is given.
@@ -23,6 +24,8 @@ enum Body {
     Status(&'static str),
     /// Plain text.
     Text,
+    /// The text that Prometheus reads.
+    Metrics,
     /// Server-sent events, each an event of some run with where it came from.
     DebugEvents,
     /// Nothing.
@@ -368,9 +371,12 @@ fn security(scope: Option<&str>) -> Value {
     json!([{ "bearer": Vec::from_iter(scope) }, {}])
 }
 
+fn challenge() -> Value {
+    header("WWW-Authenticate", "How to prove who asks, and what was wrong, as RFC 6750 has it.")
+}
+
 /// Adds what those get who may not, or whose identity cannot be found out.
 fn guarded(responses: &mut Map<String, Value>, scope: Option<&str>) {
-    let challenge = || header("WWW-Authenticate", "How to prove who asks, and what was wrong, as RFC 6750 has it.");
     let error =
         |description: &str| json!({ "description": description, "content": json_content(&reference("ErrorBody")) });
     match responses.get_mut("401") {
@@ -403,7 +409,8 @@ fn guarded(responses: &mut Map<String, Value>, scope: Option<&str>) {
     }
 }
 
-fn probes(origin: &str) -> [(&'static str, Value); 2] {
+/// What stands beside the base paths.
+fn probes(origin: &str) -> [(&'static str, Value); 3] {
     let probe = |name: &str, summary: &str, answers: &[Answer]| {
         json!({
             "servers": [{ "url": origin }],
@@ -423,7 +430,36 @@ fn probes(origin: &str) -> [(&'static str, Value); 2] {
                 ],
             ),
         ),
+        ("/metrics", metrics(origin)),
     ]
+}
+
+fn metrics(origin: &str) -> Value {
+    let mut responses = responses(&[
+        Answer(200, Body::Metrics, "The metrics, as Prometheus reads them."),
+        Answer(
+            401,
+            ERROR,
+            "There is a token for the metrics, and the request has none (`unauthenticated`) or another (`invalid_token`).",
+        ),
+        Answer(
+            403,
+            ERROR,
+            "There is no token, and the request does not come from the server's own machine (`forbidden`).",
+        ),
+    ]);
+    if let Some(unknown) = responses.get_mut("401") {
+        unknown["headers"] = challenge();
+    }
+    json!({
+        "servers": [{ "url": origin }],
+        "get": {
+            "operationId": "metrics",
+            "summary": "What the server measured",
+            "description": "For programs of the server's machine, or with the token that `[telemetry]` names; there only while `metrics` of that section is on.",
+            "responses": responses,
+        },
+    })
 }
 
 fn responses(answers: &[Answer]) -> Map<String, Value> {
@@ -433,6 +469,11 @@ fn responses(answers: &[Answer]) -> Map<String, Value> {
             Body::Events => json!({ "text/event-stream": { "schema": reference("Event") } }),
             Body::Json(name) => json_content(&reference(name)),
             Body::Text => json!({ "text/plain;charset=UTF-8": { "schema": { "const": "Not Found" } } }),
+            Body::Metrics => {
+                let mut content = Map::new();
+                content.insert(CONTENT_TYPE.to_owned(), json!({ "schema": { "type": "string" } }));
+                content.into()
+            }
             Body::DebugEvents => json!({ "text/event-stream": { "schema": debug_event() } }),
             Body::Status(word) => json_content(&json!({
                 "type": "object", "required": ["status"], "properties": { "status": { "const": word } },

@@ -16,7 +16,8 @@ const ARROWS: &[(&str, Option<&[&str]>)] = &[
     ("copilotkit-mcp", Some(&[PROTOCOL, RUNTIME])),
     ("copilotkit-a2a", Some(&[PROTOCOL, RUNTIME])),
     ("copilotkit-cli", Some(&[PROTOCOL, RUNTIME, "copilotkit-adapters", "copilotkit-mcp", "copilotkit-a2a"])),
-    (FIXTURES, Some(&[PROTOCOL, RUNTIME])),
+    // Recorded servers had MCP servers of their own.
+    (FIXTURES, Some(&[PROTOCOL, RUNTIME, "copilotkit-mcp"])),
     (EXAMPLES, Some(&[PROTOCOL, RUNTIME, "copilotkit-adapters"])),
     ("xtask", None),
 ];

@@ -1,5 +1,6 @@
 //! What the person wrote, as something to do.
 
+use super::pictures;
 use copilotkit_runtime::model::ToolSpec;
 use serde_json::value::RawValue;
 
@@ -18,6 +19,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("/call NAME {json}", "call one of the tools below"),
     ("/state {json}", "replace the shared state"),
     ("/patch [operations]", "change the shared state with a JSON Patch"),
+    ("/ui", "draw something, where surfaces or pages are switched on"),
     ("/think WORDS", "think first, then answer"),
     ("/ask QUESTION", "ask you and wait for your answer"),
     ("/slow N", "N ticks, a quarter of a second apart"),
@@ -52,6 +54,9 @@ impl Command {
             "/patch" => {
                 let example = "/patch [{\"op\": \"replace\", \"path\": \"/count\", \"value\": 2}]";
                 wrapped(rest, tools, DELTA_TOOL, "delta", example, |json| json.starts_with('['))
+            }
+            "/ui" => {
+                pictures::draw(rest, tools).map_or_else(Self::Say, |(name, arguments)| Self::Call { name, arguments })
             }
             "/think" => Self::Think(rest.to_owned()),
             "/ask" => {

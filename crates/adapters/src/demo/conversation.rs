@@ -37,6 +37,8 @@ pub(super) fn tool_answer(messages: &[ModelMessage]) -> Option<String> {
         },
         _ if *is_error => format!("The tool {name} failed: {result}"),
         ASK_TOOL => format!("You answered: {result}"),
+        // What was done on a surface: nobody called that.
+        "log_a2ui_event" => format!("I saw that. {result}"),
         SNAPSHOT_TOOL => {
             let state = call.and_then(|call| argument(&call.arguments, "snapshot")).unwrap_or(result);
             format!("The state is now: {state}")

@@ -84,6 +84,9 @@ impl GeminiCodec {
                 let message = format!("the model made a tool call that cannot be used ({code}){said}");
                 return Err(error::finished(ModelErrorKind::Provider, code, &message));
             }
+            Some("OTHER") => Some(FinishReason::Other),
+            // Some that imitate Gemini have a word of their own for a stop at a call.
+            Some(_) if self.calls.any() => Some(FinishReason::Stop),
             Some(_) => Some(FinishReason::Other),
         };
         Ok(())

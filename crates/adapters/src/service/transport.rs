@@ -2,6 +2,7 @@
 
 use super::authorize::Unsigned;
 use super::framing::Framing;
+use super::halves::Halves;
 use super::{Inner, dialects, retry};
 use crate::dialect::{Codec, CodecOptions, Stage, error};
 use crate::outbound::Secrets;
@@ -129,6 +130,7 @@ struct Answer {
     body: StreamBody,
     codec: Box<dyn Codec>,
     framing: Framing,
+    halves: Halves,
     /// A service that answers whole although a stream was asked for.
     whole: bool,
     ended: bool,
@@ -188,6 +190,7 @@ impl Answer {
             body: response.body,
             codec: dialects::codec(api, options)?,
             framing: Framing::new(api),
+            halves: Halves::default(),
             whole: kind == "application/json",
             ended: false,
             pulse: pulse.clone(),
@@ -216,6 +219,7 @@ impl Answer {
         }
         while let Some(event) = self.framing.next(at_end) {
             let result = event.and_then(|(name, data)| {
+                let data = self.halves.join(data);
                 self.codec.on_event(std::str::from_utf8(&name).unwrap_or_default(), &data, out)
             });
             // An error before any output is one like an error status: unless the service says what is wrong with the

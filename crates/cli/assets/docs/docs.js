@@ -8,7 +8,7 @@ import { prose, schemaView, typeName } from "./schema-view.js";
 const GROUPS = [
   ["Agents and runs", (path) => path === "/" || path === "/info" || path.startsWith("/agent/") || path === "/transcribe"],
   ["Threads", (path) => path.startsWith("/threads")],
-  ["The server", (path) => path === "/health" || path === "/ready" || path.startsWith("/cpk-")],
+  ["The server", (path) => ["/health", "/ready", "/metrics"].includes(path) || path.startsWith("/cpk-")],
   ["For clients of a platform", () => true],
 ];
 const METHODS = ["get", "post", "put", "patch", "delete"];

@@ -73,6 +73,12 @@ export class Api {
     return this.#resource("DELETE", `/threads/${encodeURIComponent(id)}`);
   }
 
+  /** What a million tokens of these models cost, `provider/model`; the page's own route, beside the base path. */
+  prices(models) {
+    const query = new URLSearchParams(models.map((model) => ["model", model]));
+    return this.#json({ method: "GET", url: new URL(`playground/prices?${query}`, document.baseURI) });
+  }
+
   #resource(method, path, body) {
     const envelope = { method: "resource/request", params: { path, httpMethod: method }, ...(body && { body }) };
     return this.#json({ method, path, body, envelope });
@@ -100,8 +106,11 @@ export class Api {
     }
   }
 
-  async #send({ method, path, body, envelope, headers = {}, signal }) {
-    const [target, verb, payload] = this.single ? [this.base || "/", "POST", envelope] : [this.base + path, method, body];
+  async #send({ method, path, url, body, envelope, headers = {}, signal }) {
+    const enveloped = this.single && !url;
+    const [target, verb, payload] = enveloped
+      ? [this.base || "/", "POST", envelope]
+      : [url ?? this.base + path, method, body];
     const init = { method: verb, headers: { ...headers }, signal, cache: "no-store", credentials: "same-origin" };
     if (payload !== undefined) {
       init.body = JSON.stringify(payload);

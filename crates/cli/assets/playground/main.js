@@ -7,6 +7,7 @@ import { $, announce, copyText, h, icon, iconButton, newId } from "./dom.js";
 import { Inspector } from "./inspector.js";
 import { Layout } from "./layout.js";
 import { askToken, menu, toast } from "./overlays.js";
+import { Prices } from "./prices.js";
 import { Session } from "./session.js";
 import { curl, react } from "./share.js";
 import { suggestions } from "./suggest.js";
@@ -31,11 +32,15 @@ const layout = new Layout();
 const inspector = new Inspector({ onClose: () => layout.close("inspector"), onState: setState });
 const threads = new Threads(api, { onOpen: openThread, onGone: gone, onError: complain, onChange: redraw });
 const composer = new Composer({ onSend: send, onStop: () => session.stop() });
+const prices = new Prices(api, () => {
+  everything = true;
+  redraw();
+});
 const transcript = new Transcript(
   {
     conversation: () => session.conversation,
     isLive: () => session.status === "running",
-    prices: () => info?.prices,
+    prices: () => prices.known,
     decided: (id) => session.decisions.get(id),
     isLast: (note) =>
       session.status === "idle" &&
@@ -69,7 +74,8 @@ function draw(all) {
   changes.all = all || everything || statusChanged();
   everything = false;
   transcript.update(changes, { status: session.status, steps: session.conversation.steps });
-  inspector.update(session.conversation, changes, info?.prices);
+  inspector.update(session.conversation, changes, prices.known);
+  if (changes.run || changes.all) prices.want(session.conversation.runs);
   composer.update(session.status, ready);
   threads.select(session.threadId, session.busy && session.status !== "loading");
   head();
@@ -329,6 +335,7 @@ async function start() {
     return complain(error);
   }
   $("banner").hidden = true;
+  prices.forget();
   signOut.hidden = !token.get();
   const asked = new URLSearchParams(location.hash.slice(1));
   const wanted =

@@ -122,9 +122,10 @@ export class Transcript {
       // The last one may offer to try again, for as long as it is the last one.
       const key = entry.kind === "run" ? `${entry.run.outcome}${this.context.isLast(entry)}` : String(this.context.isLast(entry));
       const known = this.noteElements.get(entry);
-      if (known?.key === key) return known.element;
+      const prices = this.context.prices();
+      if (known?.key === key && known.prices === prices) return known.element;
       const element = noteView(entry, this.context);
-      this.noteElements.set(entry, { key, element });
+      this.noteElements.set(entry, { key, prices, element });
       return element;
     }
     let view = this.views.get(entry.id);

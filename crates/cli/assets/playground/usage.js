@@ -5,8 +5,8 @@ const COUNT = new Intl.NumberFormat("en");
 /**
  * Tokens over all models of a run, and the cost in US dollars where it can be told.
  *
- * `prices` is what `/info` may give: `{ "provider/model": { input, output, cachedInput, cacheWriteInput } }`, in US
- * dollars for a million tokens. A cost is shown only when it is that of all models of the run.
+ * `prices` is `{ "provider/model": { input, output, cachedInput, cacheWrite } }`, in US dollars for a million tokens. A
+ * cost is shown only when it is that of all models of the run.
  */
 export function total(usage, prices) {
   if (!usage?.length) return null;
@@ -25,15 +25,18 @@ export function total(usage, prices) {
 }
 
 function cost(entry, prices) {
-  const price = prices?.[`${entry.provider}/${entry.model}`] ?? prices?.[entry.model];
-  if (!price || typeof price.input !== "number" || typeof price.output !== "number") return null;
-  const [read, written] = [entry.cachedInputTokens ?? 0, entry.cacheWriteInputTokens ?? 0];
-  const fresh = Math.max(0, (entry.inputTokens ?? 0) - read - written);
+  const price = prices?.[`${entry.provider}/${entry.model}`];
+  if (!price) return null;
+  const [input, output] = [entry.inputTokens ?? 0, entry.outputTokens ?? 0];
+  const read = Math.min(entry.cachedInputTokens ?? 0, input);
+  const written = Math.min(entry.cacheWriteInputTokens ?? 0, input - read);
+  // As the server counts it: who only says the total is believed.
+  const rest = input + output ? 0 : (entry.totalTokens ?? 0);
   const million =
-    fresh * price.input +
+    (input - read - written + rest) * price.input +
     read * (price.cachedInput ?? price.input) +
-    written * (price.cacheWriteInput ?? price.input) +
-    (entry.outputTokens ?? 0) * price.output;
+    written * (price.cacheWrite ?? price.input) +
+    output * price.output;
   return million / 1e6;
 }
 

@@ -25,7 +25,8 @@ pub struct ChatArgs {
     #[arg(long)]
     pub json: bool,
     /// The configuration file (TOML), for a chat without --url.
-    #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE", conflicts_with = "url")]
+    // No conflict with --url: the variable may be set for the other commands.
+    #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where threads live, for a chat without --url: `sqlite:PATH` or `memory`.
     #[arg(long, value_name = "STORE", conflicts_with = "url")]

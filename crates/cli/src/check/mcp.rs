@@ -9,7 +9,10 @@ pub(super) fn probes(context: &Context<'_>) -> Vec<Probe> {
     let probe = |(name, server): &(String, crate::config::McpConfig)| {
         let what = format!("mcp.{name}");
         match server.server(name, context.environment) {
-            Ok(server) => Probe::remote(what, ask(server)),
+            Ok(mut server) => {
+                server.apps = context.config.mcp_apps.servers.iter().any(|shown| shown.name() == name);
+                Probe::remote(what, ask(server))
+            }
             Err(error) => {
                 let detail = error.to_string();
                 Probe::local(what, async move { Finding::failed(detail, "correct it in the file") })
@@ -36,7 +39,15 @@ async fn found(lease: &Lease) -> Result<Finding, McpError> {
     let info = lease.info().await?;
     let list = lease.tools().await?;
     let offered = list.tools.iter().filter(|tool| tool.is_for_model() && lease.config().offers(&tool.name)).count();
-    let detail = format!("{} {}, MCP {}, {offered} tool(s)", info.name, info.version, info.protocol_version);
+    let mut detail = format!("{} {}, MCP {}, {offered} tool(s)", info.name, info.version, info.protocol_version);
+    if lease.config().apps {
+        let shown = list.tools.iter().filter(|tool| tool.ui_resource().is_some()).count();
+        if shown == 0 {
+            let remedy = format!("take {} out of [mcp_apps]", lease.config().id);
+            return Ok(Finding::warning(format!("{detail}, none with a user interface"), remedy));
+        }
+        detail = format!("{detail}, {shown} with a user interface");
+    }
     let named = &lease.config().include_tools;
     let missing: Vec<_> = named.iter().filter(|name| list.get(name).is_none()).map(String::as_str).collect();
     Ok(match (missing.is_empty(), offered) {

@@ -35,7 +35,7 @@ pub(super) async fn call(args: McpCallArgs) -> Result<()> {
     let lease = desk.lease(&server);
     let cancel = CancellationToken::new();
     let elicit = person.then(|| Arc::new(Terminal) as Arc<dyn Elicit>);
-    let terms = CallTerms { cancel: cancel.clone(), elicit };
+    let terms = CallTerms { cancel: cancel.clone(), elicit, ..CallTerms::default() };
     let done = {
         let calling = lease.call_tool(&args.tool, &arguments, &terms);
         tokio::pin!(calling);

@@ -57,6 +57,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     JS "playground/note-view.js",
     JS "playground/overlays.js",
     JS "playground/patch.js",
+    JS "playground/prices.js",
     JS "playground/session.js",
     JS "playground/setup-view.js",
     JS "playground/share.js",

@@ -22,11 +22,14 @@ struct Server {
     url: String,
 }
 
-/// The document. Its addresses are relative to where it came from, so that they hold behind a proxy and on every port.
-pub(super) fn document(bases: &[String]) -> String {
+/// The document, without the metrics where nobody can read them. Its addresses are relative to where it came from, so that they hold behind a proxy and on every port.
+pub(super) fn document(bases: &[String], metrics: bool) -> String {
     let Ok(mut document) = serde_json::from_str::<Document<'_>>(DOCUMENT) else { return DOCUMENT.to_owned() };
     let relative = |base: &str| format!(".{}", if base.is_empty() { "/" } else { base });
     document.servers = bases.iter().map(|base| Server { url: relative(base) }).collect();
+    if !metrics {
+        document.paths.remove("/metrics");
+    }
     let root = RawValue::from_string(r#"[{"url":"./"}]"#.to_owned());
     for item in document.paths.values_mut() {
         // Those that stand beside the base paths.
@@ -45,15 +48,18 @@ mod tests {
     #[test]
     fn the_addresses_are_those_of_this_server() {
         let bases = ["/api".to_owned(), "/".to_owned(), String::new()];
-        let made: Value = serde_json::from_str(&document(&bases)).unwrap();
+        let made: Value = serde_json::from_str(&document(&bases, true)).unwrap();
         let mut committed: Value = serde_json::from_str(DOCUMENT).unwrap();
         assert_eq!(made["servers"], json!([{ "url": "./api" }, { "url": "./" }, { "url": "./" }]));
-        for probe in ["/health", "/ready"] {
+        for probe in ["/health", "/ready", "/metrics"] {
             assert_eq!(made["paths"][probe]["servers"], json!([{ "url": "./" }]), "{probe}");
             committed["paths"][probe]["servers"] = made["paths"][probe]["servers"].clone();
         }
         // Nothing else has changed.
         committed["servers"] = made["servers"].clone();
         assert_eq!(made, committed);
+        let without: Value = serde_json::from_str(&document(&bases, false)).unwrap();
+        committed["paths"].as_object_mut().unwrap().remove("/metrics").unwrap();
+        assert_eq!(without, committed, "where the metrics are switched off");
     }
 }

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry_sdk::trace::Sampler;
 use percent_encoding::percent_decode_str;
+use std::cell::RefCell;
 use std::time::Duration;
 use url::Url;
 
@@ -62,11 +63,15 @@ impl Endpoint {
 }
 
 /// Looks variables up; an empty one is none.
-struct Variables<'a>(&'a Environment);
+struct Variables<'a> {
+    lookup: &'a Environment,
+    /// What is wrong with some of them.
+    warnings: RefCell<Vec<String>>,
+}
 
 impl Variables<'_> {
     fn text(&self, name: &str) -> Option<String> {
-        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// Of a signal, or of all.
@@ -79,9 +84,13 @@ impl Variables<'_> {
         let text = self.text(name)?;
         let number = text.parse().ok();
         if number.is_none() {
-            eprintln!("copilotkit: warning: {name} is {text}, which is no whole number: it is passed over");
+            self.warn(format!("{name} is {text}, which is no whole number: it is passed over"));
         }
         number
+    }
+
+    fn warn(&self, text: String) {
+        self.warnings.borrow_mut().push(text);
     }
 
     fn millis(&self, name: &str, default: Duration) -> Duration {
@@ -97,22 +106,29 @@ impl Variables<'_> {
 }
 
 impl Settings {
-    /// What is configured; `None` where nothing is sent.
+    /// What is configured; `None` where nothing is sent. What people should know of their variables is added to
+    /// `warnings`.
     ///
     /// # Errors
     /// An address or header that is none.
-    pub fn of(config: &TelemetryConfig, environment: &Environment) -> Result<Option<Self>> {
-        let variables = Variables(environment);
+    pub fn of(config: &TelemetryConfig, environment: &Environment, warnings: &mut Vec<String>) -> Result<Option<Self>> {
+        let variables = Variables { lookup: environment, warnings: RefCell::default() };
+        let settings = Self::read(config, &variables);
+        warnings.append(&mut variables.warnings.into_inner());
+        settings
+    }
+
+    fn read(config: &TelemetryConfig, variables: &Variables<'_>) -> Result<Option<Self>> {
         if variables.text("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
         let wanted = |signal| config.signals.contains(&signal);
         let traces = match wanted(Signal::Traces) {
-            true => endpoint(config, &variables, "TRACES", "v1/traces")?,
+            true => endpoint(config, variables, "TRACES", "v1/traces")?,
             false => None,
         };
         let metrics = match wanted(Signal::Metrics) {
-            true => endpoint(config, &variables, "METRICS", "v1/metrics")?,
+            true => endpoint(config, variables, "METRICS", "v1/metrics")?,
             false => None,
         };
         if traces.is_none() && metrics.is_none() {
@@ -122,8 +138,8 @@ impl Settings {
         Ok(Some(Self {
             traces,
             metrics,
-            resource: resource(config, &variables),
-            sampler: sampler(config, &variables),
+            resource: resource(config, variables),
+            sampler: sampler(config, variables),
             queue,
             batch: variables.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH).min(queue),
             delay: variables.millis("OTEL_BSP_SCHEDULE_DELAY", DELAY).max(Duration::from_millis(1)),
@@ -165,10 +181,10 @@ fn endpoint(config: &TelemetryConfig, variables: &Variables<'_>, signal: &str, p
     let protocol = variables.otlp(signal, "PROTOCOL");
     if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
         let what = signal.to_lowercase();
-        eprintln!(
-            "copilotkit: warning: no {what} are sent: OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}, and this server speaks \
-             http/protobuf alone; set OTEL_EXPORTER_OTLP_{signal}_PROTOCOL=http/protobuf and the port for it, mostly 4318"
-        );
+        variables.warn(format!(
+            "no {what} are sent: OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}, and this server speaks http/protobuf alone; \
+             set OTEL_EXPORTER_OTLP_{signal}_PROTOCOL=http/protobuf and the port for it, mostly 4318"
+        ));
         return Ok(None);
     }
     let list = variables.otlp(signal, "HEADERS").unwrap_or_default();
@@ -225,9 +241,7 @@ fn sampler(config: &TelemetryConfig, variables: &Variables<'_>) -> Sampler {
         Some("traceidratio") => Sampler::TraceIdRatioBased(part()),
         Some("parentbased_traceidratio") => parent(Sampler::TraceIdRatioBased(part())),
         Some(other) => {
-            eprintln!(
-                "copilotkit: warning: OTEL_TRACES_SAMPLER is {other}, which is not known here: all traces are sent"
-            );
+            variables.warn(format!("OTEL_TRACES_SAMPLER is {other}, which is not known here: all traces are sent"));
             parent(Sampler::AlwaysOn)
         }
     }
@@ -242,7 +256,8 @@ mod tests {
     fn of(config: TelemetryConfig, variables: &[(&str, &str)]) -> Option<Settings> {
         let variables: BTreeMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Settings::of(&config, &(Arc::new(move |name: &str| variables.get(name).cloned()) as _)).unwrap()
+        let lookup = Arc::new(move |name: &str| variables.get(name).cloned()) as _;
+        Settings::of(&config, &lookup, &mut Vec::new()).unwrap()
     }
 
     fn url(endpoint: &Option<Endpoint>) -> Option<&str> {

@@ -1,7 +1,9 @@
 //! MCP servers, and which agent uses which.
 
-use crate::config::{BuiltInConfig, Config, Environment};
+use super::approval;
+use crate::config::{AgentConfig, BuiltInConfig, Config, Environment};
 use anyhow::{Context as _, Result, anyhow};
+use copilotkit_mcp::apps::{AppServer, McpApps};
 use copilotkit_mcp::{McpPool, McpTools, PageServers, PoolOptions, ServerConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 pub struct McpServers {
     pool: McpPool,
     servers: BTreeMap<String, Arc<ServerConfig>>,
+    apps: McpApps,
 }
 
 impl McpServers {
@@ -22,10 +25,19 @@ impl McpServers {
     pub fn new(config: &Config, environment: &Environment) -> Result<Self> {
         let mut servers = BTreeMap::new();
         for (name, server) in &config.mcp {
-            let server = server.server(name, environment).with_context(|| format!("[mcp.{name}]"))?;
+            let mut server = server.server(name, environment).with_context(|| format!("[mcp.{name}]"))?;
+            // One connection for its tools and its user interfaces.
+            server.apps = config.mcp_apps.servers.iter().any(|shown| shown.name() == name);
             servers.insert(name.clone(), Arc::new(server));
         }
-        Ok(Self { pool: McpPool::new(PoolOptions::default())?, servers })
+        let pool = McpPool::new(PoolOptions::default())?;
+        let apps = apps(config, &pool, &servers)?;
+        Ok(Self { pool, servers, apps })
+    }
+
+    /// What stands in front of every agent: the user interfaces of those servers that may show some.
+    pub fn apps(&self) -> &McpApps {
+        &self.apps
     }
 
     /// The connections.
@@ -50,6 +62,27 @@ impl McpServers {
         let servers = agent.mcp.iter().map(find).collect::<Result<Vec<_>>>()?;
         let page = PageServers::at(&agent.mcp_origins).map_err(|origin| anyhow!("`{origin}` is not an origin"))?;
         let reserved = agent.tools.iter().map(|tool| tool.name.clone());
-        Ok(Some(McpTools::new(self.pool.clone(), servers).reserve(reserved).page_servers(page)))
+        let tools = McpTools::new(self.pool.clone(), servers).reserve(reserved).page_servers(page);
+        Ok(Some(tools.beside(self.apps.clone())))
     }
+}
+
+fn apps(config: &Config, pool: &McpPool, servers: &BTreeMap<String, Arc<ServerConfig>>) -> Result<McpApps> {
+    let mut shown = Vec::new();
+    for entry in &config.mcp_apps.servers {
+        let name = entry.name();
+        let server = servers.get(name).ok_or_else(|| anyhow!("[mcp_apps]: there is no MCP server `{name}`"))?;
+        let mut server = AppServer::new(Arc::clone(server));
+        let written = config.mcp.iter().find(|(other, _)| other == name).and_then(|(_, server)| server.url.as_deref());
+        if let Some(url) = written {
+            server = server.written(url);
+        }
+        shown.push(entry.agents().iter().fold(server, AppServer::agent));
+    }
+    let apps = McpApps::new(pool.clone(), shown).context("[mcp_apps]")?;
+    let built_in = config.agents.iter().filter_map(|(id, agent)| match agent {
+        AgentConfig::BuiltIn(agent) => Some((id, agent)),
+        _ => None,
+    });
+    Ok(built_in.fold(apps, |apps, (id, agent)| apps.approval(id, approval(agent))))
 }

@@ -65,7 +65,7 @@ impl Server {
             environment: environment.clone(),
         };
         let config = Config::load(sources).unwrap();
-        let exporter = Settings::of(&config.telemetry, &environment).unwrap().map(Exporter::new);
+        let exporter = Settings::of(&config.telemetry, &environment, &mut Vec::new()).unwrap().map(Exporter::new);
         let log = Written::default();
         let writer = log.clone();
         let subscriber = Log::new(&config.logging, false).subscriber(None, move || writer.clone(), exporter.as_ref());

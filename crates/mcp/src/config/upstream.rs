@@ -27,6 +27,12 @@ pub struct UpstreamServer {
     pub server_id: Option<String>,
     /// The one agent that it is for.
     pub agent_id: Option<String>,
+    /// The tools that are offered; empty for all. Ours: the reference runtime refuses the key.
+    #[serde(default)]
+    pub include_tools: Vec<String>,
+    /// Tools that are not offered. Ours, too.
+    #[serde(default)]
+    pub exclude_tools: Vec<String>,
     /// Options of the transport, of which the headers are understood.
     #[serde(default)]
     pub options: UpstreamOptions,
@@ -65,7 +71,8 @@ impl UpstreamServer {
             }
         };
         let id = self.server_id.unwrap_or_else(|| format!("server{index}"));
-        let mut config = ServerConfig { trust, ..ServerConfig::new(id, transport) };
+        let (include_tools, exclude_tools) = (self.include_tools, self.exclude_tools);
+        let mut config = ServerConfig { trust, include_tools, exclude_tools, ..ServerConfig::new(id, transport) };
         let bearer = self.api_key.map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
         for (name, value) in bearer.into_iter().chain(self.options.request_init.headers).chain(self.headers) {
             let parsed = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(value).ok());

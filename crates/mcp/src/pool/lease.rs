@@ -7,13 +7,18 @@ use crate::elicit::{self, Elicit};
 use crate::error::{ErrorKind, McpError};
 use crate::limits;
 use crate::listing::ToolList;
+use crate::telemetry;
 use copilotkit_protocol::Json;
+use copilotkit_runtime::Trace;
+use futures::FutureExt as _;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientRequest, PingRequest, ReadResourceRequest,
     ReadResourceRequestParams, ServerResult,
 };
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +28,19 @@ pub struct Lease {
     slot: Arc<Slot>,
 }
 
+/// The parameters of a call that somebody else made.
+#[derive(Deserialize)]
+struct Called {
+    name: String,
+    arguments: Option<Map<String, Value>>,
+}
+
+/// The parameters of `resources/read`.
+#[derive(Deserialize)]
+struct Read {
+    uri: String,
+}
+
 /// For how long a call may go on, and who answers the questions that it leads to.
 #[derive(Clone, Default)]
 pub struct CallTerms {
@@ -30,6 +48,8 @@ pub struct CallTerms {
     pub cancel: CancellationToken,
     /// Asks the person. Without it every question is declined.
     pub elicit: Option<Arc<dyn Elicit>>,
+    /// Where the call hangs in the trace of its run.
+    pub trace: Trace,
 }
 
 /// What a server says about itself.
@@ -66,6 +86,21 @@ impl Lease {
         self.slot.tools().await
     }
 
+    /// As [`Lease::tools`], for a run: where it has to wait for the list, its trace shows that.
+    ///
+    /// # Errors
+    /// As [`Lease::tools`].
+    pub async fn tools_for(&self, trace: &Trace) -> Result<Arc<ToolList>, McpError> {
+        let mut tools = pin!(self.slot.tools());
+        if let Some(known) = tools.as_mut().now_or_never() {
+            return known;
+        }
+        let request = telemetry::request(trace, &self.config, "tools/list", None);
+        let listed = tools.await;
+        request.end(&listed);
+        listed
+    }
+
     /// What it says about itself.
     ///
     /// # Errors
@@ -92,16 +127,38 @@ impl Lease {
         let arguments = arguments
             .read()
             .map_err(|error| McpError::new(ErrorKind::Refused, format!("The arguments are no JSON object: {error}")))?;
-        let params = CallToolRequestParams::new(name.to_owned()).with_arguments(arguments);
-        let connection = self.connection(&terms.cancel).await?;
-        match self.run(&connection, params.clone(), terms).await {
-            Err(error) if error.kind == ErrorKind::Closed && self.may_repeat(name).await => {
-                tracing::info!(server = self.config.id, tool = name, "a harmless call is repeated on a new connection");
-                let connection = self.connection(&terms.cancel).await?;
-                self.run(&connection, params, terms).await
+        self.traced_call(name, Some(arguments), terms).await
+    }
+
+    async fn traced_call(
+        &self,
+        name: &str,
+        arguments: Option<Map<String, Value>>,
+        terms: &CallTerms,
+    ) -> Result<CallToolResult, McpError> {
+        let request = telemetry::request(&terms.trace, &self.config, "tools/call", Some(name));
+        let mut params = CallToolRequestParams::new(name.to_owned());
+        params.arguments = arguments;
+        request.inject(&mut params);
+        let called = async {
+            let connection = self.connection(&terms.cancel).await?;
+            request.goes_over(&connection);
+            match self.run(&connection, params.clone(), terms).await {
+                Err(error) if error.kind == ErrorKind::Closed && self.may_repeat(name).await => {
+                    tracing::info!(
+                        server = self.config.id,
+                        tool = name,
+                        "a harmless call is repeated on a new connection"
+                    );
+                    let connection = self.connection(&terms.cancel).await?;
+                    self.run(&connection, params, terms).await
+                }
+                done => done,
             }
-            done => done,
         }
+        .await;
+        request.end_call(&called);
+        called
     }
 
     /// Reads a resource: the answer to `resources/read`.
@@ -109,17 +166,25 @@ impl Lease {
     /// # Errors
     /// As [`Lease::call_tool`].
     pub async fn read_resource(&self, uri: &str, terms: &CallTerms) -> Result<Value, McpError> {
-        let connection = self.connection(&terms.cancel).await?;
-        let request = || ReadResourceRequest::new(ReadResourceRequestParams::new(uri));
-        let ask = |connection: Arc<Connection>| async move {
-            let request = ClientRequest::ReadResourceRequest(request());
-            connection.request(request, &self.terms(terms)).await
-        };
-        let answer = match ask(connection).await {
-            Err(error) if error.kind == ErrorKind::Closed => ask(self.connection(&terms.cancel).await?).await?,
-            answer => answer?,
-        };
-        self.value(answer)
+        let request = telemetry::request(&terms.trace, &self.config, "resources/read", Some(uri));
+        let mut params = ReadResourceRequestParams::new(uri);
+        request.inject(&mut params);
+        let read = async {
+            let connection = self.connection(&terms.cancel).await?;
+            request.goes_over(&connection);
+            let ask = |connection: Arc<Connection>| {
+                let read = ClientRequest::ReadResourceRequest(ReadResourceRequest::new(params.clone()));
+                async move { connection.request(read, &self.terms(terms)).await }
+            };
+            let answer = match ask(connection).await {
+                Err(error) if error.kind == ErrorKind::Closed => ask(self.connection(&terms.cancel).await?).await?,
+                answer => answer?,
+            };
+            self.value(answer)
+        }
+        .await;
+        request.end(&read);
+        read
     }
 
     /// Passes on a request of a user interface: `tools/call`, `resources/read` and `ping`. The answer is the server's.
@@ -131,26 +196,38 @@ impl Lease {
             |error: serde_json::Error| McpError::new(ErrorKind::Refused, format!("The parameters do not fit: {error}"));
         match method {
             "tools/call" => {
-                let params: CallToolRequestParams = serde_json::from_value(params).map_err(wrong)?;
-                let connection = self.connection(&terms.cancel).await?;
-                let result = self.run(&connection, params, terms).await?;
+                // Not its `_meta`, in which a client says how it wants to be told of progress.
+                let Called { name, arguments } = serde_json::from_value(params).map_err(wrong)?;
+                let result = self.traced_call(&name, arguments, terms).await?;
                 serde_json::to_value(result).map_err(wrong)
             }
             "resources/read" => {
-                let params: ReadResourceRequestParams = serde_json::from_value(params).map_err(wrong)?;
-                self.read_resource(&params.uri, terms).await
+                let Read { uri } = serde_json::from_value(params).map_err(wrong)?;
+                self.read_resource(&uri, terms).await
             }
             "ping" => {
-                let connection = self.connection(&terms.cancel).await?;
-                // The version of 2026-07-28 has no ping: that it was reached is the answer.
-                if !connection.is_modern() {
-                    let ping = ClientRequest::PingRequest(PingRequest::default());
-                    connection.request(ping, &self.terms(terms)).await?;
-                }
-                Ok(Value::Object(serde_json::Map::new()))
+                self.ping(terms).await?;
+                Ok(Value::Object(Map::new()))
             }
             _ => Err(McpError::new(ErrorKind::Refused, format!("The method {method} is not passed on."))),
         }
+    }
+
+    async fn ping(&self, terms: &CallTerms) -> Result<(), McpError> {
+        let request = telemetry::request(&terms.trace, &self.config, "ping", None);
+        let pinged = async {
+            let connection = self.connection(&terms.cancel).await?;
+            request.goes_over(&connection);
+            // The version of 2026-07-28 has no ping: that it was reached is the answer.
+            if !connection.is_modern() {
+                let ping = ClientRequest::PingRequest(PingRequest::default());
+                connection.request(ping, &self.terms(terms)).await?;
+            }
+            Ok(())
+        }
+        .await;
+        request.end(&pinged);
+        pinged
     }
 
     /// Runs work that may outlive the run, on the pool's tasks.

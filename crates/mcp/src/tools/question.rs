@@ -79,7 +79,8 @@ impl Parking {
     pub(super) async fn call(&self, lease: &Arc<Lease>, tool: &str, call: &ToolInvocation) -> Result<Turn, McpError> {
         let (desk, questions) = mpsc::channel(1);
         let cancel = CancellationToken::new();
-        let terms = CallTerms { cancel: cancel.clone(), elicit: Some(Arc::new(Desk(desk))) };
+        let elicit: Option<Arc<dyn Elicit>> = Some(Arc::new(Desk(desk)));
+        let terms = CallTerms { cancel: cancel.clone(), elicit, trace: call.run.trace.clone() };
         let (owner, tool, arguments) = (Arc::clone(lease), tool.to_owned(), call.arguments.clone());
         let work = lease.spawn(async move { owner.call_tool(&tool, &arguments, &terms).await })?;
         let guard = cancel.drop_guard();
@@ -90,8 +91,9 @@ impl Parking {
     pub(super) async fn answer(&self, call: &ToolInvocation, answer: &ResumeEntry) -> Result<Turn, McpError> {
         let parked = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&Place::of(call));
         let Some(mut parked) = parked else {
-            let message = "The question is not open any more: it took too long, or the server was started again.";
-            return Err(McpError::new(ErrorKind::Closed, message));
+            let message = "The question is not open any more: it waited too long, or the server was started again. The \
+                           tool may have done a part of its work. Call it again if it is still wanted.";
+            return Err(McpError::new(ErrorKind::Gone, message));
         };
         if let Some(reply) = parked.reply.take() {
             // Who asked may have gone; then the call has ended, and says how.

@@ -39,7 +39,7 @@ impl Caller {
         Arc::new(Self { tool: tool.to_owned(), arguments, requests: Mutex::default() })
     }
 
-    fn offered(&self) -> Vec<String> {
+    pub(crate) fn offered(&self) -> Vec<String> {
         self.requests.lock().unwrap()[0].tools.iter().map(|tool| tool.name.clone()).collect()
     }
 }
@@ -349,10 +349,33 @@ async fn a_question_of_a_server_is_an_interrupt_and_its_answer_goes_on_with_the_
 
     // An answer that comes twice finds nothing that waits, and nothing is executed.
     let (events, _) = run(&agent, resumed(answer)).await;
-    assert_eq!(result(&events)["status"], "error");
+    assert_eq!(result(&events)["reason"], "tool_question_gone");
     assert_eq!(fake.seen.count("tools/call"), 2);
     assert_eq!(pool.stats().leases, 0);
     pool.close().await;
+}
+
+#[tokio::test]
+async fn a_question_that_was_asked_before_a_restart_is_gone_and_the_answer_says_so() {
+    let fake = greeter();
+    let config = Arc::new(ServerConfig { elicitation: true, ..fake.config("a") });
+    let (model, before) = (Caller::new("greet", json!({})), pool());
+    let asking = agent(&model, McpTools::new(before.clone(), [Arc::clone(&config)]));
+    let (events, _) = run(&asking, input(json!({}))).await;
+    let answer =
+        json!([{ "interruptId": interrupts(&events)[0]["id"], "status": "resolved", "payload": { "name": "Ada" } }]);
+    before.close().await;
+    // Another process: nothing of the first is left but what the page sends.
+    let after = pool();
+    let restarted = agent(&model, McpTools::new(after.clone(), [config]));
+    let (events, error) = run(&restarted, resumed(answer)).await;
+    assert!(error.is_none());
+    let told = result(&events);
+    assert_eq!((&told["status"], &told["reason"]), (&json!("error"), &json!("tool_question_gone")), "{told}");
+    assert!(told["message"].as_str().unwrap().contains("not open any more"), "{told}");
+    assert_eq!(events.last().unwrap()["type"], "RUN_FINISHED", "the model goes on from there");
+    assert_eq!(fake.seen.count("tools/call"), 1, "nothing is executed anew");
+    after.close().await;
 }
 
 #[tokio::test]

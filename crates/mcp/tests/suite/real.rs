@@ -1,9 +1,12 @@
 //! Servers that others wrote, as they are published.
 
 use crate::agent::{Caller, agent, input, result, run};
+use crate::apps::{Says, ask, behind};
 use crate::pool::{arguments, pool, said};
+use copilotkit_mcp::apps::{AppServer, McpApps};
 use copilotkit_mcp::{CallTerms, ErrorKind, Lease, McpPool, McpTools, ServerConfig};
 use copilotkit_protocol::Json;
+use futures::{StreamExt as _, stream};
 use http::HeaderMap;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -84,9 +87,15 @@ impl Listening {
 
     /// server-everything; none when it is not there.
     async fn everything(transport: &str, port: u16) -> Option<Self> {
-        let script = npm("server-everything")?;
+        Self::npm("server-everything", &[transport], port).await
+    }
+
+    /// A server of npm; none when it is not there.
+    async fn npm(package: &str, arguments: &[&str], port: u16) -> Option<Self> {
+        let script = npm(package)?;
         let preload = root().join("fixtures/mcp/loopback.cjs");
-        Some(Self::start(&["node", "--require", preload.to_str().unwrap(), &script, transport], port).await)
+        let command = [&["node", "--require", preload.to_str().unwrap(), &script], arguments].concat();
+        Some(Self::start(&command, port).await)
     }
 
     fn url(&self, path: &str) -> String {
@@ -272,4 +281,80 @@ async fn a_child_ends_with_its_connection_and_takes_its_own_along() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(running(), 0, "processes are left");
+}
+
+#[tokio::test]
+async fn a_published_user_interface_is_offered_called_and_read() {
+    let Some(listening) = Listening::npm("server-basic-vanillajs", &[], 0).await else { return };
+    let pool = pool();
+    let config = ServerConfig::http("clock", &listening.url("/mcp")).unwrap();
+    let apps = McpApps::new(pool.clone(), [AppServer::new(config)]).unwrap();
+    let agent = Says::calling("get-time", "{}");
+    let events = behind(&apps, agent.clone(), input(json!({}))).await;
+    let offered = agent.1.lock().unwrap()[0].tools[0].clone();
+    assert_eq!(offered.name, "get-time");
+    assert!(offered.description.ends_with("\n[UI Resource: ui://get-time/mcp-app.html]"), "{}", offered.description);
+    let [.., told, activity, _] = events.as_slice() else { panic!("{events:?}") };
+    let content = &activity["content"];
+    assert_eq!((&activity["activityType"], &content["serverId"]), (&json!("mcp-apps"), &json!("clock")));
+    assert_eq!(content["resourceUri"], "ui://get-time/mcp-app.html");
+    assert_eq!(content["result"]["structuredContent"]["time"], told["content"], "the text is the time");
+    let params = json!({ "uri": content["resourceUri"] });
+    let request = |method: &str, params: Value| json!({ "serverHash": content["serverHash"], "serverId": "clock", "method": method, "params": params });
+    let read = ask(&apps, request("resources/read", params)).await;
+    assert_eq!(read["contents"][0]["mimeType"], "text/html;profile=mcp-app");
+    assert!(read["contents"][0]["text"].as_str().unwrap().contains("Get Server Time"));
+    let called = ask(&apps, request("tools/call", json!({ "name": "get-time", "arguments": {} }))).await;
+    assert!(called["structuredContent"]["time"].as_str() > told["content"].as_str(), "{called}");
+    pool.close().await;
+}
+
+/// How many processes were started by this one and live.
+#[cfg(target_os = "linux")]
+fn children(marker: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let environments = processes.filter_map(|entry| std::fs::read(entry.path().join("environ")).ok());
+    environments.filter(|variables| String::from_utf8_lossy(variables).contains(marker)).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn many_runs_share_one_child_process_and_leave_none() {
+    let Some(script) = npm("server-everything") else { return };
+    let marker = format!("COPILOTKIT_CHILD=runs-{}", std::process::id());
+    let mut config = ServerConfig::stdio("everything", &["node", &script, "stdio"]).unwrap();
+    if let copilotkit_mcp::config::Transport::Stdio(command) = &mut config.transport {
+        let (name, value) = marker.split_once('=').unwrap();
+        command.environment.insert(name.to_owned(), value.to_owned());
+    }
+    let rounds = if std::env::var_os("COPILOTKIT_TEST_FULL").is_some() { 1_000 } else { 100 };
+    let pool = pool();
+    let model = Caller::new("echo", json!({ "message": "x" }));
+    let agent = agent(&model, McpTools::new(pool.clone(), [Arc::new(config)]));
+    assert_eq!(children(&marker), 0);
+    let began = Instant::now();
+    let mut work = stream::iter((0..rounds).map(|_| run(&agent, input(json!({}))))).buffer_unordered(20);
+    let mut most = 0;
+    let mut done = 0;
+    while let Some((events, error)) = work.next().await {
+        assert!(error.is_none());
+        assert_eq!(result(&events)["content"][0]["text"], "Echo: x");
+        done += 1;
+        if done % 25 == 0 {
+            most = most.max(children(&marker));
+        }
+    }
+    drop(work);
+    assert_eq!((most, pool.stats().leases), (1, 0), "one process for all");
+    pool.close().await;
+    let end = Instant::now() + Duration::from_secs(10);
+    while children(&marker) > 0 && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!(
+        "{rounds} runs on a child process in {:?}: {most} while they went on, {} after",
+        began.elapsed(),
+        children(&marker)
+    );
+    assert_eq!(children(&marker), 0, "processes are left");
 }

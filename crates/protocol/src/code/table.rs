@@ -334,6 +334,14 @@ codes! {
     ToolTooLarge "tool_too_large" [Tool] Useless
         "Let it answer with less: a page of the list, a summary.";
 
+    /// The tool had asked a person something, and the question is gone: it waited too long, or the server was started
+    /// again. What the call did before it asked was done.
+    ToolQuestionGone "tool_question_gone" [Tool] Useless
+        "The model reads this. Ask for the same thing again if it is still wanted.";
+    /// A user interface (MCP Apps) called a tool that is not for user interfaces. It was not executed.
+    ToolNotForApp "tool_not_for_app" [Tool] Useless
+        "The tool's server decides, by `_meta.ui.visibility`; so do `include_tools`, `exclude_tools` and `approval`.";
+
     /// Arguments came for a tool call that was never started; they were dropped.
     UnknownToolCall "unknown_tool_call" [Warning] Useless
         "Let the agent send TOOL_CALL_START first.";

@@ -163,8 +163,8 @@ impl BuiltInAgentBuilder {
         self
     }
 
-    /// Whether and which tool the model must call. It holds for the first step of a run: in later ones it would force
-    /// the model to call tools for ever.
+    /// Whether and which tool the model must call. It holds for the first step of a run, unless that goes on with the
+    /// result of a tool: afterwards it would force the model to call tools for ever.
     #[must_use]
     pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
         self.inner.tool_choice = choice;

@@ -33,6 +33,7 @@ impl Ledger {
         let kind = match kind {
             Kind::Run => "run",
             Kind::Suggestion => "suggestion",
+            Kind::Aside => "aside",
         };
         let trace = Trace::of_run(account, &input.run_id, kind);
         Self { telemetry: telemetry.clone(), trace, agent_id, started: Instant::now(), state: State::Asked }

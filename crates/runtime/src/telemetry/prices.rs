@@ -1,7 +1,7 @@
 //! What tokens cost. The list is data, with its date: `prices.json`.
 
 use copilotkit_protocol::TokenUsage;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -10,14 +10,16 @@ const LIST: &str = include_str!("prices.json");
 const MILLION: f64 = 1_000_000.0;
 
 /// The price of a model, in US dollars for a million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Price {
     /// Input that no cache had.
     pub input: f64,
     /// Input that came from a cache; as much as other input where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<f64>,
     /// Input that was written to a cache; as much as other input where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<f64>,
     /// Output, reasoning included.
     pub output: f64,

@@ -300,6 +300,10 @@ async fn the_next_model_is_tried_only_before_the_first_event() {
     assert_eq!(events.last().unwrap()["usage"][0]["model"], "two");
     assert_eq!((broken.calls().len(), good.calls().len()), (1, 2), "the run stays with the model that works");
 
+    let dead = |name| Arc::new(Script::named(name, [vec![Err(retry(name))]]));
+    let (_, error) = run(&BuiltInAgent::builder(dead("one")).fallback(dead("two")).build(), hi()).await;
+    assert_eq!(error.unwrap().message, "two", "the last one says why there is no answer");
+
     let late = Arc::new(Script::named("one", [vec![Ok(ModelEvent::TextDelta("a".into())), Err(retry("cut"))]]));
     let unused = Arc::new(Script::named("two", []));
     let (events, error) = run(&BuiltInAgent::builder(late).fallback(unused.clone()).build(), hi()).await;
@@ -352,6 +356,26 @@ async fn a_forced_tool_is_forced_once() {
     run(&agent, hi()).await;
     let choices: Vec<_> = script.calls().into_iter().map(|call| call.tool_choice).collect();
     assert_eq!(choices, [choice, ToolChoice::Auto]);
+
+    // The page comes back with the result of its tool: forced again, the two would go on for ever.
+    let script = Script::new([stop([text("m", &["x"])]), stop([text("m", &["y"])])]);
+    let agent = BuiltInAgent::builder(script.clone()).tool_choice(ToolChoice::Required).build();
+    let asked = r#"{"id":"u","role":"user","content":"hi"}"#;
+    let called = r#"{"id":"a","role":"assistant","toolCalls":[{"id":"c","type":"function","function":{"name":"paint","arguments":"{}"}}]}"#;
+    let result = r#"{"id":"t","role":"tool","toolCallId":"c","content":"done"}"#;
+    for (messages, expected) in [
+        (vec![asked, called, result], ToolChoice::Auto),
+        (vec![asked, called, result, r#"{"id":"v","role":"user","content":"again"}"#], ToolChoice::Required),
+    ] {
+        let tools = r#"[{"name":"paint","description":"","parameters":{"type":"object"}}]"#;
+        let messages = messages.join(",");
+        run(
+            &agent,
+            input(&format!(r#"{{"threadId":"t","runId":"r","messages":[{messages}],"tools":{tools},"context":[]}}"#)),
+        )
+        .await;
+        assert_eq!(script.calls().last().unwrap().tool_choice, expected);
+    }
 
     let script = Script::new([stop([text("m", &["x"])])]);
     let agent = BuiltInAgent::builder(script.clone()).tool_choice(ToolChoice::Tool("gone".into())).build();

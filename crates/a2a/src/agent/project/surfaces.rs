@@ -1,11 +1,11 @@
 //! Surfaces as the activities that pages draw.
 
 use crate::a2ui::{Operation, with_root};
-use copilotkit_protocol::{ActivityDelta, ActivitySnapshot, Event, Json, JsonPatch, Object};
+use copilotkit_protocol::{ActivityDelta, Event, Json, JsonPatch, Object};
+use copilotkit_runtime::middleware::a2ui::shape::{ACTIVITY, OPERATIONS, snapshot};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-const ACTIVITY: &str = "a2ui-surface";
 /// The most surfaces of a thread that are remembered.
 const KNOWN: usize = 100;
 
@@ -58,21 +58,19 @@ impl Surfaces {
 
 fn whole(id: &str, operations: &[Operation]) -> Option<Event> {
     let new: Vec<&Value> = operations.iter().map(|operation| &operation.operation).collect();
-    let mut content = json!({ "a2ui_operations": new });
+    let mut content = json!({ OPERATIONS: new });
     let old: Vec<&Value> = operations.iter().filter_map(|operation| operation.original.as_ref()).collect();
     if !old.is_empty() {
         content["operations"] = json!(old);
     }
-    let content = Object::try_from(Json::from(content)).ok()?;
-    let (message_id, activity_type) = (id.to_owned(), ACTIVITY.to_owned());
-    Some(ActivitySnapshot { message_id, activity_type, content, replace: Some(true), ..Default::default() }.into())
+    Some(snapshot(id, Object::try_from(Json::from(content)).ok()?))
 }
 
 fn change(id: &str, operations: &[Operation]) -> Option<Event> {
     let add = |path: &str, value: &Value| json!({ "op": "add", "path": path, "value": value });
     let mut patch = Vec::new();
     for operation in operations {
-        patch.push(add("/a2ui_operations/-", &operation.operation));
+        patch.push(add(&format!("/{OPERATIONS}/-"), &operation.operation));
         if let Some(original) = &operation.original {
             patch.push(add("/operations/-", original));
         }

@@ -293,9 +293,12 @@ impl Prepared {
         has_next
     }
 
-    /// The choice for the next step. What is forced is forced once, or the model would call tools for ever.
+    /// The choice for the next step. What is forced is forced once, or the model would call tools for ever: a run that
+    /// begins with the result of a tool goes on with what another one began.
     fn tool_choice(&mut self) -> ToolChoice {
+        let answered = matches!(self.messages.last(), Some(ModelMessage::Tool { .. }));
         match std::mem::take(&mut self.run.tool_choice) {
+            ToolChoice::Required | ToolChoice::Tool(_) if answered => ToolChoice::Auto,
             // A provider refuses a request that forces a tool which it does not offer.
             ToolChoice::Tool(name) if !self.toolbox.has(&name) => ToolChoice::Auto,
             ToolChoice::None => {

@@ -50,7 +50,7 @@ async fn stream(
     let mut resume = Resume::of(parts)?;
     let input = json::run_input(&state.options, &payload.read(state).await?)?;
     let suggestion = is_suggestion(&input);
-    if suggestion {
+    if suggestion || lifecycle.is_aside(&agent_id, &input) {
         // Nothing of it is kept that could be read again.
         resume = Resume::default();
     }
