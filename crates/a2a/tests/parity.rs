@@ -9,12 +9,12 @@ mod page;
 #[allow(dead_code, reason = "shared between tests")]
 mod peer;
 
-use copilotkit_a2a::{A2aClient, A2aOrchestrator, OnQuestion, SEND_TOOL};
+use copilotkit_a2a::{A2aAgent, A2aClient, A2aOrchestrator, OnQuestion, SEND_TOOL};
 use copilotkit_protocol::{Emitted, Event, RunFinished, RunStarted, build};
 use copilotkit_runtime::{Agent, EventStream, Registered, RunContext};
 use futures::StreamExt as _;
 use page::{House, Page, tool};
-use peer::{Peer, Reply};
+use peer::{Peer, Piece, Reply};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -204,4 +204,151 @@ async fn the_same_events_where_upstream_works_and_an_end_where_it_hangs() {
     }
     println!("{same} cases with the same events, {mended} that hang upstream and end here");
     assert!(same >= 12 && mended >= 4, "{same} {mended}");
+}
+
+/// One recorded run of the published agent: what was said to it, and what its page saw.
+struct Talk {
+    name: String,
+    /// The texts that the person said, in order.
+    said: Vec<String>,
+    /// Pieces of text that the page was shown, in order.
+    shown: Vec<String>,
+    calls: Vec<String>,
+    how: String,
+}
+
+impl Talk {
+    fn read(path: &std::path::Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let empty = Vec::new;
+        let mut talk = Self { name: String::new(), said: empty(), shown: empty(), calls: empty(), how: String::new() };
+        for line in lines {
+            let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            match line["at"].as_str().unwrap() {
+                "case" => talk.name = word(&line["name"]),
+                "end" => talk.how = word(&line["how"]),
+                "event" if line["event"]["type"] == "TEXT_MESSAGE_CONTENT" => {
+                    talk.shown.push(word(&line["event"]["delta"]));
+                }
+                "event" if line["event"]["type"] == "TOOL_CALL_START" => {
+                    talk.calls.push(word(&line["event"]["toolCallName"]));
+                }
+                "messages-after" => {
+                    let messages = line["messages"].as_array().unwrap();
+                    talk.said = messages
+                        .iter()
+                        .filter(|message| message["role"] == "user")
+                        .map(|message| message["content"].as_str().map_or_else(|| "memory".to_owned(), str::to_owned))
+                        .collect();
+                }
+                _ => {}
+            }
+        }
+        talk
+    }
+}
+
+/// A 0.3 agent that streams what the official Python one was recorded to stream, or, where only a call without a stream was
+/// recorded, its answer as the one event.
+async fn recorded_streams() -> Peer {
+    let text = std::fs::read_to_string(format!("{FOLDER}/python-0.3.26-v0.3-jsonrpc.json")).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let exchanges = file["exchanges"].as_array().unwrap().clone();
+    let card = |url: &str| {
+        let capabilities = json!({ "streaming": true });
+        Reply::Json(
+            200,
+            json!({ "name": "Peer", "url": url, "protocolVersion": "0.3.0", "capabilities": capabilities }),
+        )
+    };
+    Peer::with_card(card, move |seen| {
+        // The first part is what the person said, but where it is what they did on a surface.
+        let words = |message: &Value| {
+            let parts = message["parts"].as_array().unwrap();
+            if parts.iter().any(|part| part["kind"] == "data") { Value::Null } else { parts[0]["text"].clone() }
+        };
+        let asked = &seen.body["params"]["message"];
+        let same = |exchange: &&Value, method: &str| {
+            let body = &exchange["request"]["body"];
+            let message = &body["params"]["message"];
+            // Where a task goes on only the recorded answers of its own kind fit.
+            let goes_on = message.get("taskId").is_some() == asked.get("taskId").is_some() || words(asked).is_null();
+            body["method"] == method && goes_on && words(message) == words(asked)
+        };
+        if seen.method() != "message/stream" {
+            return peer::error(-32001, "not recorded");
+        }
+        if let Some(exchange) = exchanges.iter().find(|exchange| same(exchange, "message/stream")) {
+            let frames = exchange["response"]["frames"].as_array().unwrap();
+            let bytes = |frame: &Value| Piece::Bytes(format!("data: {}\n\n", frame["data"]).into_bytes());
+            return Reply::Stream(frames.iter().map(bytes).collect());
+        }
+        match exchanges.iter().find(|exchange| same(exchange, "message/send")) {
+            Some(exchange) => peer::events([exchange["response"]["json"]["result"].clone()]),
+            None => peer::error(-32603, "not recorded"),
+        }
+    })
+    .await
+}
+
+/// What ours makes of a recording, where it is more or other than what upstream does: how the run ends.
+const AGENT_ENDS: &[(&str, &str)] = &[
+    // A question is an interrupt, its answer goes on in the task that asked.
+    ("ask", "success"),
+    ("auth", "interrupt"),
+    ("crash", "error a2a_error"),
+    ("fail", "error a2a_failed"),
+    ("reject", "error a2a_rejected"),
+    ("unreachable", "error agent_connect"),
+];
+
+#[tokio::test]
+async fn a_page_is_shown_all_that_the_published_agent_shows_and_what_it_loses() {
+    let mut paths: Vec<_> = std::fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let of_agent = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("agent-");
+    let talks: Vec<Talk> = paths.into_iter().filter(of_agent).map(|path| Talk::read(&path)).collect();
+    assert_eq!(talks.len(), 20);
+    for talk in &talks {
+        let name = talk.name.as_str();
+        let peer = recorded_streams().await;
+        let url = if name == "unreachable" { "http://127.0.0.1:9/" } else { peer.url.as_str() };
+        let client = A2aClient::builder(url).idle_timeout(Duration::from_secs(3)).build().unwrap();
+        let house = House::new(|store| Registered::new("agent", A2aAgent::new(client).threads(store.clone())));
+        let mut page = Page::new(&house, "thread-1");
+        if name == "a2ui-action" {
+            page.props =
+                Some(json!({ "a2uiAction": { "userAction": { "actionName": "pick", "surfaceId": "s1" } } }).into());
+        }
+        let mut end = String::new();
+        for text in &talk.said {
+            end = page.say(text).await.end();
+        }
+        if talk.said.is_empty() {
+            end = page.run(None).await.end();
+        }
+        let expected = AGENT_ENDS.iter().find(|(known, _)| *known == name).map_or("success", |(_, end)| end);
+        assert!(end.starts_with(expected), "{name}: {end}");
+        // All that upstream shows, in order; what comes between is what it loses.
+        let all = page.texts().join("\n");
+        let mut rest = all.as_str();
+        // Upstream asks anew where ours answers the question.
+        for piece in talk.shown.iter().filter(|piece| !piece.starts_with("unknown scenario")) {
+            let at = rest.find(piece.as_str()).unwrap_or_else(|| panic!("{name}: {piece:?} is not in {all:?}"));
+            rest = &rest[at + piece.len()..];
+        }
+        let calls: Vec<&str> =
+            page.messages.iter().flat_map(|m| m.tool_calls()).map(|c| c.function.name.as_str()).collect();
+        assert_eq!(calls, talk.calls, "{name}");
+        let more = match name {
+            "ask" => "Hello, Ada!",
+            "steps" | "js" | "no-streaming" => "Alpha beta gamma.",
+            "data" => "Oslo",
+            "file" => "hello.txt",
+            "mixed" => "a.pdf",
+            _ => "",
+        };
+        assert!(all.contains(more), "{name}: {all}");
+    }
 }

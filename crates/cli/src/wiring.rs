@@ -169,9 +169,7 @@ pub fn agents(config: &Config, environment: &Environment, store: Option<&Arc<dyn
         agents.push(registered);
     }
     a2a::orchestrators(config, store, &mut agents)?;
-    // Also where no server shows anything: what an old page asks for is then answered, and does not reach an agent.
-    let agents = agents.into_iter().map(|agent| agent.with(mcp.apps().clone())).collect();
-    generative_ui::in_front(config, agents)
+    generative_ui::in_front(config, &mcp, agents)
 }
 
 fn debug(config: DebugConfig) -> DebugOptions {

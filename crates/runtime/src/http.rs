@@ -12,6 +12,7 @@ mod factory;
 mod handlers;
 mod hooks;
 mod json;
+mod kept;
 mod measured;
 mod mount;
 mod port;

@@ -5,6 +5,8 @@
 use copilotkit_protocol::{Applied, Event, RunAgentInput, Verifier};
 use copilotkit_runtime::agent::{AgentError, EventStream, RunContext};
 use copilotkit_runtime::hub::Subscription;
+use copilotkit_runtime::middleware::a2ui::{A2ui, A2uiOptions, InjectTool};
+use copilotkit_runtime::middleware::generative_ui::GenerativeUi;
 use copilotkit_runtime::store::Frame;
 use copilotkit_runtime::{Agent, AgentRegistry, Emitted, Lifecycle, LifecycleOptions, Principal, Registered, StartRun};
 use futures::StreamExt as _;
@@ -47,15 +49,28 @@ fn script(seed: u64) -> Vec<Step> {
     steps
 }
 
+/// What agents draw with is among the tools, and its arguments among the pieces.
+const TOOLS: [&str; 3] = ["tool", "render_a2ui", "generateSandboxedUi"];
+const PIECES: [&str; 6] = [
+    "{\"surfaceId\":\"s\",",
+    "\"components\":[{\"id\":\"root\",\"component\":\"Text\"}]",
+    "\"components\":[]",
+    "{\"initialHeight\":1,\"html\":\"<p>",
+    "</p>\",\"jsExpressions\":[\"f()\"",
+    "}",
+];
+
 fn step(dice: &mut Dice) -> Step {
-    let id = format!("i{}", dice.roll(3));
+    let number = dice.roll(3);
+    let (id, tool) = (format!("i{number}"), TOOLS[number as usize]);
+    let piece = PIECES[dice.roll(6) as usize];
     let delta = format!("{} ", dice.roll(100));
     Step::Event(match dice.roll(30) {
         0..=3 => json!({ "type": "TEXT_MESSAGE_START", "messageId": id, "role": "assistant" }),
         4..=8 => json!({ "type": "TEXT_MESSAGE_CONTENT", "messageId": id, "delta": delta }),
         9..=10 => json!({ "type": "TEXT_MESSAGE_END", "messageId": id }),
-        11..=12 => json!({ "type": "TOOL_CALL_START", "toolCallId": id, "toolCallName": "tool" }),
-        13..=14 => json!({ "type": "TOOL_CALL_ARGS", "toolCallId": id, "delta": delta }),
+        11..=12 => json!({ "type": "TOOL_CALL_START", "toolCallId": id, "toolCallName": tool }),
+        13..=14 => json!({ "type": "TOOL_CALL_ARGS", "toolCallId": id, "delta": piece }),
         15 => json!({ "type": "TOOL_CALL_END", "toolCallId": id }),
         16 => {
             json!({ "type": "TOOL_CALL_RESULT", "toolCallId": id, "messageId": format!("r-{delta}"), "content": delta })
@@ -126,7 +141,12 @@ fn page(frames: &[Frame], legacy: bool) -> (Vec<Value>, String) {
 }
 
 async fn check(seed: u64) {
-    let agents = Arc::new(AgentRegistry::new([Registered::new("generated", Generated(seed))]));
+    let mut agent = Registered::new("generated", Generated(seed));
+    if seed % 2 == 1 {
+        let options = A2uiOptions { inject_tool: InjectTool::Always, ..A2uiOptions::default() };
+        agent = agent.with(A2ui::new(options)).with(GenerativeUi::new());
+    }
+    let agents = Arc::new(AgentRegistry::new([agent]));
     let options = LifecycleOptions { agent_idle: Duration::from_millis(60), ..LifecycleOptions::default() };
     let lifecycle = Lifecycle::new(agents, options);
     let input = RunAgentInput { thread_id: "t".to_owned(), run_id: "r".to_owned(), ..Default::default() };

@@ -3,7 +3,7 @@
 
 use copilotkit_fixtures::official_schema;
 use copilotkit_fixtures::scripted::Script;
-use copilotkit_protocol::{Event, Json, Message, RunAgentInput, RunFinished, ToolCallChunk, UserMessage};
+use copilotkit_protocol::{Event, Json, Message, RunAgentInput, RunFinished, TokenUsage, ToolCallChunk, UserMessage};
 use copilotkit_runtime::middleware::a2ui::{A2ui, A2uiOptions, DebugExposure, InjectTool, Recovery};
 use copilotkit_runtime::middleware::generative_ui::GenerativeUi;
 use copilotkit_runtime::{
@@ -111,7 +111,10 @@ fn good(script: &mut Script) {
 }
 
 fn dangling(script: &mut Script) {
-    script.text(["Here it is."]).call("render_a2ui", &[DANGLING]).finish();
+    script.text(["Here it is."]).call("render_a2ui", &[DANGLING]);
+    let usage = TokenUsage { total_tokens: Some(7), ..TokenUsage::default() };
+    let finished = RunFinished { usage: Some(vec![usage]), ..script.finished() };
+    script.emit(finished);
 }
 
 #[tokio::test]
@@ -123,7 +126,8 @@ async fn a_surface_that_cannot_be_drawn_is_tried_again_in_the_same_run() {
     assert_eq!((&retrying["attempt"], &retrying["maxAttempts"]), (&json!(2), &json!(3)));
     assert_eq!(retrying["errors"][0]["code"], "unresolved_child");
     assert_eq!((ran.of("RUN_STARTED").len(), ran.of("RUN_FINISHED").len()), (1, 1));
-    assert_eq!(ran.of("RUN_FINISHED")[0]["runId"], "r");
+    let finished = ran.of("RUN_FINISHED")[0];
+    assert_eq!((&finished["runId"], &finished["usage"]), (&json!("r"), &json!([{ "totalTokens": 7 }])));
     let results = ran.results();
     assert_eq!(results[0]["code"], "a2ui_invalid");
     assert_eq!(results[0]["errors"][0]["path"], "components[0].child");
@@ -166,10 +170,18 @@ async fn a_single_try_is_a_single_run() {
 #[tokio::test]
 async fn arguments_that_are_no_surface_are_tried_again_too() {
     let scripts: [fn(&mut Script); 4] = [
-        |script| drop(script.call("render_a2ui", &["{}"]).finish()),
-        |script| drop(script.call("render_a2ui", &["words"]).finish()),
-        |script| drop(script.call("render_a2ui", &["{\"surfaceId\":\"s\""]).finish()),
-        |script| drop(script.call("render_a2ui", &["{\"surfaceId\":\"s\",\"components\":[]}"]).finish()),
+        |script| {
+            script.call("render_a2ui", &["{}"]).finish();
+        },
+        |script| {
+            script.call("render_a2ui", &["words"]).finish();
+        },
+        |script| {
+            script.call("render_a2ui", &["{\"surfaceId\":\"s\""]).finish();
+        },
+        |script| {
+            script.call("render_a2ui", &["{\"surfaceId\":\"s\",\"components\":[]}"]).finish();
+        },
     ];
     for (index, script) in scripts.into_iter().enumerate() {
         let ran = run(&[script, good], always()).await;
@@ -180,7 +192,9 @@ async fn arguments_that_are_no_surface_are_tried_again_too() {
 /// What the model says instead of another try is said; the page does not wait any longer.
 #[tokio::test]
 async fn an_agent_may_answer_in_words_instead() {
-    let words: fn(&mut Script) = |script| drop(script.text(["Never mind."]).finish());
+    let words: fn(&mut Script) = |script| {
+        script.text(["Never mind."]).finish();
+    };
     let ran = run(&[dangling, words], always()).await;
     assert_eq!(ran.given.len(), 2);
     assert_eq!(ran.shown("a2ui-surface-tc-r"), ["building", "retrying", "failed"]);
@@ -235,12 +249,15 @@ async fn pieces_without_a_start_draw_as_well() {
 
 #[tokio::test]
 async fn a_surface_that_is_cut_off_has_failed() {
-    let cut: fn(&mut Script) = |script| drop(script.open_call("render_a2ui", false).args(&GOOD[..40]).fail("boom"));
+    let cut: fn(&mut Script) = |script| {
+        script.open_call("render_a2ui", false).args(&GOOD[..40]).fail("boom");
+    };
     let ran = run(&[cut], always()).await;
     assert_eq!(ran.shown("a2ui-surface-tc-r"), ["building", "failed"]);
     assert_eq!(ran.events.last().unwrap()["message"], "boom");
-    let page: fn(&mut Script) =
-        |script| drop(script.open_call("generateSandboxedUi", false).args("{\"html\":\"<p>").fail("boom"));
+    let page: fn(&mut Script) = |script| {
+        script.open_call("generateSandboxedUi", false).args("{\"html\":\"<p>").fail("boom");
+    };
     let ran = run(&[page], always()).await;
     let last = ran.of("ACTIVITY_DELTA").last().unwrap()["patch"].clone();
     assert_eq!(last, json!([{ "op": "add", "path": "/generating", "value": false }]));

@@ -45,15 +45,17 @@ pub(super) fn events(
         let mut applied = Applied::new(input.messages.clone(), input.state.clone());
         let mut resume = input.resume.clone();
 
-        // Answers to the questions of an earlier run come first.
-        let mut interrupts = Vec::new();
-        if !team.pending.is_empty() {
-            let Reopened { questions, events } = reopen(&mut team, &roster, &mut resume, &context).await;
-            for event in events {
-                applied.apply(&event);
-                yield Ok(event.into());
-            }
-            let mut asked = futures::stream::iter(questions.into_iter().map(|question| ask(question, &context)))
+        // Answers to the questions of an earlier run come first; then what the orchestrator asks, round by round.
+        let mut changed = !team.pending.is_empty();
+        let Reopened { mut questions, events } = reopen(&mut team, &roster, &mut resume, &context).await;
+        for event in events {
+            applied.apply(&event);
+            yield Ok(event.into());
+        }
+        let (mut round, mut outcome, mut of_page) = (0, None, Vec::new());
+        loop {
+            let mut interrupts = Vec::new();
+            let mut asked = futures::stream::iter(questions.drain(..).map(|question| ask(question, &context)))
                 .buffer_unordered(limits::PARALLEL);
             while let Some(asked) = asked.next().await {
                 if asked.stopped {
@@ -65,16 +67,18 @@ pub(super) fn events(
                 }
             }
             drop(asked);
-            memory.save(&team).await;
-            if !interrupts.is_empty() {
-                let outcome = InterruptOutcome { interrupts, ..Default::default() };
-                yield Ok(finished(&context, outcome.into()));
+            if changed {
+                memory.save(&team).await;
+            }
+            if let Some(outcome) = pause(outcome, interrupts, of_page) {
+                yield Ok(finished(&context, outcome));
                 return;
             }
-        }
-
-        let mut round = 0;
-        loop {
+            if round > 0 && round >= inner.max_rounds {
+                let message = format!("Other agents were asked in {round} steps, which is as many as there may be.");
+                yield Err(AgentError::new(Code::A2aRounds, message));
+                return;
+            }
             let mut own = RunAgentInput {
                 messages: applied.messages().to_vec(),
                 state: Some(applied.state()),
@@ -127,7 +131,7 @@ pub(super) fn events(
                 }
             }
             drop(run);
-            let outcome = match finish {
+            outcome = match finish {
                 Some(Event::RunFinished(event)) if calls.is_empty() => {
                     let (thread_id, run_id) = (input.thread_id.clone(), input.run_id.clone());
                     yield Ok(RunFinished { thread_id, run_id, ..event }.into());
@@ -144,8 +148,7 @@ pub(super) fn events(
             for event in calls.close() {
                 yield Ok(event.into());
             }
-            round += 1;
-            let mut questions = Vec::new();
+            (round, changed) = (round + 1, true);
             for call in calls.take() {
                 match plan(&call, &roster) {
                     Ok((entry, task)) => {
@@ -160,28 +163,7 @@ pub(super) fn events(
                     }
                 }
             }
-            let mut asked = futures::stream::iter(questions.into_iter().map(|question| ask(question, &context)))
-                .buffer_unordered(limits::PARALLEL);
-            while let Some(asked) = asked.next().await {
-                if asked.stopped {
-                    return;
-                }
-                for event in settle(&inner, asked, &mut team, &mut interrupts) {
-                    applied.apply(&event);
-                    yield Ok(event.into());
-                }
-            }
-            drop(asked);
-            memory.save(&team).await;
-            if let Some(outcome) = pause(outcome, std::mem::take(&mut interrupts), calls.of_page()) {
-                yield Ok(finished(&context, outcome));
-                return;
-            }
-            if round >= inner.max_rounds {
-                let message = format!("Other agents were asked in {round} steps, which is as many as there may be.");
-                yield Err(AgentError::new(Code::A2aRounds, message));
-                return;
-            }
+            of_page = calls.of_page();
         }
     }
 }

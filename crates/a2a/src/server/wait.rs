@@ -23,7 +23,7 @@ pub(super) struct Patience {
 /// What a wait came to.
 enum Waited {
     /// Another run began.
-    Run(Subscription),
+    Run(Box<Subscription>),
     /// The task was canceled.
     Canceled,
     /// Nothing happened for long, or the store failed.
@@ -59,7 +59,7 @@ pub(super) fn follow_to_the_end(
                 return;
             }
             match patience.wait(&record, seen).await {
-                Waited::Run(reader) => subscription = Some(reader),
+                Waited::Run(reader) => subscription = Some(*reader),
                 Waited::Canceled => {
                     record.abandon(CANCELED);
                     record.changed_at = now();
@@ -92,7 +92,7 @@ impl Patience {
             if log.head > seen {
                 let subscription =
                     self.lifecycle.follow(&self.agent_id, &self.principal, &thread.thread_id, seen).await.ok()?;
-                return Some(Waited::Run(subscription));
+                return Some(Waited::Run(Box::new(subscription)));
             }
             if is_canceled(&self.lifecycle, thread, &record.id).await.ok()? {
                 return Some(Waited::Canceled);

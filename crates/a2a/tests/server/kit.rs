@@ -151,6 +151,7 @@ impl Server {
             let drain = async move { drained.drain(Duration::ZERO).await };
             serve(listener, surface, ServeOptions::default(), stop.cancelled(), drain).await;
         });
+        #[allow(clippy::disallowed_methods, reason = "it is the client of a stranger")]
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         Self { origin, lifecycle, shutdown, _serving: serving, client }
     }

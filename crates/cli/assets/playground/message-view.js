@@ -1,5 +1,6 @@
 // One message of the conversation, of any role. A view is made once and then told that its message has changed.
 
+import { ActivityView } from "./activity-view.js";
 import { textOf } from "./conversation.js";
 import { copyButton, h, icon } from "./dom.js";
 import { MarkdownView } from "./markdown-view.js";
@@ -142,25 +143,6 @@ class ResultView extends View {
   }
 
   update() {}
-}
-
-class ActivityView extends View {
-  constructor(message) {
-    super("activity", "Activity");
-    this.update(message);
-  }
-
-  update(message) {
-    const open = this.element.querySelector("details")?.open ?? false;
-    this.element.replaceChildren(
-      h(
-        "details",
-        { class: "thought", open },
-        h("summary", null, icon("spark", 16), h("span", { text: `Activity: ${message.activityType}` }), icon("chevron", 16)),
-        panel("Content", JSON.stringify(message.content, null, 2)),
-      ),
-    );
-  }
 }
 
 class SystemView extends View {

@@ -37,6 +37,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     JS "docs/docs.js",
     JS "docs/example.js",
     JS "docs/schema-view.js",
+    JS "playground/activity-view.js",
     JS "playground/api.js",
     CSS "playground/base.css",
     JS "playground/boot.js",

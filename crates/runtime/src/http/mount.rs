@@ -5,19 +5,16 @@ use super::body::{self, Received};
 use super::exchange::Exchange;
 use super::handlers::{copied, principal};
 use super::hooks::{self, Call};
+use super::kept::Kept;
 use super::{State, router};
 use crate::lifecycle::Lifecycle;
 use crate::principal::Principal;
 use async_trait::async_trait;
-use axum::body::{Body, HttpBody};
-use bytes::Bytes;
+use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderMap, Response};
-use http_body::{Frame, SizeHint};
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 /// A protocol with routes of its own, next to those below the base paths. Whatever guards those guards these: foreign
 /// pages and names are refused, it is found out who asks, bodies and rates are bounded, hooks are called, and a panic is a
@@ -120,33 +117,8 @@ pub(super) async fn answer(
     let lifecycle = state.lifecycle(parts, "Failed to run agent").await?;
     let request = Admitted { parts: parts.clone(), body, lifecycle, principal: principal(parts) };
     let response = mount.answer(request).await;
-    Ok(response.map(|body| Body::new(Kept { body, _exchange: exchange })))
-}
-
-/// A body that is measured until it was sent or given up.
-struct Kept {
-    body: Body,
-    _exchange: Option<Exchange>,
-}
-
-impl HttpBody for Kept {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    // It is measured until it was sent or given up.
+    Ok(response.map(|body| Body::new(Kept { body, _thing: exchange })))
 }
 
 impl fmt::Debug for dyn Mount {

@@ -2,26 +2,24 @@
 
 mod socket;
 
+use super::kept::Kept;
 use crate::counters::Counters;
 use crate::limits;
 use crate::telemetry::{Metric, Metrics};
 use crate::wait::Interrupts;
-use axum::body::{Body, HttpBody};
-use bytes::Bytes;
+use axum::body::Body;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response};
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use socket::{Exchanges, Going, Socket};
+use socket::{Exchanges, Socket};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -201,7 +199,7 @@ where
             if draining.is_cancelled() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response.map(|body| Answer { body, _going: going }))
+            Ok::<_, Infallible>(response.map(|body| Kept { body, _thing: going }))
         }
     };
     // hyper's own deadline for heads cannot tell one that is slow from a connection that waits for its next request.
@@ -217,30 +215,4 @@ where
         connection.as_mut().poll(cx)
     })
     .await
-}
-
-/// A body that is known to be under way until it was sent or given up.
-struct Answer {
-    body: Body,
-    _going: Going,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -212,3 +212,26 @@ async fn no_hook_sees_the_route_of_those_who_are_not_known() {
     }
     assert_eq!(ask(&surface, "GET", "/copilotkit/info", Some(ALICE), "").await.text, "let in");
 }
+
+/// A route of a program's own, which stands beside the surface's, is for the same people.
+#[tokio::test]
+async fn a_route_of_ones_own_can_ask_the_surface_who_asks() {
+    let surface = surface(SurfaceOptions { requests_per_minute: Some(2), ..with_auth(bearer()) });
+    let admit = async |headers: &[(&str, &str)]| {
+        let mut request = Request::builder().uri("/mine").header("host", "localhost:8000");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let found = surface.admit(&mut parts).await.map(|principal| principal.id().to_owned());
+        let sealed = parts.headers.get("authorization").is_some_and(http::HeaderValue::is_sensitive);
+        found.map_err(|answer| answer.status()).map(|id| (id, sealed))
+    };
+    let alice = ("authorization", &*format!("Bearer {ALICE}"));
+    assert_eq!(admit(&[]).await, Err(StatusCode::UNAUTHORIZED));
+    assert_eq!(admit(&[("authorization", "Bearer somebody-else-s-token")]).await, Err(StatusCode::UNAUTHORIZED));
+    assert_eq!(admit(&[alice, ("origin", "https://elsewhere.example")]).await, Err(StatusCode::FORBIDDEN));
+    assert_eq!(admit(&[alice]).await, Ok(("alice".to_owned(), true)), "and the token goes no further");
+    assert_eq!(admit(&[alice, ("origin", "http://localhost:3000")]).await, Ok(("alice".to_owned(), true)));
+    assert_eq!(admit(&[alice]).await, Err(StatusCode::TOO_MANY_REQUESTS), "it counts against the same rate");
+}

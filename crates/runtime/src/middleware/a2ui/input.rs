@@ -39,7 +39,7 @@ pub(super) fn tool_name<'a>(options: &'a A2uiOptions, props: &Props) -> Option<&
         InjectTool::Auto => props.has_catalog().then_some(RENDER_TOOL),
         InjectTool::Never => None,
         InjectTool::Always => Some(RENDER_TOOL),
-        InjectTool::Named(name) => Some(name),
+        InjectTool::Named(name) => Some(name.as_str()).filter(|name| !name.is_empty()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::agent::{AgentError, RunContext};
 use crate::middleware::Next;
 use copilotkit_protocol::{
     Applied, Code, Emitted, Event, EventKind, Expander, Json, Message, RunAgentInput, RunFinished, RunFinishedOutcome,
-    ToolCallResult,
+    TokenUsage, ToolCallResult,
 };
 use futures::{Stream, StreamExt as _};
 use serde::Serialize;
@@ -29,6 +29,7 @@ pub(super) fn events(
         let mut tracker = Tracker::new(inner.clone(), injected.as_deref(), page_catalog(&asked));
         let mut input = Arc::new(prepared(&inner.options, &asked, &props));
         let mut unanswered = unanswered(&asked, &tracker);
+        let mut spent: Vec<TokenUsage> = Vec::new();
         let mut out = Vec::new();
         let mut expanded = Vec::new();
         for round in 0.. {
@@ -97,9 +98,16 @@ pub(super) fn events(
                 yield Ok(event.clone().into());
             }
             if !again {
-                yield Ok(finished(finish, &asked, &pending).into());
+                let mut finish = finish;
+                if !spent.is_empty() {
+                    spent.extend(finish.usage.take().into_iter().flatten());
+                    finish.usage = Some(spent);
+                }
+                yield Ok(finished(finish, (round > 0).then_some(&*asked), &pending).into());
                 return;
             }
+            // What the tries cost belongs to the run.
+            spent.extend(finish.usage.into_iter().flatten());
             if let Some(rejected) = pending.into_iter().find_map(|pending| pending.rejected) {
                 tracker.try_again(rejected.key);
             }
@@ -159,8 +167,8 @@ fn result(pending: &Pending, again: bool, tracker: &Tracker) -> Event {
     ToolCallResult { message_id, tool_call_id, content: content.get().into(), ..Default::default() }.into()
 }
 
-/// The end that the page sees: that of its run, without what has been answered meanwhile.
-fn finished(mut finish: RunFinished, asked: &RunAgentInput, answered: &[Pending]) -> RunFinished {
+/// The end that the page sees: that of the run that began, without what has been answered meanwhile.
+fn finished(mut finish: RunFinished, began: Option<&RunAgentInput>, answered: &[Pending]) -> RunFinished {
     if let Some(RunFinishedOutcome::Success(outcome)) = &mut finish.outcome
         && let Some(ids) = &mut outcome.pending_tool_call_ids
     {
@@ -169,7 +177,9 @@ fn finished(mut finish: RunFinished, asked: &RunAgentInput, answered: &[Pending]
             outcome.pending_tool_call_ids = None;
         }
     }
-    (finish.thread_id, finish.run_id) = (asked.thread_id.clone(), asked.run_id.clone());
+    if let Some(began) = began {
+        (finish.thread_id, finish.run_id) = (began.thread_id.clone(), began.run_id.clone());
+    }
     finish
 }
 
