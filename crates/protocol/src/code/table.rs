@@ -318,6 +318,9 @@ codes! {
     /// The model called a tool with arguments that are no JSON, or do not fit its schema.
     ToolArguments "tool_arguments" [Tool] Useless
         "The model reads this and tries again; describe the parameters better if it often goes wrong.";
+    /// The model drew a user interface that its catalog does not allow.
+    A2uiInvalid "a2ui_invalid" [Tool] Useless
+        "The model reads what is wrong and tries again; a catalog with fewer and better described components helps.";
     /// The model called a tool that does not exist.
     ToolUnknown "tool_unknown" [Tool] Useless
         "The model reads this and goes on without.";
