@@ -187,6 +187,12 @@ fn kind_of(schema: &Value, field: &Value) -> anyhow::Result<String> {
 fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        // What is not set is not there: TOML has no null.
+        Value::Object(members) if members.values().any(|value| !value.is_null()) => {
+            let set = members.iter().filter(|(_, value)| !value.is_null());
+            let pairs: Vec<_> = set.map(|(key, value)| format!("{key} = {}", toml(value))).collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
         other => other.to_string(),
     }
 }
