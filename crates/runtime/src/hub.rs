@@ -141,7 +141,7 @@ mod tests {
         };
         // One goes before it is woken, and its place is taken again.
         drop(publisher.subscribe());
-        let readers: Vec<_> = (0..3).map(|_| tokio::spawn(next(publisher.subscribe()))).collect();
+        let readers: Vec<_> = (0..3).map(|_| next(publisher.subscribe())).collect();
         let write = async {
             for seq in 100..105 {
                 tokio::task::yield_now().await;
@@ -149,9 +149,9 @@ mod tests {
             }
             drop(publisher);
         };
-        write.await;
-        for reader in readers {
-            assert_eq!(reader.await.unwrap(), [100, 101, 102, 103, 104]);
+        let (all, ()) = tokio::join!(futures::future::join_all(readers), write);
+        for seen in all {
+            assert_eq!(seen, [100, 101, 102, 103, 104]);
         }
         assert_eq!(hub.held(), 0);
     }
