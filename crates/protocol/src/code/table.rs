@@ -321,6 +321,9 @@ codes! {
     /// The model drew a user interface that its catalog does not allow.
     A2uiInvalid "a2ui_invalid" [Tool] Useless
         "The model reads what is wrong and tries again; a catalog with fewer and better described components helps.";
+    /// The model drew nothing that its catalog allows, however often it tried.
+    A2uiRecoveryExhausted "a2ui_recovery_exhausted" [Tool] Useless
+        "Look at `attempts` of the result; a stronger model or a simpler catalog helps.";
     /// The model called a tool that does not exist.
     ToolUnknown "tool_unknown" [Tool] Useless
         "The model reads this and goes on without.";
