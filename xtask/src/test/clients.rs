@@ -4,6 +4,7 @@ use super::count::{Runner, Tally};
 use super::steps::{self, Outcome, Steps};
 use super::{Options, binary, full};
 use crate::process;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -70,7 +71,7 @@ pub(super) fn run(root: &Path, options: &Options, steps: &mut Steps) {
         if !worth_a_second_try(tally) {
             return Ok(first);
         }
-        let files = std::mem::take(&mut tally.files);
+        let files = tests_of(&folder, &std::mem::take(&mut tally.files))?;
         println!("\n=== clients: once more {files:?}");
         let mut command = Command::new("node");
         command.current_dir(&folder).args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(&files);
@@ -90,6 +91,25 @@ fn worth_a_second_try(tally: &Tally) -> bool {
     tally.failed > 0
         && (1..=2).contains(&tally.files.len())
         && tally.files.iter().all(|file| file.starts_with("browser/"))
+}
+
+/// The files of tests that failures are in: where one is in a file that several share, those that share it.
+fn tests_of(folder: &Path, failed: &BTreeSet<String>) -> anyhow::Result<BTreeSet<String>> {
+    let mut files = BTreeSet::new();
+    for entry in std::fs::read_dir(folder.join("browser"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.ends_with(".test.mjs") {
+            continue;
+        }
+        let file = format!("browser/{name}");
+        let text = std::fs::read_to_string(folder.join(&file))?;
+        let shares = |one: &String| Path::new(one).file_name().is_some_and(|name| text.contains(&*name.to_string_lossy()));
+        if failed.contains(&file) || failed.iter().any(shares) {
+            files.insert(file);
+        }
+    }
+    anyhow::ensure!(!files.is_empty(), "no test is in {failed:?}");
+    Ok(files)
 }
 
 /// The official A2A SDKs: those of JavaScript by npm, each one of Python in an environment of its own.
@@ -216,6 +236,16 @@ fn find_chromium() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_in_a_shared_file_is_one_of_those_that_share_it() {
+        let folder = crate::root().unwrap().join("fixtures/clients");
+        let files = |failed: &[&str]| tests_of(&folder, &failed.iter().map(|&file| file.to_owned()).collect());
+        let shared = files(&["browser/page-suite.mjs"]).unwrap();
+        assert_eq!(shared.iter().collect::<Vec<_>>(), ["browser/v1.test.mjs", "browser/v2.test.mjs"]);
+        assert_eq!(files(&["browser/speech.test.mjs"]).unwrap().len(), 1);
+        assert!(files(&["browser/none.mjs"]).is_err());
+    }
 
     #[test]
     fn versions_of_node_are_read() {
