@@ -187,6 +187,7 @@ fn kind_of(schema: &Value, field: &Value) -> anyhow::Result<String> {
 fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) if members.is_empty() => "{}".to_owned(),
         Value::Object(members) => {
             let members = members.iter().filter(|(_, value)| !value.is_null());
             let members: Vec<_> = members.map(|(key, value)| format!("{key} = {}", toml(value))).collect();
