@@ -187,11 +187,11 @@ fn kind_of(schema: &Value, field: &Value) -> anyhow::Result<String> {
 fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
-        Value::Object(members) if members.is_empty() => "{}".to_owned(),
-        Value::Object(members) => {
-            let members = members.iter().filter(|(_, value)| !value.is_null());
-            let members: Vec<_> = members.map(|(key, value)| format!("{key} = {}", toml(value))).collect();
-            format!("{{ {} }}", members.join(", "))
+        // What is not set is not there: TOML has no null.
+        Value::Object(members) if members.values().any(|value| !value.is_null()) => {
+            let set = members.iter().filter(|(_, value)| !value.is_null());
+            let pairs: Vec<_> = set.map(|(key, value)| format!("{key} = {}", toml(value))).collect();
+            format!("{{ {} }}", pairs.join(", "))
         }
         other => other.to_string(),
     }
