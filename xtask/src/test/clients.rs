@@ -103,7 +103,8 @@ fn tests_of(folder: &Path, failed: &BTreeSet<String>) -> anyhow::Result<BTreeSet
         }
         let file = format!("browser/{name}");
         let text = std::fs::read_to_string(folder.join(&file))?;
-        let shares = |one: &String| Path::new(one).file_name().is_some_and(|name| text.contains(&*name.to_string_lossy()));
+        let shares =
+            |one: &String| Path::new(one).file_name().is_some_and(|name| text.contains(&*name.to_string_lossy()));
         if failed.contains(&file) || failed.iter().any(shares) {
             files.insert(file);
         }
