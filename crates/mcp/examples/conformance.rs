@@ -176,7 +176,7 @@ async fn once(lease: &Lease, context: &Context) -> Result<(), McpError> {
     let list = lease.tools().await?;
     let terms = CallTerms { elicit: Some(Arc::new(Suggested)), ..CallTerms::default() };
     let calls: Vec<(String, Map<String, Value>)> = match context.tool_calls.is_empty() {
-        true => list.tools.iter().map(|tool| (tool.name.clone(), required(tool))).collect(),
+        true => list.tools.iter().map(|tool| (tool.name.clone(), arguments(tool, &list.tools))).collect(),
         false => context.tool_calls.iter().map(|call| (call.name.clone(), call.arguments.clone())).collect(),
     };
     for (name, arguments) in calls {
@@ -187,6 +187,18 @@ async fn once(lease: &Lease, context: &Context) -> Result<(), McpError> {
         }
     }
     Ok(())
+}
+
+/// The tool that wants to see the schema of another one, as it came here.
+const SCHEMA_ECHO: &str = "json_schema_echo";
+/// That other one.
+const SCHEMA_TOLD: &str = "json_schema_2020_12_tool";
+
+fn arguments(tool: &ToolDef, tools: &[Arc<ToolDef>]) -> Map<String, Value> {
+    match tools.iter().find(|other| tool.name == SCHEMA_ECHO && other.name == SCHEMA_TOLD) {
+        Some(told) => [("schema".to_owned(), told.input_schema.to_value())].into_iter().collect(),
+        None => required(tool),
+    }
 }
 
 fn required(tool: &ToolDef) -> Map<String, Value> {
