@@ -250,6 +250,7 @@ impl OAuthHttpClient for Nameless {
             let mut answer = self.0.execute(request).await?;
             if let Ok(Value::Object(mut metadata)) = serde_json::from_slice(answer.body()) {
                 metadata.remove("issuer");
+                metadata.remove("authorization_response_iss_parameter_supported");
                 *answer.body_mut() = Value::Object(metadata).to_string().into_bytes();
             }
             Ok(answer)
@@ -267,8 +268,11 @@ async fn misnamed(url: &str) -> Outcome<String> {
     state.start_authorization(AuthorizationRequest::new(REDIRECT).with_client_name("CopilotKit")).await?;
     let page = state.get_authorization_url().await?;
     let answer = client::build(&ClientOptions::default())?.get(page).send().await?;
-    let place = answer.headers().get(header::LOCATION).ok_or("nobody agreed")?.to_str()?.to_owned();
-    state.handle_callback_url(&place).await?;
+    let place = answer.headers().get(header::LOCATION).ok_or("nobody agreed")?.to_str()?;
+    let mut place = url::Url::parse(place)?;
+    let said: Vec<_> = place.query_pairs().into_owned().filter(|(name, _)| name != "iss").collect();
+    place.query_pairs_mut().clear().extend_pairs(said);
+    state.handle_callback_url(place.as_str()).await?;
     Ok(state.get_access_token().await?)
 }
 
