@@ -18,7 +18,6 @@ use socket::{Exchanges, Socket};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -169,13 +168,13 @@ struct Signs {
 }
 
 /// One connection, from its first byte to its last.
-async fn connection<S, F>(
+fn connection<S, F>(
     socket: TcpStream,
     peer: Peer,
     service: S,
     options: ServeOptions,
     signs: Signs,
-) -> hyper::Result<()>
+) -> impl Future<Output = hyper::Result<()>> + Send
 where
     S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = F>
         + Clone
@@ -205,14 +204,14 @@ where
     // hyper's own deadline for heads cannot tell one that is slow from a connection that waits for its next request.
     let connection =
         http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(socket), service_fn(answer));
-    let mut connection = pin!(connection);
+    // In memory of its own: a future that holds it would have room for it twice.
+    let mut connection = Box::pin(connection);
     let mut closes = Interrupts::new();
     closes.add(closing.cancelled_owned());
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         if closes.poll(cx).is_ready() {
             connection.as_mut().graceful_shutdown();
         }
         connection.as_mut().poll(cx)
     })
-    .await
 }
