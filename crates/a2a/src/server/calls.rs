@@ -5,19 +5,20 @@ use super::fail::Failure;
 use super::id::{Nonce, TaskId, now, run_id};
 use super::load::{CANCELED, Loaded, keep_canceled, load};
 use super::record::Record;
-use super::{input, list, wait};
+use super::{input, list, version, wait};
 use crate::limits;
 use crate::types::{
     CancelTaskRequest, Event as News, GetTaskRequest, Reply, SendMessageRequest, SubscribeToTaskRequest, TaskState,
 };
 use crate::wire::{Call, ErrorKind};
 use copilotkit_protocol::Json;
+use copilotkit_runtime::http::{Admitted, Body};
 use copilotkit_runtime::hub::Subscription;
 use copilotkit_runtime::store::ThreadKey;
-use copilotkit_runtime::{Lifecycle, Principal, StartRun};
+use copilotkit_runtime::{Lifecycle, Principal, Registered, StartRun};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use http::HeaderMap;
+use http::{HeaderMap, Response};
 use std::sync::Arc;
 
 /// All that is new at once, again and again.
@@ -46,6 +47,40 @@ pub(super) struct Asked<'a> {
     pub(super) headers: Arc<HeaderMap>,
     /// What of AG-UI has no place in A2A is wanted, too.
     pub(super) extended: bool,
+}
+
+/// Does what was read from a request, and has it written.
+pub(super) async fn answered(
+    options: &A2aServerOptions,
+    agent: &Registered,
+    request: Admitted,
+    call: Result<Call, Failure>,
+    write: impl FnOnce(Result<Outcome, Failure>) -> Response<Body>,
+) -> Response<Body> {
+    let extended = version::is_extended(&request.parts);
+    let called = match version::check(&request.parts).and(call) {
+        Ok(call) => {
+            let headers = request.run_headers();
+            let asked = Asked {
+                options,
+                headers,
+                extended,
+                agent_id: agent.id.clone(),
+                lifecycle: request.lifecycle,
+                principal: request.principal,
+            };
+            // Read: its room is for others.
+            drop(request.body);
+            asked.call(call).await
+        }
+        Err(failure) => Err(failure),
+    };
+    let mut response = write(called);
+    if extended {
+        let (name, value) = version::activated();
+        response.headers_mut().insert(name, value);
+    }
+    response
 }
 
 impl Asked<'_> {

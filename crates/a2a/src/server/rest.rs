@@ -1,7 +1,7 @@
 //! HTTP+JSON.
 
 use super::answer::{A2A_JSON, event_stream, http_error, json_answer};
-use super::calls::{Asked, Outcome};
+use super::calls::{Outcome, answered};
 use super::fail::{self, Failure};
 use super::route::Resource;
 use super::{A2aServerOptions, version};
@@ -31,38 +31,16 @@ pub(super) async fn answer(
             "This resource of A2A 1.0 is not asked for by this method.",
         );
     }
-    let extended = version::is_extended(&request.parts);
     let query = request.parts.uri.query().unwrap_or_default();
     let has_body = matches!(resource, Resource::Send | Resource::Stream);
     let media_type = if has_body { version::check_media_type(&request.parts) } else { Ok(()) };
-    let read = || read(resource, query, &request.body, options.json_depth);
-    let called = match version::check(&request.parts).and(media_type).and_then(|()| read()) {
-        Ok(call) => {
-            let headers = request.run_headers();
-            let asked = Asked {
-                options,
-                headers,
-                extended,
-                agent_id: agent.id.clone(),
-                lifecycle: request.lifecycle,
-                principal: request.principal,
-            };
-            // Read: its room is for others.
-            drop(request.body);
-            asked.call(call).await
-        }
-        Err(failure) => Err(failure),
-    };
-    let mut response = match called {
+    let call = media_type.and_then(|()| read(resource, query, &request.body, options.json_depth));
+    answered(options, agent, request, call, |called| match called {
         Ok(Outcome::Value(value)) => json_answer(StatusCode::OK, A2A_JSON, &value),
         Ok(Outcome::Stream(news)) => event_stream(news, options.keep_alive, |event| event),
         Err(failure) => http_error(&failure),
-    };
-    if extended {
-        let (name, value) = version::activated();
-        response.headers_mut().insert(name, value);
-    }
-    response
+    })
+    .await
 }
 
 /// A subscription is asked for by GET in one place of the specification, and by POST in another.

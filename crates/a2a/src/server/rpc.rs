@@ -1,7 +1,7 @@
 //! JSON-RPC 2.0.
 
 use super::answer::{event_stream, json_answer, later};
-use super::calls::{Asked, Outcome};
+use super::calls::{Outcome, answered};
 use super::fail::Failure;
 use super::{A2aServerOptions, version};
 use crate::types::{
@@ -19,26 +19,9 @@ use serde::de::DeserializeOwned;
 /// Answers one call. Errors of the protocol come with status 200, as clients expect.
 pub(super) async fn answer(options: &A2aServerOptions, agent: &Registered, request: Admitted) -> Response<Body> {
     let (id, call) = read(&request.body, options.json_depth);
-    let extended = version::is_extended(&request.parts);
-    let called = match version::check(&request.parts).and(version::check_media_type(&request.parts)).and(call) {
-        Ok(call) => {
-            let headers = request.run_headers();
-            let asked = Asked {
-                options,
-                headers,
-                extended,
-                agent_id: agent.id.clone(),
-                lifecycle: request.lifecycle,
-                principal: request.principal,
-            };
-            // Read: its room is for others.
-            drop(request.body);
-            asked.call(call).await
-        }
-        Err(failure) => Err(failure),
-    };
+    let call = version::check_media_type(&request.parts).and(call);
     let kind = "application/json";
-    let mut response = match called {
+    answered(options, agent, request, call, |called| match called {
         Ok(Outcome::Value(value)) => json_answer(StatusCode::OK, kind, &RpcResponse::result(id, value)),
         Ok(Outcome::Stream(news)) => {
             event_stream(news, options.keep_alive, move |event| RpcResponse::result(id.clone(), Json::of(&event)))
@@ -47,12 +30,8 @@ pub(super) async fn answer(options: &A2aServerOptions, agent: &Registered, reque
             let answer = RpcResponse::error(id, failure.error);
             later(json_answer(StatusCode::OK, kind, &answer), failure.later)
         }
-    };
-    if extended {
-        let (name, value) = version::activated();
-        response.headers_mut().insert(name, value);
-    }
-    response
+    })
+    .await
 }
 
 /// A request with members that may be anything.
