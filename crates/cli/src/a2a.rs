@@ -1,25 +1,40 @@
 //! `copilotkit a2a`: looking at remote A2A agents and talking to them from a terminal.
 
 use crate::args::{A2aCardArgs, A2aCommand, A2aSendArgs, A2aTargetArgs};
+use crate::chat::questions::Wanted;
+use crate::chat::{INTERRUPTED, WAITS};
 use crate::threads::Usage;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
+use copilotkit_a2a::A2aError;
 use copilotkit_a2a::client::{A2aClient, Caller, KnownCard};
 use copilotkit_a2a::types::{Event, Message, Part, PartContent, Role, SendMessageRequest, TaskState};
+use copilotkit_protocol::{Interrupt, Json};
 use futures::StreamExt as _;
 use http::{HeaderName, HeaderValue};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read as _, Write as _};
+use std::process::ExitCode;
 use std::time::Duration;
+
+/// How long an agent has to take note that nobody waits any more.
+const CANCEL: Duration = Duration::from_secs(2);
 
 /// Does what was asked for.
 ///
 /// # Errors
 /// An agent that cannot be reached or fails, a wrong command line.
-pub async fn run(command: A2aCommand) -> Result<()> {
-    match command {
-        A2aCommand::Card(args) => card(&args).await,
+pub async fn run(command: A2aCommand) -> Result<ExitCode> {
+    let done = match command {
+        A2aCommand::Card(args) => card(&args).await.map(|()| ExitCode::SUCCESS),
         A2aCommand::Send(args) => send(args).await,
-    }
+    };
+    done.map_err(|error| match error.downcast_ref() {
+        Some(A2aError::Unauthorized { url, status, wanted }) => anyhow!(
+            "the A2A agent at {url} refused the request with status {status}: it wants {wanted}\n  \
+             to mend it: add what it wants, like --header 'Authorization: Bearer TOKEN'"
+        ),
+        _ => error,
+    })
 }
 
 fn client(target: &A2aTargetArgs, timeout: Option<Duration>) -> Result<A2aClient> {
@@ -81,8 +96,8 @@ fn described(known: &KnownCard) -> String {
     for extension in &capabilities.extensions {
         lines.push(format!("extension   {}", line(&extension.uri)));
     }
-    for name in card.security_schemes.keys() {
-        lines.push(format!("wants       {}", line(name)));
+    for (name, scheme) in &card.security_schemes {
+        lines.push(format!("wants       {} ({})", line(name), line(&scheme.to_string())));
     }
     if !card.skills.is_empty() {
         lines.push("\nskills".to_owned());
@@ -93,7 +108,7 @@ fn described(known: &KnownCard) -> String {
     lines.join("\n") + "\n"
 }
 
-async fn send(args: A2aSendArgs) -> Result<()> {
+async fn send(args: A2aSendArgs) -> Result<ExitCode> {
     let text = match args.message.as_str() {
         "-" => {
             let mut text = String::new();
@@ -127,19 +142,28 @@ async fn send(args: A2aSendArgs) -> Result<()> {
         }
         Ok::<(), anyhow::Error>(())
     };
-    let told = tokio::time::timeout(timeout, told).await;
+    let told = tokio::select! {
+        told = told => Ok(told),
+        () = tokio::time::sleep(timeout) => Err(None),
+        _ = tokio::signal::ctrl_c() => Err(Some(ExitCode::from(INTERRUPTED))),
+    };
     drop(talk);
     match told {
         Ok(told) => told?,
-        Err(_) => {
+        Err(interrupted) => {
             if let Some(task) = &shown.task {
                 let nobody = Caller::default();
                 let canceled = client.cancel_task(task, &nobody);
                 // Whatever it says to that, nobody waits any more.
-                let _ = tokio::time::timeout(Duration::from_secs(2), canceled).await;
+                let _ = tokio::time::timeout(CANCEL, canceled).await;
             }
-            bail!("the task was not done within {} s", timeout.as_secs())
+            let Some(interrupted) = interrupted else { bail!("the task was not done within {} s", timeout.as_secs()) };
+            return Ok(interrupted);
         }
+    }
+    if !args.target.json {
+        shown.close();
+        print(&shown.out)?;
     }
     shown.end()
 }
@@ -153,7 +177,9 @@ struct Shown {
     answered: bool,
     messages: HashSet<String>,
     /// How many parts of each artifact.
-    artifacts: std::collections::HashMap<String, usize>,
+    artifacts: HashMap<String, usize>,
+    /// The artifact whose text ends the last line, which its next piece goes on with.
+    open: Option<String>,
     out: String,
 }
 
@@ -165,7 +191,7 @@ impl Shown {
                 self.context.clone_from(&task.context_id);
                 for artifact in &task.artifacts {
                     let seen = self.artifacts.get(&artifact.artifact_id).copied().unwrap_or(0);
-                    self.parts(artifact.parts.get(seen..).unwrap_or_default());
+                    self.pieces(&artifact.artifact_id, artifact.parts.get(seen..).unwrap_or_default());
                     self.artifacts.insert(artifact.artifact_id.clone(), artifact.parts.len().max(seen));
                 }
                 self.status(&task.status.state, task.status.message.as_ref());
@@ -184,7 +210,13 @@ impl Shown {
                 let artifact = &update.artifact;
                 let seen = self.artifacts.entry(artifact.artifact_id.clone()).or_default();
                 *seen = artifact.parts.len() + if update.append { *seen } else { 0 };
-                self.parts(&artifact.parts);
+                if !update.append {
+                    self.close();
+                }
+                self.pieces(&artifact.artifact_id, &artifact.parts);
+                if update.last_chunk {
+                    self.close();
+                }
             }
             _ => {}
         }
@@ -195,12 +227,52 @@ impl Shown {
         let Some(message) = message else { return };
         if message.message_id.is_empty() || self.messages.insert(message.message_id.clone()) {
             let word = line(state.as_str());
+            self.close();
             self.out.push_str(&format!("[{word}] "));
-            self.parts(&message.parts);
+            let said = message.parts.iter().any(|part| matches!(part.content, PartContent::Text(_)));
+            for part in &message.parts {
+                match &part.content {
+                    // The words before it say the same to people.
+                    PartContent::Data(data) if said => self.hint(data),
+                    _ => self.parts(std::slice::from_ref(part)),
+                }
+            }
+        }
+    }
+
+    /// Parts of an artifact, which may come a few words at a time.
+    fn pieces(&mut self, artifact: &str, parts: &[Part]) {
+        for part in parts {
+            match &part.content {
+                PartContent::Text(text) => {
+                    if self.open.as_deref() != Some(artifact) {
+                        self.close();
+                        self.open = Some(artifact.to_owned());
+                    }
+                    self.out.push_str(&clean(text));
+                }
+                _ => self.parts(std::slice::from_ref(part)),
+            }
+        }
+    }
+
+    /// How the question that a part describes wants to be answered.
+    fn hint(&mut self, question: &Json) {
+        let hint = question.read::<Interrupt>().map(|question| Wanted::of(&question).hint()).unwrap_or_default();
+        if !hint.is_empty() {
+            self.out.push_str(&format!("{}\n", line(&hint)));
+        }
+    }
+
+    /// Ends a line that was left open.
+    fn close(&mut self) {
+        if self.open.take().is_some() {
+            self.out.push('\n');
         }
     }
 
     fn parts(&mut self, parts: &[Part]) {
+        self.close();
         for part in parts {
             let name = part.filename.as_deref().map(line).unwrap_or_default();
             let shown = match &part.content {
@@ -215,18 +287,18 @@ impl Shown {
         }
     }
 
-    fn end(&self) -> Result<()> {
+    fn end(&self) -> Result<ExitCode> {
         let ids = |name: &str, id: &Option<String>| id.as_deref().map(|id| format!(" --{name} {}", line(id)));
         let (task, context) = (ids("task", &self.task), ids("context", &self.context));
         if self.answered {
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         match &self.state {
-            TaskState::Completed => Ok(()),
+            TaskState::Completed => Ok(ExitCode::SUCCESS),
             TaskState::InputRequired | TaskState::AuthRequired => {
                 let how = [task, context].into_iter().flatten().collect::<String>();
                 eprintln!("copilotkit: the agent waits for an answer; send it with{how}");
-                Ok(())
+                Ok(WAITS.into())
             }
             state => bail!("the task ended as {}", line(state.as_str())),
         }
@@ -264,7 +336,7 @@ mod tests {
         ] {
             shown.take(&serde_json::from_str(event).unwrap());
         }
-        assert_eq!(shown.out, "[working] so[31m\none\ntwo\nthree\n[input-required] Which?\n");
+        assert_eq!(shown.out, "[working] so[31m\nonetwothree\n[input-required] Which?\n");
         assert!(shown.end().is_ok());
         shown.state = TaskState::Failed;
         assert!(shown.end().is_err());

@@ -93,7 +93,7 @@ Exit status: 0 done, 1 a server or a tool failed, 2 the command line is wrong."
 /// Options of `serve`.
 #[derive(Clone, Debug, Default, Parser)]
 pub struct ServeArgs {
-    /// The configuration file (TOML).
+    /// The configuration file (TOML) [default: copilotkit.toml in this folder, where there is one].
     #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The address to listen on [default: 127.0.0.1].
@@ -108,7 +108,8 @@ pub struct ServeArgs {
     /// The provider of the default agent's model: openai, deepseek, groq, ollama … or demo.
     #[arg(long)]
     pub provider: Option<String>,
-    /// The default agent's model, as the provider calls it.
+    /// The default agent's model, as the provider calls it [default: one that is widely known, such as gpt-4o of openai; the
+    /// banner names it].
     #[arg(long)]
     pub model: Option<String>,
     /// The provider's key. Other users of this machine can see it: better set the provider's variable.

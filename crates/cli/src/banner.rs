@@ -3,6 +3,7 @@
 use crate::config::{
     AgentConfig, AuthConfig, AuthKind, BuiltInConfig, Config, Environment, LogFormat, PlaygroundSwitch,
 };
+use crate::terminal::count;
 use copilotkit_adapters::Profile;
 use copilotkit_adapters::spec::split;
 use std::fmt::Write as _;
@@ -114,8 +115,8 @@ fn describe(agent: &AgentConfig, environment: &Environment) -> String {
         AgentConfig::AgUi(agent) => format!("AG-UI agent at {}", host(&agent.url)),
         AgentConfig::A2a(agent) => format!("A2A agent at {}", host(&agent.url)),
         AgentConfig::A2aOrchestrator(agent) => {
-            let (asked, count) = (&agent.orchestrator, agent.agents.len());
-            format!("agent `{asked}`, which may ask {count} A2A agent(s)")
+            let (asked, asks) = (&agent.orchestrator, count(agent.agents.len(), "A2A agent"));
+            format!("agent `{asked}`, which may ask {asks}")
         }
     }
 }

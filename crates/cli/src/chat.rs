@@ -3,7 +3,7 @@
 mod commands;
 mod events;
 mod lines;
-mod questions;
+pub(crate) mod questions;
 mod server;
 mod session;
 mod view;
@@ -20,6 +20,7 @@ use commands::Said;
 use copilotkit_protocol::{Event, EventKind, RunFinishedOutcome};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::{HostPolicy, Mode, Surface, SurfaceOptions};
+use copilotkit_runtime::store::sqlite::OpenError;
 use events::Next;
 use lines::{Line, Lines};
 use server::Server;
@@ -34,9 +35,9 @@ use wire::Wire;
 /// How long runs of this process may take to end when the chat does.
 const DRAIN: Duration = Duration::from_secs(2);
 /// The exit status of a run that waits for an answer.
-const WAITS: u8 = 3;
+pub(crate) const WAITS: u8 = 3;
 /// The exit status of a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 /// The largest message from the standard input, in bytes.
 const MESSAGE_MAX: u64 = 8 * 1024 * 1024;
 
@@ -84,9 +85,19 @@ fn token(args: &ChatArgs, lookup: &Environment) -> Result<Option<String>> {
 async fn local(args: &ChatArgs, environment: &[(String, String)], lookup: &Environment) -> Result<(Wire, Local)> {
     let settings = ServeArgs { config: args.config.clone(), store: args.store.clone(), ..ServeArgs::default() };
     let config = serve::load(&settings, environment, lookup)?;
-    let store = wiring::open_store(&config)
-        .await
-        .context("the local configuration cannot be used (a server that runs can: add --url)")?;
+    let store = wiring::open_store(&config).await.map_err(|error| match error.downcast_ref() {
+        Some(wiring::Unopened(OpenError::InUse { path, .. })) => {
+            let base = config.server.base_path.items().first().map_or("", String::as_str);
+            let (host, port) = (&config.server.host, config.server.port);
+            anyhow!(
+                "the thread store {} is in use by another process\n  to mend it: if that is a server, talk to it by --url \
+                 http://{host}:{port}{base}; otherwise --store sqlite:PATH names another file, and --store memory keeps \
+                 threads only until the chat ends",
+                path.display()
+            )
+        }
+        _ => error,
+    })?;
     let lifecycle = wiring::lifecycle(&config, lookup, store.store.clone())?;
     let options = SurfaceOptions {
         base_paths: vec![String::new()],

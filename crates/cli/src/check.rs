@@ -10,7 +10,7 @@ mod store;
 
 use crate::args::CheckArgs;
 use crate::config::{Config, Environment};
-use crate::terminal::{Style, one_line};
+use crate::terminal::{Style, count, one_line};
 use crate::threads::terminal::table;
 use crate::{serve, wiring};
 use anyhow::Result;
@@ -197,7 +197,7 @@ fn read(config: &Config, environment: &Environment) -> Finding {
     let place =
         config.file.as_ref().map_or_else(|| "no file, the defaults".to_owned(), |file| file.display().to_string());
     match wiring::agents(config, environment, None) {
-        Ok(agents) => Finding::ok(format!("{place}: {} agent(s)", agents.len())),
+        Ok(agents) => Finding::ok(format!("{place}: {}", count(agents.len(), "agent"))),
         Err(error) => Finding::failed(format!("{place}: {error:#}"), "see docs/configuration.md"),
     }
 }
@@ -255,11 +255,11 @@ mod tests {
     #[test]
     fn the_table_says_what_to_do_below_it() {
         let rows = [
-            row("configuration", Finding::ok("copilotkit.toml: 1 agent(s)")),
+            row("configuration", Finding::ok("copilotkit.toml: 1 agent")),
             row("agents.default.model", Finding::failed("openai: the key is refused", "set OPENAI_API_KEY")),
         ];
         let expected = "        WHAT                  FOUND
-ok      configuration         copilotkit.toml: 1 agent(s)
+ok      configuration         copilotkit.toml: 1 agent
 FAILED  agents.default.model  openai: the key is refused
 
 What to do:

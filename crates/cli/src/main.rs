@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
         Command::Chat(args) => chat::run(args).await,
         Command::Healthcheck(args) => health::run(args).await,
         Command::Threads(command) => threads::run(command).await.map(|()| ExitCode::SUCCESS),
-        Command::A2a(command) => a2a::run(command).await.map(|()| ExitCode::SUCCESS),
+        Command::A2a(command) => a2a::run(command).await,
         Command::Mcp(command) => mcp::run(command).await.map(|()| ExitCode::SUCCESS),
     };
     match result {

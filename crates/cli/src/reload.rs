@@ -4,6 +4,7 @@
 use crate::args::ServeArgs;
 use crate::config::Config;
 use crate::say::Say;
+use crate::terminal::count;
 use crate::{serve, wiring};
 use anyhow::Result;
 use copilotkit_runtime::Lifecycle;
@@ -79,7 +80,7 @@ impl Reloader {
         let say = Say::of(&self.config);
         match self.reload() {
             Ok(Reloaded { agents, waiting }) => {
-                say.note(&format!("reloaded: {agents} agent(s)"));
+                say.note(&format!("reloaded: {}", count(agents, "agent")));
                 if !waiting.is_empty() {
                     let waiting = waiting.join(", ");
                     say.warn(&format!("changes of these sections wait for a restart: {waiting}"));

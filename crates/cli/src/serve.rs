@@ -7,6 +7,7 @@ use crate::playground::with_pages;
 use crate::reload::Reloader;
 use crate::say::Say;
 use crate::telemetry::{Exporter, Settings, init_log};
+use crate::terminal::count;
 use crate::wiring;
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_runtime::Lifecycle;
@@ -15,7 +16,7 @@ use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions, with_metrics};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: ServeArgs) -> Result<()> {
     let (environment, lookup) = environment();
     let config = read(&args, &environment, &lookup)?;
-    let mut warnings = overlooked(&args, &environment);
+    let mut warnings = overlooked(&environment);
     let settings = Settings::of(&config.telemetry, &lookup, &mut warnings)?;
     let shown = settings.as_ref().map(Settings::shown);
     let exporter = settings.map(Exporter::new);
@@ -128,7 +129,8 @@ impl Stop {
         match (delay.is_zero(), lifecycle.active()) {
             (true, 0) => {}
             (true, active) => {
-                say.note(&format!("stopping; waiting for {active} active run(s), once more to end them now"));
+                let runs = count(active, "active run");
+                say.note(&format!("stopping; waiting for {runs}, once more to end them now"));
             }
             (false, _) => {
                 let delay = delay.as_secs_f32();
@@ -146,7 +148,7 @@ impl Stop {
                 again?;
                 let active = lifecycle.active();
                 if active > 0 {
-                    say.note(&format!("ending {active} run(s) now"));
+                    say.note(&format!("ending {} now", count(active, "run")));
                     let told = async {
                         lifecycle.drain(Duration::ZERO).await;
                         tokio::time::sleep(LAST_WORDS).await;
@@ -155,11 +157,11 @@ impl Stop {
                         () = told => {}
                         third = signals.next() => {
                             third?;
-                            bail!("stopped at once, {} run(s) were cut off", lifecycle.active())
+                            bail!("stopped at once; cut off: {}", count(lifecycle.active(), "run"))
                         }
                     }
                 }
-                bail!("stopped before its time, {active} run(s) were ended")
+                bail!("stopped before its time; ended: {}", count(active, "run"))
             }
         }
     }
@@ -260,23 +262,19 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
     (all, Arc::new(find))
 }
 
-/// The name that the documentation and `copilotkit init` give a configuration file.
-const USUAL_FILE: &str = "copilotkit.toml";
+/// The configuration file of a folder, where no other is named.
+pub(crate) const USUAL_FILE: &str = "copilotkit.toml";
 
-/// What looks like configuration and is not read: variables, and a file that nobody named.
-fn overlooked(args: &ServeArgs, environment: &[(String, String)]) -> Vec<String> {
+/// Variables that look like configuration and set nothing.
+fn overlooked(environment: &[(String, String)]) -> Vec<String> {
     let ignored = environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?)));
     let said = |(name, meant)| format!("{name} sets nothing: two underscores stand between levels, write {meant}");
-    let mut all: Vec<String> = ignored.map(said).collect();
-    if args.config.is_none() && Path::new(USUAL_FILE).is_file() {
-        all.push(format!("{USUAL_FILE} in this folder is not read: name it by --config or COPILOTKIT_CONFIG"));
-    }
-    all
+    ignored.map(said).collect()
 }
 
 /// The configuration of a command for people, who are told what of their environment is passed over.
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
-    for warning in overlooked(args, environment) {
+    for warning in overlooked(environment) {
         eprintln!("copilotkit: warning: {warning}");
     }
     read(args, environment, lookup)
@@ -284,15 +282,16 @@ pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &
 
 /// The configuration of these arguments and this environment.
 pub(crate) fn read(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
-    let file = match &args.config {
+    let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|file| file.is_file());
+    let file = match args.config.clone().or_else(usual) {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
                 let path = path.display();
                 anyhow!(
                     "the configuration file {path} cannot be read: {error}\n  to mend it: name a file that is there, or write one by copilotkit init {path}"
                 )
             })?;
-            Some((path.clone(), text))
+            Some((path, text))
         }
         None => None,
     };

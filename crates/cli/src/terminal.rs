@@ -3,6 +3,11 @@
 use std::borrow::Cow;
 use std::io::IsTerminal as _;
 
+/// `1 agent`, `2 agents`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {

@@ -9,7 +9,7 @@ mod overrides;
 mod store;
 
 pub use mcp::McpServers;
-pub use store::{OpenedStore, open_store, retention_policy};
+pub use store::{OpenedStore, Unopened, open_store, retention_policy};
 
 use crate::args::ServeArgs;
 use crate::config::{
@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{Approval, BuiltInAgent, HttpAgent};
+use copilotkit_runtime::client::{self, Trust};
 use copilotkit_runtime::debug::DebugOptions;
 use copilotkit_runtime::headers::HeaderPolicy;
 use copilotkit_runtime::http::auth::{Auth, Bearer};
@@ -89,8 +90,8 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         }
     }
     if let Some(url) = &args.base_url {
-        url::Url::parse(url)
-            .with_context(|| format!("--base-url {url} is not an address, write it like http://127.0.0.1:8080/v1"))?;
+        client::check_url(url, Trust::Configured)
+            .with_context(|| format!("--base-url {url}: write a whole address, like http://127.0.0.1:8080/v1"))?;
         agent.base_url = Some(url.clone());
     }
     if let Some(key) = &args.api_key {
@@ -103,14 +104,20 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     Ok(())
 }
 
-/// The model of a provider that is named without one.
+/// The model of a provider that is named without one. Only names that are widely known and not dated.
 pub(crate) fn default_model(provider: &str) -> Option<&'static str> {
-    match provider {
-        "demo" => Some("demo"),
-        "openai" => Some("gpt-4o"),
-        "deepseek" => Some("deepseek-chat"),
-        _ => None,
-    }
+    Some(match provider {
+        "demo" => "demo",
+        "openai" => "gpt-4o",
+        "anthropic" => "claude-sonnet-4-6",
+        "google" => "gemini-2.5-flash",
+        "deepseek" => "deepseek-chat",
+        "groq" => "llama-3.3-70b-versatile",
+        "mistral" => "mistral-large-latest",
+        "openrouter" => "openai/gpt-4o",
+        "ollama" => "llama3.2",
+        _ => return None,
+    })
 }
 
 /// The lifecycle of a configuration, with its threads in `store`.

@@ -81,8 +81,8 @@ pub enum ClientError {
     #[error("the HTTP client cannot be set up: {0}")]
     Tls(#[source] std::io::Error),
     /// Not an absolute address.
-    #[error("not an address: {0}")]
-    NotAnAddress(#[source] url::ParseError),
+    #[error("not an address: {}", why(*.0))]
+    NotAnAddress(url::ParseError),
     /// Something else than `http` or `https`.
     #[error("only http and https addresses are reached, not {0}:")]
     Scheme(String),
@@ -100,6 +100,14 @@ impl ClientError {
             Self::Scheme(_) => Code::ClientScheme,
             Self::NotPublic(_) => Code::ClientNotPublic,
         }
+    }
+}
+
+/// What is wrong with an address, for people.
+pub fn why(error: url::ParseError) -> String {
+    match error {
+        url::ParseError::RelativeUrlWithoutBase => "http:// or https:// is missing in front".to_owned(),
+        error => error.to_string(),
     }
 }
 

@@ -102,19 +102,7 @@ fn put(scheme: &SecurityScheme, credential: &str, headers: &mut HeaderMap, url: 
 
 /// What a card wants, for people.
 pub(super) fn wanted(card: &AgentCard) -> String {
-    let name = |(name, scheme): (&String, &SecurityScheme)| {
-        let kind = match scheme {
-            SecurityScheme::ApiKey { location, name, .. } => {
-                format!("an API key in the {} `{name}`", location.as_str())
-            }
-            SecurityScheme::Http { scheme, .. } => format!("HTTP {scheme}"),
-            SecurityScheme::OAuth2 { .. } => "an OAuth 2 token".to_owned(),
-            SecurityScheme::OpenIdConnect { .. } => "an OpenID Connect token".to_owned(),
-            SecurityScheme::MutualTls { .. } => "a client certificate".to_owned(),
-            SecurityScheme::Unknown => "something unknown".to_owned(),
-        };
-        format!("`{name}` ({kind})")
-    };
+    let name = |(name, scheme): (&String, &SecurityScheme)| format!("`{name}` ({scheme})");
     let list = card.security_schemes.iter().map(name).collect::<Vec<_>>().join(" or ");
     if list.is_empty() {
         "credentials that its card does not name".to_owned()

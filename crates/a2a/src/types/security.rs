@@ -6,6 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// One way to prove who asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,20 @@ pub enum SecurityScheme {
     },
     /// Something of a later version.
     Unknown,
+}
+
+/// What is asked for, for people.
+impl fmt::Display for SecurityScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiKey { location, name, .. } => write!(f, "an API key in the {} `{name}`", location.as_str()),
+            Self::Http { scheme, .. } => write!(f, "HTTP {scheme}"),
+            Self::OAuth2 { .. } => f.write_str("an OAuth 2 token"),
+            Self::OpenIdConnect { .. } => f.write_str("an OpenID Connect token"),
+            Self::MutualTls { .. } => f.write_str("a client certificate"),
+            Self::Unknown => f.write_str("something unknown"),
+        }
+    }
 }
 
 /// Where an API key stands.

@@ -32,9 +32,16 @@ fn missing(what: &str) -> String {
         "page" => section("open_generative_ui"),
         _ => format!("{}\n\n{}", section("a2ui"), section("open_generative_ui")),
     };
+    let brought = match what {
+        "surface" => String::new(),
+        _ => format!(
+            "\n\nFor pages of its own it is the frontend that brings the tool `{PAGE}`, as CopilotKit's do once the server \
+             has this; a request by hand has to name it in `tools`."
+        ),
+    };
     format!(
-        "Nothing to draw with was offered. The configuration switches it on, and the page must know it too:\n\n\
-         ```toml\n{sections}\n```"
+        "This run was offered nothing to draw with. The configuration switches it on:\n\n\
+         ```toml\n{sections}\n```{brought}"
     )
 }
 

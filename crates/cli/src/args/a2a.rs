@@ -17,7 +17,8 @@ pub enum A2aCommand {
   copilotkit a2a send http://127.0.0.1:9001 'Friday' --task TASK --context CONTEXT
   echo 'Plan a day in Oslo' | copilotkit a2a send http://127.0.0.1:9001 -
 
-Exit status: 0 the task is done or waits for an answer, 1 it failed or the agent could not be asked, 2 the command line is wrong.")]
+Ctrl-C cancels the task. Exit status: 0 the task is done, 1 it failed or the agent could not be asked, 2 the command line
+is wrong, 3 the task waits for an answer, 130 after Ctrl-C.")]
     Send(A2aSendArgs),
 }
 

@@ -24,7 +24,7 @@ pub struct ChatArgs {
     /// Print the AG-UI events as JSON, one a line, and nothing else. The standard input is one message.
     #[arg(long)]
     pub json: bool,
-    /// The configuration file (TOML), for a chat without --url.
+    /// The configuration file (TOML), for a chat without --url [default: copilotkit.toml in this folder, where there is one].
     // No conflict with --url: the variable may be set for the other commands.
     #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -20,7 +20,7 @@ pub enum McpCommand {
 /// Which configuration.
 #[derive(Clone, Debug, Default, Parser)]
 pub struct McpConfigArgs {
-    /// The configuration file (TOML) that names the servers.
+    /// The configuration file (TOML) that names the servers [default: copilotkit.toml in this folder, where there is one].
     #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How [default: text on a terminal, otherwise json].

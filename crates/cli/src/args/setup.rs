@@ -46,7 +46,7 @@ pub struct HealthArgs {
     /// The server [default: the address of the configuration, on this machine].
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// The configuration file (TOML), for the address.
+    /// The configuration file (TOML), for the address [default: copilotkit.toml in this folder, where there is one].
     #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Ask /ready, which fails while the server stops, in the place of /health.

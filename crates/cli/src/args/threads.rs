@@ -27,7 +27,7 @@ pub enum ThreadsCommand {
 /// Which store.
 #[derive(Clone, Debug, Default, Parser)]
 pub struct StoreArgs {
-    /// The configuration file (TOML) that names the store.
+    /// The configuration file (TOML) that names the store [default: copilotkit.toml in this folder, where there is one].
     #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The store: `sqlite:PATH` [default: sqlite:.copilotkit/threads.db].

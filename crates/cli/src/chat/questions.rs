@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// What kind of answer a question wants.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// Yes or no, as this member of an object, or alone.
     YesNo(Option<String>),
     /// One of these.
@@ -21,7 +21,7 @@ pub(super) enum Wanted {
 
 impl Wanted {
     /// What the schema of a question asks for.
-    pub(super) fn of(interrupt: &Interrupt) -> Self {
+    pub(crate) fn of(interrupt: &Interrupt) -> Self {
         let Some(schema) = &interrupt.response_schema else { return Self::Words(None) };
         let schema = schema.as_json().to_value();
         match Self::of_schema(&schema, None) {
@@ -64,7 +64,7 @@ impl Wanted {
     }
 
     /// What is said behind the question.
-    pub(super) fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             Self::YesNo(_) => "[y/n]".to_owned(),
             Self::OneOf(values) => {

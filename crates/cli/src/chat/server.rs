@@ -245,5 +245,5 @@ async fn json(reply: Reply) -> Result<Value> {
         status if status.is_redirection() => "; redirects are not followed, name the address itself",
         _ => "",
     };
-    bail!("the server refused with {status}: {said}{hint}")
+    bail!("the server refused with {status}: {}{hint}", said.trim_end_matches('.'))
 }

@@ -1,6 +1,6 @@
 //! A run as people see it: the answer as it is written, and beside it what the agent thinks, calls and changes.
 
-use crate::terminal::{Stripper, Style, one_line, strip};
+use crate::terminal::{Stripper, Style, count, one_line, strip};
 use copilotkit_protocol::{Applied, Event, Message, RunFinishedOutcome, TextRole, TokenUsage};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write};
@@ -180,7 +180,7 @@ impl<W: Write, N: Write> View<W, N> {
         let (read, written) = (sum(|usage| usage.input_tokens), sum(|usage| usage.output_tokens));
         match read + written {
             0 => Ok(()),
-            _ => self.note(&format!("{read} tokens read, {written} written")),
+            _ => self.note(&format!("{} read, {written} written", count(read as usize, "token"))),
         }
     }
 

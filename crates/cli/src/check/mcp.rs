@@ -1,6 +1,7 @@
 //! MCP servers: whether they answer, and how many tools they offer.
 
 use super::{Context, Finding, Probe};
+use crate::terminal::count;
 use copilotkit_mcp::{ErrorKind, Lease, McpError, McpPool, PoolOptions, ServerConfig};
 use http::HeaderMap;
 use std::sync::Arc;
@@ -39,7 +40,8 @@ async fn found(lease: &Lease) -> Result<Finding, McpError> {
     let info = lease.info().await?;
     let list = lease.tools().await?;
     let offered = list.tools.iter().filter(|tool| tool.is_for_model() && lease.config().offers(&tool.name)).count();
-    let mut detail = format!("{} {}, MCP {}, {offered} tool(s)", info.name, info.version, info.protocol_version);
+    let tools = count(offered, "tool");
+    let mut detail = format!("{} {}, MCP {}, {tools}", info.name, info.version, info.protocol_version);
     if lease.config().apps {
         let shown = list.tools.iter().filter(|tool| tool.ui_resource().is_some()).count();
         if shown == 0 {

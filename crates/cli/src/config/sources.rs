@@ -213,7 +213,10 @@ impl Merged {
         match url::Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
             Ok(_) => Err(self.error(path, format!("`{text}` is not an http or https address"), remedy)),
-            Err(error) => Err(self.error(path, format!("`{text}` is not an address: {error}"), remedy)),
+            Err(error) => {
+                let why = copilotkit_runtime::client::why(error);
+                Err(self.error(path, format!("`{text}` is not an address: {why}"), remedy))
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! The store of a configuration, and what is done about its size.
 
 use crate::config::{Config, StoreKind};
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use copilotkit_runtime::Store;
-use copilotkit_runtime::store::sqlite::{SqliteOptions, SqliteStore};
+use copilotkit_runtime::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use copilotkit_runtime::store::{MemoryStore, Retention, RetentionPolicy};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,17 @@ pub struct OpenedStore {
     policy: RetentionPolicy,
 }
 
+/// A file that cannot be used, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}\n  to mend it: --store sqlite:PATH names another file, --store memory keeps threads only until the server stops"
+)]
+pub struct Unopened(pub OpenError);
+
 /// Opens the store of a configuration.
 ///
 /// # Errors
-/// A file that cannot be used, with what to do about it.
+/// [`Unopened`].
 pub async fn open_store(config: &Config) -> Result<OpenedStore> {
     let policy = retention_policy(config);
     match config.store.kind {
@@ -36,11 +43,7 @@ pub async fn open_store(config: &Config) -> Result<OpenedStore> {
         StoreKind::Sqlite => {
             let options = SqliteOptions::new(&config.store.path);
             let opening = tokio::task::spawn_blocking(move || SqliteStore::open(options));
-            let store = opening.await.context("the thread store was not opened")?.map_err(|error| {
-                anyhow!(
-                    "{error}\n  to mend it: --store sqlite:PATH names another file, --store memory keeps threads only until the server stops"
-                )
-            })?;
+            let store = opening.await.context("the thread store was not opened")?.map_err(Unopened)?;
             let store = Arc::new(store);
             let place = format!("sqlite: {}", store.path().display());
             Ok(OpenedStore { store: store.clone(), place, retention: store, policy })
