@@ -13,6 +13,7 @@
 
 mod guard;
 mod stream;
+mod tls;
 
 pub use guard::{GuardedResolver, is_public};
 pub use stream::{StreamBody, StreamClient, StreamError, StreamResponse, Target};
@@ -79,7 +80,7 @@ pub enum ClientError {
     Build(#[source] reqwest::Error),
     /// The TLS stack refused.
     #[error("the HTTP client cannot be set up: {0}")]
-    Tls(#[source] std::io::Error),
+    Tls(#[source] rustls::Error),
     /// Not an absolute address.
     #[error("not an address: {}", why(*.0))]
     NotAnAddress(url::ParseError),
@@ -120,7 +121,10 @@ pub fn why(error: url::ParseError) -> String {
 /// When the TLS stack cannot be set up.
 #[allow(clippy::disallowed_methods, reason = "this is the one client builder")]
 pub fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
+    let mut tls = tls::config().map_err(ClientError::Tls)?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .redirect(Policy::none())
         .referer(false)

@@ -1,21 +1,19 @@
 //! New connections: name lookup, TCP and TLS by the libraries that make those of every other outbound request.
 
 use super::StreamError;
-use crate::client::{ClientError, ClientOptions, TCP_KEEPALIVE, Trust, guard};
+use crate::client::{ClientError, ClientOptions, TCP_KEEPALIVE, Trust, guard, tls};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use socket2::SockRef;
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -36,11 +34,8 @@ impl Connector {
         http.set_keepalive(Some(TCP_KEEPALIVE));
         // Shared among the addresses of a name, so that one that does not answer leaves time for the next.
         http.set_connect_timeout(Some(options.connect_timeout));
-        let default = || Arc::new(aws_lc_rs::default_provider());
-        let provider = CryptoProvider::get_default().cloned().unwrap_or_else(default);
         let inner = HttpsConnectorBuilder::new()
-            .with_provider_and_platform_verifier(provider)
-            .map_err(ClientError::Tls)?
+            .with_tls_config(tls::config().map_err(ClientError::Tls)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
