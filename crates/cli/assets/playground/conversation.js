@@ -134,7 +134,7 @@ export class Conversation {
       this.#push(owner);
     }
     (owner.toolCalls ??= []).push(call);
-    this.#calls.set(call.id, { call, owner, ended: false });
+    this.#calls.set(call.id, { call, owner, ended: false, run: this.activeRun });
     this._touch(owner.id);
   }
 
@@ -180,7 +180,7 @@ export class Conversation {
   _answered(interrupt, answer) {
     const info = interrupt?.toolCallId && this.#calls.get(interrupt.toolCallId);
     if (!info) return;
-    info.answered = isRejection(answer) ? "rejected" : "answered";
+    info.answered = answer.status === "cancelled" ? "canceled" : isRejection(answer) ? "rejected" : "answered";
     this._touch(info.owner.id);
   }
 
@@ -365,6 +365,9 @@ export function textOf(content) {
 
 /** Whether the answer to a question is a no. */
 export const isRejection = ({ status, payload }) => status === "cancelled" || payload?.approved === false;
+
+/** Whether the agent wants a yes or a no, and takes nothing else. */
+export const isApproval = ({ reason, responseSchema }) => reason === "tool_approval" || Boolean(responseSchema?.properties?.approved);
 
 /** Messages as the next run takes them: activities are for people alone. */
 export function toSend(messages) {

@@ -1,7 +1,7 @@
 // One message of the conversation, of any role. A view is made once and then told that its message has changed.
 
 import { ActivityView } from "./activity-view.js";
-import { textOf } from "./conversation.js";
+import { isApproval, textOf } from "./conversation.js";
 import { copyButton, h, icon } from "./dom.js";
 import { MarkdownView } from "./markdown-view.js";
 import { safeUrl } from "./markdown-inline.js";
@@ -96,13 +96,16 @@ class AssistantView extends View {
     const conversation = this.context.conversation();
     for (const call of message.toolCalls ?? []) {
       if (!this.tools.has(call.id)) {
-        const view = new ToolView(call.id, this.context.isLive(), this.context);
+        const view = new ToolView(call.id, this.context);
         this.tools.set(call.id, view);
         this.element.append(view.element);
       }
-      const asked = conversation.interrupts.some(({ toolCallId }) => toolCallId === call.id);
-      const waiting = asked ? "answer" : conversation.pending.includes(call.id) ? "result" : null;
-      this.tools.get(call.id).update(call, conversation.callInfo(call.id), waiting, Boolean(conversation.activeRun));
+      const asked = conversation.interrupts.find(({ toolCallId }) => toolCallId === call.id);
+      // Where the arguments can be changed, the question shows them.
+      const bare = asked && isApproval(asked) && !asked.responseSchema?.properties?.editedArgs;
+      const question = asked && (bare ? "approval" : "answer");
+      const waiting = question ?? (conversation.pending.includes(call.id) ? "result" : null);
+      this.tools.get(call.id).update(call, conversation.callInfo(call.id), waiting, conversation.activeRun);
     }
   }
 }

@@ -1,6 +1,6 @@
 // What stands between messages: how a run ended, what went wrong, questions to the person.
 
-import { isRejection } from "./conversation.js";
+import { isApproval, isRejection } from "./conversation.js";
 import { h, icon } from "./dom.js";
 import { answerField, answerForm, panel, pretty } from "./tool-view.js";
 import { detail, summary } from "./usage.js";
@@ -110,9 +110,6 @@ function form(interrupt, call, context, expired) {
   }
   return isApproval(interrupt) ? approval(interrupt, call, context) : question(interrupt, context);
 }
-
-/** Whether the agent wants a yes or a no, and takes nothing else. */
-const isApproval = ({ reason, responseSchema }) => reason === "tool_approval" || Boolean(responseSchema?.properties?.approved);
 
 const press = (name, label, props) => h("button", { class: "button", ...props }, icon(name, 16), h("span", { text: label }));
 

@@ -168,29 +168,42 @@ function place(list, button) {
   list.style.left = `${Math.max(room, Math.min(box.right - width, innerWidth - width - room))}px`;
 }
 
-/** A short message that goes away by itself; with `action` there is something to press meanwhile. */
+/** How long a short message stays, and how long it stays once nobody is on it any more, in milliseconds. */
+const STAYS = 5000;
+const LINGERS = 2000;
+
+let endToast = () => {};
+
+/** A short message that goes away by itself, in place of the one before; with `action` there is something to press. */
 export function toast(text, { error = false, action } = {}) {
-  const element = h("div", { class: `toast ${error ? "error" : ""}` }, icon(error ? "error" : "check", 16), h("span", { text }));
-  const timer = setTimeout(() => element.remove(), action || error ? 8000 : 3500);
+  endToast();
+  let timer;
   const gone = () => {
     clearTimeout(timer);
     element.remove();
   };
-  if (action)
-    element.append(
-      h("button", {
-        type: "button",
-        class: "button quiet",
-        text: action.label,
-        on: {
-          click: () => {
-            gone();
-            action.run();
-          },
-        },
-      }),
-    );
-  element.append(iconButton("close", "Dismiss", { on: { click: gone } }));
-  $("toasts").append(element);
-  while ($("toasts").childElementCount > 3) $("toasts").firstElementChild.remove();
+  const plan = (ms) => {
+    clearTimeout(timer);
+    timer = setTimeout(gone, ms);
+  };
+  const act = () => {
+    gone();
+    action.run();
+  };
+  const hold = () => clearTimeout(timer);
+  const release = () => !element.matches(":hover, :focus-within") && plan(LINGERS);
+  const element = h(
+    "div",
+    {
+      class: `toast ${error ? "error" : ""}`.trim(),
+      on: { pointerenter: hold, focusin: hold, pointerleave: release, focusout: () => setTimeout(release) },
+    },
+    icon(error ? "error" : "check", 16),
+    h("span", { text }),
+    action && h("button", { type: "button", class: "button quiet", text: action.label, on: { click: act } }),
+    iconButton("close", "Dismiss", { on: { click: gone } }),
+  );
+  endToast = gone;
+  $("toasts").replaceChildren(element);
+  plan(STAYS);
 }

@@ -1,7 +1,7 @@
 // A tool call: what is called with what, as it streams, and what came of it.
 
-import { textOf } from "./conversation.js";
 import { copyButton, h, icon } from "./dom.js";
+import { outcomeOf, resultLine, resultText } from "./tool-result.js";
 
 /** JSON in lines where it is JSON; while it streams it is text. */
 export function pretty(text) {
@@ -58,54 +58,65 @@ export function answerForm(elements, actions) {
   return h("form", props, elements, h("div", { class: "answer-actions" }, actions));
 }
 
+/** How a call stands: what is shown for it. */
+const STATUS = {
+  done: ["check", "Done"],
+  answered: ["check", "Answered"],
+  failed: ["error", "Failed"],
+  rejected: ["close", "Rejected"],
+  canceled: ["close", "Canceled"],
+  stopped: ["stop", "Stopped"],
+  waiting: ["question", "Waiting for you"],
+  none: [null, "No result"],
+};
+
 export class ToolView {
-  constructor(callId, live, handlers) {
+  constructor(callId, handlers) {
     this.callId = callId;
     this.handlers = handlers;
     this.name = h("span", { class: "tool-name" });
-    this.preview = h("span", { class: "tool-preview" });
+    this.args = h("span", { class: "tool-args" });
+    this.came = h("span", { class: "tool-came" });
     this.status = h("span", { class: "tool-status" });
     this.body = h("div", { class: "tool-body" });
-    this.element = h(
-      "details",
-      { class: "tool", data: { callId }, open: live },
-      h(
-        "summary",
-        null,
-        h("span", { class: "tool-icon" }, icon("tool", 16)),
-        this.name,
-        this.preview,
-        this.status,
-        icon("chevron", 16),
-      ),
-      this.body,
+    const summary = h(
+      "summary",
+      null,
+      h("span", { class: "tool-icon" }, icon("tool", 16)),
+      this.name,
+      h("span", { class: "tool-preview" }, this.args, this.came),
+      this.status,
+      icon("chevron", 16),
     );
+    // Whoever opens or closes it decides from then on.
+    summary.addEventListener("click", () => (this.byHand = true));
+    this.element = h("details", { class: "tool", data: { callId } }, summary, this.body);
     this.shown = {};
   }
 
-  /** Shows a call. `waiting` is "result" when the page is to give one, "answer" when a question is about it. */
+  /** Shows a call. `waiting` is "result" when the page is to give one, "approval" or "answer" when a question is about it. */
   update(call, info, waiting, running) {
     const { name, arguments: args } = call.function;
     const result = info?.result;
-    const status = result ? "done" : waiting ? "waiting" : info?.answered ? "answered" : running ? "running" : "none";
+    const { status, message } = standing(info, waiting, running);
     const key = `${name}\n${args.length}\n${status}\n${waiting}\n${info?.ended}\n${result?.id}`;
     if (key === this.shown.key) return;
     this.shown.key = key;
     this.name.textContent = name;
-    this.preview.textContent = args.replace(/\s+/g, " ").slice(0, 120);
+    const line = args.replace(/\s+/g, " ");
+    this.args.textContent = line === "{}" ? "" : line.slice(0, 160);
+    this.came.textContent = message ?? (result && status === "done" ? resultLine(result.content) : "");
     this.element.dataset.status = status;
-    this.status.replaceChildren(
-      ...{
-        done: [icon("check", 14), "Done"],
-        waiting: [icon("question", 14), "Waiting for you"],
-        running: [h("span", { class: "spinner", "aria-hidden": "true" }), info?.ended ? "Running" : "Calling"],
-        answered: info?.answered === "rejected" ? [icon("close", 14), "Rejected"] : [icon("check", 14), "Answered"],
-        none: ["No result"],
-      }[status],
-    );
+    if (status === "running")
+      this.status.replaceChildren(h("span", { class: "spinner", "aria-hidden": "true" }), info?.ended ? "Running" : "Calling");
+    else {
+      const [sign, text] = STATUS[status];
+      this.status.replaceChildren(...(sign ? [icon(sign, 14)] : []), text);
+    }
     this.#panel("args", "Arguments", info?.ended ? pretty(args) : args);
     if (result) this.#panel("result", "Result", resultText(result.content));
-    if (waiting && !result) this.element.open = true;
+    // Open for as long as somebody has to decide on it.
+    if (!this.byHand) this.element.open = !result && (waiting === "result" || waiting === "approval");
     this.#form(waiting === "result" && !result);
   }
 
@@ -133,13 +144,16 @@ export class ToolView {
   }
 }
 
-/** A tool's result is often JSON in a text, which may itself be a text in JSON. */
-function resultText(content) {
-  const text = typeof content === "string" ? content : textOf(content) || JSON.stringify(content);
-  try {
-    const value = JSON.parse(text);
-    return typeof value === "string" ? value : JSON.stringify(value, null, 2);
-  } catch {
-    return text;
+/** How a call stands, and why where it came to nothing. */
+function standing(info, waiting, running) {
+  if (info?.result) {
+    const { outcome, message } = outcomeOf(info.result);
+    // What a person did with its question says more than how the agent wrote it down.
+    const undone = info.answered === "rejected" || info.answered === "canceled";
+    return { status: outcome === "done" && undone ? info.answered : outcome, message };
   }
+  if (waiting) return { status: "waiting" };
+  if (info?.answered) return { status: info.answered };
+  if (running && (!info?.run || info.run === running)) return { status: "running" };
+  return { status: info?.run?.outcome === "cancelled" ? "stopped" : "none" };
 }

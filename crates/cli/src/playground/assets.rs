@@ -68,6 +68,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     JS "playground/suggest.js",
     JS "playground/theme.js",
     JS "playground/threads.js",
+    JS "playground/tool-result.js",
     JS "playground/tool-view.js",
     JS "playground/transcript.js",
     JS "playground/usage.js",
