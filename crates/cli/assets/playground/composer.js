@@ -32,10 +32,22 @@ export class Composer {
     this.chips = h("ul", { class: "chips", "aria-label": "Attachments", hidden: true });
     this.clip = iconButton("clip", "Attach images or PDF", { on: { click: () => this.files.click() } });
     this.button = h("button", { type: "submit", class: "send", id: "send" });
+    this.hint = h("span", { class: "composer-hint" });
+    this.noticeText = h("span");
+    this.noticeButton = h("button", { type: "button", class: "button", hidden: true });
+    this.notice = h(
+      "div",
+      { class: "composer-notice", role: "alert", hidden: true },
+      icon("error", 16),
+      this.noticeText,
+      this.noticeButton,
+      iconButton("close", "Dismiss", { on: { click: () => this.say(null) } }),
+    );
     // Until there is somebody to talk to.
     this.button.disabled = true;
     this.element = $("composer");
     this.element.append(
+      this.notice,
       h(
         "div",
         { class: "composer-box" },
@@ -46,16 +58,7 @@ export class Composer {
           { class: "composer-bar" },
           this.clip,
           this.files,
-          h(
-            "span",
-            { class: "composer-hint" },
-            h("kbd", { text: "Enter" }),
-            " sends, ",
-            h("kbd", { text: "Shift" }),
-            "+",
-            h("kbd", { text: "Enter" }),
-            " makes a line",
-          ),
+          this.hint,
           this.button,
         ),
       ),
@@ -65,11 +68,16 @@ export class Composer {
   }
 
   #listen() {
-    this.input.addEventListener("input", () => this.#grow());
+    this.input.addEventListener("input", () => this.#changed());
     this.input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       if (this.status === "idle") this.element.requestSubmit();
+      else if (this.status !== "loading") {
+        // What the hint says is said louder, also where it is hidden.
+        this.hint.classList.add("asked");
+        announce("The agent is still at work. Stop it first, or wait.");
+      }
     });
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -108,12 +116,21 @@ export class Composer {
 
   #send() {
     const text = this.input.value.trim();
-    if (!this.ready || (!text && !this.attached.length)) return;
-    // What cannot be sent now is not lost.
-    if (!this.onSend(text, this.attached.map(({ part }) => part))) return;
+    if (!this.ready) return;
+    if (!text && !this.attached.length) return this.focus();
+    const { attached } = this;
+    const sent = this.onSend(text, attached.map(({ part }) => part));
+    if (!sent) return;
     this.attached = [];
     this.#showChips();
     this.setText("");
+    // What cannot be sent after all is not lost, nor what was written meanwhile.
+    sent.then((taken) => {
+      if (taken) return;
+      this.attached = [...attached, ...this.attached];
+      this.#showChips();
+      this.setText([text, this.input.value].filter(Boolean).join("\n"));
+    });
   }
 
   async #attach(files) {
@@ -143,7 +160,34 @@ export class Composer {
     this.input.focus();
   }
 
+  /** What stands above the field. */
+  get said() {
+    return this.notice.hidden ? "" : this.noticeText.textContent;
+  }
+
+  /** Says something right above the field, until it is dismissed or said otherwise; with `action` there is a button. */
+  say(text, action) {
+    this.notice.hidden = !text;
+    this.noticeText.textContent = text ?? "";
+    this.noticeButton.hidden = !action;
+    this.noticeButton.textContent = action?.label ?? "";
+    this.noticeButton.onclick = action?.run ?? null;
+  }
+
+  /** The field holds something else: its height, and whether there is something to send. */
+  #changed() {
+    this.#grow();
+    this.#showEmpty();
+  }
+
+  #showEmpty() {
+    const nothing = this.status === "idle" && !this.input.value.trim() && !this.attached.length;
+    this.button.classList.toggle("nothing", nothing);
+    this.button.setAttribute("aria-disabled", String(nothing));
+  }
+
   #showChips() {
+    this.#showEmpty();
     this.chips.hidden = !this.attached.length;
     this.chips.replaceChildren(
       ...this.attached.map((entry) => {
@@ -172,7 +216,7 @@ export class Composer {
 
   setText(text) {
     this.input.value = text;
-    this.#grow();
+    this.#changed();
   }
 
   focus() {
@@ -191,6 +235,13 @@ export class Composer {
     this.button.title = label;
     this.button.classList.toggle("stops", stops);
     this.button.disabled = !ready || status === "stopping" || status === "loading";
+    this.#showEmpty();
+    this.hint.classList.remove("asked");
+    this.hint.replaceChildren(
+      ...(["running", "reconnecting", "stopping"].includes(status)
+        ? [h("kbd", { text: "Enter" }), ": stop first, or wait"]
+        : [h("kbd", { text: "Shift" }), "+", h("kbd", { text: "Enter" }), ": new line"]),
+    );
   }
 }
 

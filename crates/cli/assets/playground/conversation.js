@@ -189,11 +189,16 @@ export class Conversation {
     if (!run) return;
     Object.assign(run, { ended: true, ...more });
     if (live && run.live) run.ms = at - run.startedAt;
+    run.silent = !this.messages.slice(run.firstMessage).some(isSomething);
     this.steps = [];
     this.changed.list = true;
     this.note({ kind: "run", run });
   }
 }
+
+/** Whether a message has something for a person to see. */
+const isSomething = ({ role, content, toolCalls }) =>
+  ["assistant", "reasoning"].includes(role) ? Boolean(content?.length || toolCalls?.length) : role === "tool" || role === "activity";
 
 /** `live`: the state was changed while somebody looked on. */
 const freshChanges = () => ({ list: false, messages: new Set(), state: false, live: false, events: false, run: false });

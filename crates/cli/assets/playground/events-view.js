@@ -2,35 +2,20 @@
 // thousands of events cost nothing.
 
 import { copyButton, h, icon } from "./dom.js";
-import { duration } from "./usage.js";
+import { KINDS, joined, kindOf, rowsOf } from "./event-rows.js";
+import { count, duration } from "./usage.js";
 
 /** Height of a row in pixels, as the style sheet has it. */
 const ROW = 30;
-
-const KINDS = {
-  "": "All events",
-  run: "Runs and steps",
-  text: "Text",
-  tool: "Tools",
-  reasoning: "Reasoning",
-  state: "State",
-  other: "Others",
-};
-
-export function kindOf(type) {
-  if (/^(RUN|STEP|SUBAGENT)_/.test(type)) return "run";
-  if (/^(TEXT_MESSAGE|MESSAGES)_/.test(type)) return "text";
-  if (type.startsWith("TOOL_CALL_")) return "tool";
-  if (type.startsWith("REASONING_")) return "reasoning";
-  if (type.startsWith("STATE_")) return "state";
-  return "other";
-}
 
 export class EventsView {
   constructor() {
     this.kind = "";
     this.words = "";
+    /** A row, by its entry and by what it is a part of. */
     this.selected = null;
+    /** The first entries of texts whose parts are shown. */
+    this.open = new Set();
     this.rows = [];
     this.pinned = true;
     const select = h(
@@ -68,6 +53,7 @@ export class EventsView {
 
   reset() {
     this.selected = null;
+    this.open.clear();
     this.detail.hidden = true;
     this.pinned = true;
   }
@@ -84,23 +70,19 @@ export class EventsView {
     // Nobody looks: the rows are made when the panel is opened.
     if (!this.element.isConnected || !this.element.offsetParent) return;
     const { events, droppedEvents } = conversation;
-    this.rows = this.kind || this.words ? events.filter((entry) => this.#matches(entry.event)) : events;
+    const { rows, counted } = rowsOf(events, this);
+    this.rows = rows;
     const all = events.length + droppedEvents;
-    this.count.textContent = `${this.rows.length === all ? "" : `${this.rows.length} of `}${all} ${all === 1 ? "event" : "events"}`;
+    this.count.textContent = `${counted === all ? "" : `${count(counted)} of `}${count(all)} ${all === 1 ? "event" : "events"}`;
     this.space.style.height = `${this.rows.length * ROW}px`;
     if (this.pinned) this.scroller.scrollTop = this.scroller.scrollHeight;
     this.#draw();
   }
 
-  #matches(event) {
-    if (this.kind && kindOf(event.type) !== this.kind) return false;
-    return !this.words || JSON.stringify(event).toLowerCase().includes(this.words);
-  }
-
   #draw() {
     const from = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 5);
     const to = Math.min(this.rows.length, from + Math.ceil(this.scroller.clientHeight / ROW) + 10);
-    this.space.replaceChildren(...this.rows.slice(from, to).map((entry, i) => this.#row(entry, from + i)));
+    this.space.replaceChildren(...this.rows.slice(from, to).map((row, i) => this.#row(row, from + i)));
     if (!this.rows.length)
       this.space.replaceChildren(
         h(
@@ -110,36 +92,63 @@ export class EventsView {
           h("p", { text: this.kind || this.words ? "No event matches" : "No events yet" }),
         ),
       );
-    const at = this.rows.indexOf(this.selected);
+    const at = this.#at();
     if (at >= from && at < to) this.scroller.setAttribute("aria-activedescendant", `event-${at}`);
     else this.scroller.removeAttribute("aria-activedescendant");
   }
 
-  #row(entry, at) {
+  /** Where the selected row is now; -1 where it is not shown. */
+  #at() {
+    const { entry, of } = this.selected ?? {};
+    return entry ? this.rows.findIndex((row) => row.entry === entry && row.of === of) : -1;
+  }
+
+  #row(row, at) {
+    const { entry, parts, of, begins } = row;
     const { event, ms } = entry;
-    const row = h(
+    const chosen = at === this.#at();
+    const opened = this.open.has(entry);
+    const element = h(
       "div",
       {
-        class: "event-row",
+        class: `event-row ${begins ? "begins" : ""} ${of ? "part" : ""}`,
         id: `event-${at}`,
         role: "option",
-        "aria-selected": String(entry === this.selected),
+        "aria-selected": String(chosen),
+        "aria-label": parts && `${event.type}, ${parts.length} events, ${opened ? "opened" : "closed"}`,
         data: { kind: kindOf(event.type) },
       },
       h("span", { class: "event-time", text: ms === null ? "stored" : `+${duration(ms)}` }),
-      h("span", { class: "event-type", text: event.type }),
-      h("span", { class: "event-what", text: what(event) }),
+      // The row above the parts says what they are.
+      !of && h("span", { class: "event-type", text: event.type }),
+      parts && h("span", { class: `event-parts ${opened ? "open" : ""}` }, icon("chevron", 12), `×${parts.length} · ${size(joined(parts))}`),
+      h("span", { class: "event-what", text: what(event, parts) }),
     );
-    row.style.top = `${at * ROW}px`;
-    row.addEventListener("click", () => this.#select(entry === this.selected ? null : entry));
-    return row;
+    element.style.top = `${at * ROW}px`;
+    element.addEventListener("click", (press) => {
+      if (parts && press.target.closest(".event-parts")) return this.#fold(row, !opened);
+      this.#select(chosen ? null : row);
+    });
+    return element;
   }
 
-  #select(entry) {
-    this.selected = entry;
-    this.detail.hidden = !entry;
-    if (entry) {
-      const code = h("code", { text: JSON.stringify(entry.event, null, 2) });
+  /** Shows the parts of a row, or takes them away. */
+  #fold(row, opens) {
+    if (opens) this.open.add(row.entry);
+    else this.open.delete(row.entry);
+    this.pinned = false;
+    this.#select(row);
+    this.update(this.conversation);
+  }
+
+  #select(row) {
+    this.selected = row && { entry: row.entry, of: row.of };
+    this.detail.hidden = !row;
+    if (row) {
+      const { event } = row.entry;
+      const text = row.parts ? joined(row.parts) : JSON.stringify(event, null, 2);
+      const code = h("code", { text });
+      const title = row.parts ? `${event.type} ×${row.parts.length}, together` : event.type;
       this.detail.replaceChildren(
         h(
           "div",
@@ -147,7 +156,7 @@ export class EventsView {
           h(
             "div",
             { class: "panel-head" },
-            h("span", { text: entry.event.type }),
+            h("span", { text: title }),
             copyButton(() => code.textContent, "Copy event"),
           ),
           h("pre", { tabindex: 0, role: "group", "aria-label": "Event" }, code),
@@ -158,9 +167,13 @@ export class EventsView {
   }
 
   #keys(event) {
-    const at = this.rows.indexOf(this.selected);
+    const at = this.#at();
+    const row = this.rows[at];
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: this.rows.length - 1 }[event.key];
-    if (event.key === "Escape" && this.selected) this.#select(null);
+    if (event.key === "Escape" && row) this.#select(null);
+    else if (event.key === "ArrowRight" && row?.parts) this.#fold(row, true);
+    else if (event.key === "ArrowLeft" && row?.parts) this.#fold(row, false);
+    else if (event.key === "ArrowLeft" && row?.of) this.#fold(this.rows.find(({ entry, parts }) => parts && entry === row.of), false);
     else if (to === undefined || !this.rows.length) return;
     else {
       const next = Math.max(0, Math.min(to, this.rows.length - 1));
@@ -175,10 +188,17 @@ export class EventsView {
   }
 }
 
+const UTF8 = new TextEncoder();
+
+function size(text) {
+  const bytes = UTF8.encode(text).length;
+  return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`;
+}
+
 /** The word of an event that tells it from others of its type. */
-function what(event) {
+function what(event, parts) {
   const text =
-    event.delta ??
+    (parts ? joined(parts.slice(0, 50)) : event.delta) ??
     event.toolCallName ??
     event.stepName ??
     event.message ??

@@ -13,10 +13,10 @@ const TABS = [
 ];
 
 export class Inspector {
-  constructor({ onClose, onState }) {
+  constructor({ onClose, onState, onValid }) {
     this.state = new StateView();
     this.events = new EventsView();
-    this.setup = new SetupView(onState);
+    this.setup = new SetupView(onState, onValid);
     this.tabs = new Map();
     this.panels = new Map();
     this.totals = h("div", { class: "totals", hidden: true });

@@ -39,6 +39,10 @@ export class Layout {
     return name === "sidebar" ? NARROW.matches : MEDIUM.matches;
   }
 
+  show(name) {
+    if (!this.open[name]) this.toggle(name);
+  }
+
   toggle(name) {
     if (this.open[name]) return this.close(name);
     this.opener = document.activeElement;

@@ -29,7 +29,11 @@ let everything = true;
 let drawing = false;
 
 const layout = new Layout();
-const inspector = new Inspector({ onClose: () => layout.close("inspector"), onState: setState });
+const inspector = new Inspector({
+  onClose: () => layout.close("inspector"),
+  onState: setState,
+  onValid: () => composer.say(null),
+});
 const threads = new Threads(api, { onOpen: openThread, onGone: gone, onError: complain, onChange: redraw });
 const composer = new Composer({ onSend: send, onStop: () => session.stop() });
 const prices = new Prices(api, () => {
@@ -46,9 +50,9 @@ const transcript = new Transcript(
       session.status === "idle" &&
       session.conversation.notes.at(-1) === note &&
       note.after === (session.conversation.messages.at(-1)?.id ?? ""),
-    answer: (...answer) => session.answer(...answer),
-    giveResult: (...result) => session.giveResult(...result),
-    retry: () => session.retry(),
+    answer: (...answer) => sendable() && session.answer(...answer),
+    giveResult: (...result) => sendable() && session.giveResult(...result),
+    retry: () => sendable() && session.retry(),
     follow: () => session.followAgain(),
     redraw: () => draw(true),
   },
@@ -80,6 +84,7 @@ function draw(all) {
   threads.select(session.threadId, session.busy && session.status !== "loading");
   head();
   told(session);
+  if (session.missing) noThread();
   const took = performance.now() - began;
   pauseUntil = took > 12 ? performance.now() + took * 3 : 0;
 }
@@ -198,13 +203,35 @@ async function suggest(list, button) {
   button.disabled = false;
 }
 
-/** False when there is nobody to talk to. */
+/** False when there is nobody to talk to, or something to be mended first; else whether it was sent, when that is known. */
 function send(text, parts) {
-  if (!session) return false;
+  if (!session || !sendable()) return false;
+  composer.say(null);
+  return sendIn(session, text, parts);
+}
+
+async function sendIn(to, text, parts) {
   transcript.toEnd(true);
-  session.send(text, parts);
-  remember();
-  return true;
+  const sent = await to.send(text, parts);
+  if (to !== session) return sent;
+  if (sent) remember();
+  else composer.say("A run that was begun elsewhere goes on in this thread. Send when it has ended, or stop it.");
+  return sent;
+}
+
+/** Whether what is sent along with a run can be read; says so where it cannot. */
+function sendable() {
+  const { invalid } = inspector.setup;
+  if (!invalid) return true;
+  composer.say(`Nothing was sent: “${invalid.label}” in Setup cannot be read.`, {
+    label: "Show the field",
+    run: () => {
+      layout.show("inspector");
+      inspector.show("setup");
+      invalid.input.focus();
+    },
+  });
+  return false;
 }
 
 function setState(state) {
@@ -222,6 +249,7 @@ function remember() {
 
 function begin(agentId, threadId, known) {
   session?.close();
+  composer.say(null);
   session = new Session(api, agentId, threadId, { onChange: redraw, setup: () => inspector.setup.sent });
   session.known = known;
   transcript.reset();
@@ -241,14 +269,32 @@ function newThread() {
   composer.focus();
 }
 
-function openThread(thread) {
-  if (thread.id !== session.threadId) {
-    const agentId = info?.agents[thread.agentId] ? thread.agentId : $("agent").value;
-    begin(agentId, thread.id, true);
+const coarse = matchMedia("(pointer: coarse)");
+
+function openThread({ id, agentId }) {
+  if (id !== session.threadId) {
+    openAs(agentId, id);
     remember();
   }
   layout.closeOver();
-  if (!matchMedia("(pointer: coarse)").matches) composer.focus();
+  if (!coarse.matches) composer.focus();
+}
+
+/** Opens a thread with its agent; with the one that is picked, where there is no such agent. */
+function openAs(agentId, threadId) {
+  const there = Boolean(info.agents[agentId]);
+  begin(there ? agentId : $("agent").value || session?.agentId || "default", threadId, true);
+  if (!there && agentId) composer.say(noAgent(agentId));
+}
+
+const noAgent = (agentId) => `There is no agent “${agentId}” here: this chat is with ${session.agentId}.`;
+
+/** The address named a thread that the server does not have. */
+function noThread() {
+  const { threadId } = session;
+  const said = composer.said;
+  newThread();
+  composer.say([said, `There is no thread “${threadId}”. This is a new chat.`].filter(Boolean).join(" "));
 }
 
 function gone(threadId) {
@@ -325,6 +371,10 @@ async function readInfo() {
   if (info.agents[value]) select.value = value;
   select.disabled = !ids.length;
   $("version").textContent = `v${info.version}`;
+  if (threads.severalAgents !== ids.length > 1) {
+    threads.severalAgents = ids.length > 1;
+    threads.draw();
+  }
   if (!ids.length) toast("This server has no agents. Add [agents.default] to its configuration.", { error: true });
 }
 
@@ -342,6 +392,9 @@ async function start() {
     [session?.agentId, asked.get("agent"), "default"].find((id) => id && info.agents[id]) ?? Object.keys(info.agents)[0];
   if (session?.conversation.messages.length) $("agent").value = wanted;
   else begin(wanted ?? "default", session?.threadId ?? asked.get("thread") ?? newId(), session?.known ?? asked.has("thread"));
+  if (asked.get("agent") && !info.agents[asked.get("agent")]) composer.say(noAgent(asked.get("agent")));
+  // Where a keyboard is at hand, one may begin to write.
+  if (!coarse.matches && document.activeElement === document.body) composer.focus();
   everything = true;
   redraw();
   await threads.refresh();
@@ -368,24 +421,27 @@ $("new-thread").prepend(icon("plus", 16));
 $("docs-link").prepend(icon("book", 16));
 $("new-thread").addEventListener("click", newThread);
 $("agent").addEventListener("change", () => {
-  const agentId = $("agent").value;
-  // A conversation goes on with the agent that is picked; an empty one is begun with it.
-  if (session.conversation.messages.length && !session.busy) {
-    session.agentId = agentId;
-    remember();
-    redraw();
-  } else newThread();
+  // A conversation stays with its agent: another one begins another. What was written goes along.
+  newThread();
 });
 
 const share = iconButton("code", "Copy as code");
 menu(share, () => [
-  { label: "Copy as curl", icon: "code", run: () => copied(curlText(), "curl command") },
+  { label: "Copy as curl", icon: "code", run: copyCurl },
   { label: "Copy as React", icon: "braces", run: () => copied(reactText(), "React page") },
 ]);
 const fresh = iconButton("edit", "New chat", { class: "only-narrow", on: { click: newThread } });
 $("head-buttons").append(share, fresh, layout.inspectorButton);
 
 const about = () => ({ base: api.base, agentId: session.agentId, single: api.single, authorized: Boolean(token.get()) });
+
+/** A run gets the whole conversation from who starts it, so all of it is in the command. */
+function copyCurl() {
+  if (!session.lastInput && !sendable()) return;
+  const { text, messages } = curlText();
+  const size = text.length < 1000 ? `${text.length} bytes` : `${Math.round(text.length / 1000)} kB`;
+  copied(text, messages > 1 ? `curl command: the whole conversation, ${messages} messages, ${size}` : "curl command");
+}
 
 function curlText() {
   const { messages, state } = session.conversation;
@@ -396,7 +452,8 @@ function curlText() {
     ...inspector.setup.sent,
     ...(state !== undefined && { state }),
   };
-  return curl({ ...about(), input: session.lastInput ?? next });
+  const input = session.lastInput ?? next;
+  return { text: curl({ ...about(), input }), messages: input.messages.length };
 }
 
 const reactText = () => react({ ...about(), threadId: session.known ? session.threadId : "" });
@@ -410,16 +467,21 @@ async function copied(text, what) {
   }
 }
 
-document.addEventListener("visibilitychange", () => {
+/** What happened while nobody looked: in the thread, in the list, to the agents. */
+function lookAgain() {
   if (document.visibilityState !== "visible" || !ready) return;
   session?.catchUp();
   threads.refresh();
   readInfo().then(redraw, complain);
-});
+}
+
+document.addEventListener("visibilitychange", lookAgain);
+// A window beside this one is never hidden.
+window.addEventListener("focus", lookAgain);
 window.addEventListener("hashchange", () => {
   const asked = new URLSearchParams(location.hash.slice(1));
   if (ready && asked.has("thread") && asked.get("thread") !== session.threadId) {
-    begin(info.agents[asked.get("agent")] ? asked.get("agent") : session.agentId, asked.get("thread"), true);
+    openAs(asked.get("agent"), asked.get("thread"));
   }
 });
 

@@ -9,6 +9,8 @@ import { detail, summary } from "./usage.js";
 export function noteView(note, context) {
   if (note.kind === "answer") return answered(note);
   if (note.kind === "error") return failure(note, context);
+  if (note.kind === "gone")
+    return remark("error", "The server does not have this thread any more. What you send begins it anew.");
   const { run } = note;
   if (run.outcome === "error") {
     const retry = context.isLast(note) && { label: "Try again", run: () => context.retry() };
@@ -16,11 +18,13 @@ export function noteView(note, context) {
   }
   const line = summary(run, context.prices());
   const stopped = run.outcome === "cancelled" && h("span", { class: "stopped" }, icon("stop", 13), "Stopped");
-  if (!line && !stopped) return null;
+  const silent = run.silent && run.outcome === "success" && h("span", { text: "The agent said nothing" });
+  if (!line && !stopped && !silent) return null;
   return h(
     "div",
     { class: "run-note" },
     stopped,
+    silent,
     line && h("span", { class: "run-summary", title: detail(run, context.prices()), text: line }),
   );
 }
@@ -52,13 +56,16 @@ function failure(note, context) {
 
 function answered(answer) {
   const rejected = isRejection(answer);
-  return h("div", { class: "answered" }, icon(rejected ? "close" : "check", 14), h("span", { text: told(answer), title: answer.question }));
+  return remark(rejected ? "close" : "check", told(answer), answer.question);
 }
+
+const remark = (sign, text, title) => h("div", { class: "answered" }, icon(sign, 14), h("span", { text, title }));
 
 /** What a person did with a question. */
 function told(answer) {
   const { status, payload } = answer;
   if (status === "cancelled" && payload === undefined) return "You went on without an answer";
+  if (status === "cancelled") return payload?.reason ? `You canceled: ${payload.reason}` : "You canceled the question";
   if (isRejection(answer)) return payload?.reason ? `You rejected: ${payload.reason}` : "You rejected";
   if (payload === undefined || payload?.approved === true) return payload?.editedArgs ? "You approved with changes" : "You approved";
   return `You answered: ${typeof payload === "string" ? payload : JSON.stringify(payload)}`;
@@ -71,6 +78,9 @@ export function interruptView(interrupt, context) {
   const decided = context.decided(interrupt.id);
   const expired = interrupt.expiresAt && new Date(interrupt.expiresAt) <= new Date();
   const name = call?.function.name ?? interrupt.metadata?.toolName;
+  // The server's own words for its two kinds of question say nothing to a person.
+  const reason = ["tool_call", "tool_approval"].includes(interrupt.reason) ? null : interrupt.reason;
+  const about = [reason, name && isApproval(interrupt) && `Tool: ${name}`].filter(Boolean).join(" · ");
   const head = h(
     "div",
     { class: "interrupt-head" },
@@ -90,7 +100,7 @@ export function interruptView(interrupt, context) {
       data: { interruptId: interrupt.id },
     },
     head,
-    h("p", { class: "interrupt-reason", text: [interrupt.reason, name].filter(Boolean).join(" · ") }),
+    about && h("p", { class: "interrupt-reason", text: about }),
     schema,
   );
   if (decided) card.append(answered(decided), h("p", { class: "hint", text: "Waiting for your answer to the other questions." }));
@@ -144,22 +154,30 @@ function approval(interrupt, call, context) {
   );
 }
 
-/** A question that may be answered by anything. */
+/** A question that may be answered by anything. One that asks for words is not answered by a bare yes. */
 function question(interrupt, context) {
-  const { element, input } = answerField({ label: "Your answer (optional)", placeholder: "Text or JSON" });
-  const answer = () => context.answer(interrupt.id, "resolved", payload(input.value.trim()));
-  const reject = () => {
+  const open = interrupt.reason === "tool_call" || Boolean(interrupt.responseSchema);
+  const words = open
+    ? { label: "Your answer", yes: "Answer", no: "Cancel" }
+    : { label: "Your answer (optional)", yes: "Approve", no: "Reject" };
+  const { element, input, fail } = answerField({ label: words.label, placeholder: "Text or JSON" });
+  const answer = () => {
+    const text = input.value.trim();
+    if (open && !text) fail("Write an answer, or cancel the question.");
+    else context.answer(interrupt.id, "resolved", payload(text));
+  };
+  const cancel = () => {
     const why = input.value.trim();
     context.answer(interrupt.id, "cancelled", { approved: false, ...(why && { reason: why }) });
   };
-  const approve = press("check", "Approve", { type: "submit", class: "button primary", on: { click: answer } });
-  input.addEventListener("input", () => (approve.lastChild.textContent = input.value.trim() ? "Send answer" : "Approve"));
+  const yes = press("check", words.yes, { type: "submit", class: "button primary", on: { click: answer } });
+  input.addEventListener("input", () => (yes.lastChild.textContent = input.value.trim() ? "Answer" : words.yes));
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || !input.value.trim()) return;
     event.preventDefault();
     answer();
   });
-  return answerForm([element], [approve, press("close", "Reject", { type: "button", on: { click: reject } })]);
+  return answerForm([element], [yes, press("close", words.no, { type: "button", on: { click: cancel } })]);
 }
 
 /** JSON where it is JSON, else the words; nothing said is a yes. */

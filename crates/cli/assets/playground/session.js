@@ -31,9 +31,13 @@ export class Session {
     this.lastEventId = "";
     this.lastInput = null;
     this.decisions = new Map();
+    /** Whether the server was asked for the thread and has none. */
+    this.missing = false;
   }
 
   #abort = null;
+  #catching = null;
+  #seen = () => {};
 
   get busy() {
     return this.status !== "idle";
@@ -52,17 +56,43 @@ export class Session {
   async open() {
     this.known = true;
     await this.#follow("loading", (signal) => this.api.connect(this.agentId, this.#input(), { signal, lastEventId: "" }));
+    this.missing = !this.problem && !this.conversation.events.length;
+    if (this.missing) this.onChange();
   }
 
-  /** Takes in what happened meanwhile, for example in another tab. */
-  async catchUp() {
+  /**
+   * Takes in what happened meanwhile, for example in another tab: whoever has read all of it gets an empty answer. A
+   * message that was not taken stays where it is, to be sent again first.
+   */
+  async catchUp(status = "idle") {
+    if (this.#catching) return this.#catching;
     if (this.busy || !this.known || this.problem) return;
+    if (this.conversation.notes.some(({ kind, retry }) => kind === "error" && retry)) return;
     const from = this.lastEventId;
-    await this.#follow("idle", (signal) => this.api.connect(this.agentId, this.#input(), { signal, lastEventId: from }));
+    const follow = this.#follow(status, (signal) =>
+      this.api.connect(this.agentId, this.#input(), { signal, lastEventId: from }),
+    );
+    this.#catching = follow.finally(() => (this.#catching = null));
+    return this.#catching;
   }
 
-  /** Sends words of the person, with attachments as content parts. */
+  /** Catches up before something is said; false when somebody else's run goes on, which is followed then. */
+  async #current() {
+    const goesOn = new Promise((seen) => (this.#seen = seen));
+    await Promise.race([this.catchUp("loading"), goesOn]);
+    // That the server could not be asked is said of the run that comes next.
+    this.problem = null;
+    return !this.busy;
+  }
+
+  /** Sends words of the person, with attachments as content parts; false when it is not the moment. */
   async send(text, parts = []) {
+    if (this.busy || !(await this.#current())) return false;
+    this.#say(text, parts);
+    return true;
+  }
+
+  async #say(text, parts) {
     const content = parts.length ? [...(text ? [{ type: "text", text }] : []), ...parts] : text;
     const { interrupts } = this.conversation;
     // A question that is passed over is cancelled: the next run has to say something of each.
@@ -152,6 +182,7 @@ export class Session {
   /** Ends following, not the run. */
   close() {
     this.onChange = () => {};
+    this.#seen();
     this.#abort?.abort();
   }
 
@@ -187,12 +218,14 @@ export class Session {
   /** Reads to the end of the stream, however it comes; true when something was read. */
   async #read(response) {
     // The thread's numbers are not those of before: what was shown is not what there is.
-    if (response.headers.get("x-resume") === "full") this.conversation.reset();
+    let anew = response.headers.get("x-resume") === "full";
     const replay = this.status === "loading" || this.status === "idle";
     let any = false;
     try {
       for await (const batch of readEvents(response)) {
         const now = performance.now();
+        if (anew) this.conversation.reset();
+        anew = false;
         for (const { id, event } of batch) {
           if (id) this.lastEventId = id;
           // Said of this stream, not of the run: it is followed again.
@@ -200,15 +233,27 @@ export class Session {
           this.conversation.apply(event, now, !replay || this.status === "running");
         }
         any = true;
-        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping")
+        if (this.conversation.activeRun && (replay || this.status === "reconnecting") && this.status !== "stopping") {
           this.status = "running";
+          this.#seen();
+        }
         this.onChange();
       }
+      // The thread is gone. What is on the screen is the only copy, and the next message begins it anew.
+      if (anew) this.#gone();
     } catch (error) {
       if (error.name === "AbortError") throw error;
       // A connection that broke: the run goes on without it.
     }
     return any;
+  }
+
+  #gone() {
+    this.known = false;
+    this.lastEventId = "";
+    const message = "The server has lost this thread while the run went on.";
+    this.conversation._endRun(performance.now(), false, { outcome: "error", error: { message } });
+    this.conversation.note({ kind: "gone" });
   }
 
   async #again(attempt, signal) {

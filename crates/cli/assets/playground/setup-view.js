@@ -47,10 +47,13 @@ const FIELDS = [
 ];
 
 export class SetupView {
-  /** `onState` is told of a state that a person wrote. */
-  constructor(onState) {
+  /** `onState` is told of a state that a person wrote, `onValid` when what was wrong is not any more. */
+  constructor(onState, onValid) {
     this.values = {};
+    /** What cannot be sent: `{ label, input }` by name. */
+    this.wrong = new Map();
     this.onState = onState;
+    this.onValid = onValid;
     const stored = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
     this.element = h(
       "div",
@@ -76,7 +79,11 @@ export class SetupView {
       input.setAttribute("aria-invalid", String(Boolean(error)));
       hint.textContent = error ?? field.hint;
       hint.classList.toggle("form-error", Boolean(error));
-      if (error) return;
+      if (error) {
+        this.wrong.set(field.name, { label: field.label, input });
+        return;
+      }
+      if (this.wrong.delete(field.name) && !this.wrong.size) this.onValid();
       this.values[field.name] = value;
     };
     input.addEventListener("input", () => {
@@ -94,7 +101,12 @@ export class SetupView {
     return h("div", { class: "setup-field" }, h("label", { class: "field-label", for: id, text: field.label }), input, hint);
   }
 
-  /** Of what is not JSON, what it was before counts. */
+  /** The first field that holds what cannot be sent. */
+  get invalid() {
+    return this.wrong.values().next().value ?? null;
+  }
+
+  /** What goes along with a run. Asked only where nothing is wrong. */
   get sent() {
     const { tools, context, forwardedProps } = this.values;
     return { tools: tools ?? [], context: context ?? [], forwardedProps: forwardedProps ?? {} };

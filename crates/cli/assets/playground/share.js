@@ -33,7 +33,9 @@ import "@copilotkit/react-core/v2/styles.css";
 export default function App(${authorized ? "{ token }" : ""}) {
   return (
     <CopilotKitProvider ${props.join(" ")}>
-      <CopilotChat${chat} />
+      <div style={{ height: "100dvh" }}>
+        <CopilotChat${chat} />
+      </div>
     </CopilotKitProvider>
   );
 }

@@ -25,10 +25,15 @@ export class Threads {
   constructor(api, { onOpen, onGone, onError, onChange }) {
     Object.assign(this, { api, onOpen, onGone, onError, onChange });
     this.all = [];
+    /** Whether it has to be said whose thread one is. */
+    this.severalAgents = false;
     this.cursor = null;
     this.current = "";
     this.live = "";
     this.editing = null;
+    $("threads").addEventListener("keydown", (event) => this.#keys(event));
+    // Where the focus is, there it stays for the next time.
+    $("threads").addEventListener("focusin", (event) => this.#reach(event.target.closest(".thread")));
     $("archived").addEventListener("change", () => this.refresh());
     $("threads-more").append(icon("chevron", 16));
     $("threads-more").addEventListener("click", () => this.#load(this.cursor));
@@ -62,6 +67,30 @@ export class Threads {
     this.current = id;
     this.live = live;
     for (const row of $("threads").children) this.#mark(row);
+    if (!$("threads").contains(document.activeElement)) this.#reach(this.#rowOf(id));
+  }
+
+  /** One row of the list is reached by Tab, with what can be done there; the arrows lead to the others. */
+  #reach(wanted) {
+    const rows = [...$("threads").children];
+    const reached = rows.includes(wanted) ? wanted : rows[0];
+    for (const row of rows) for (const button of row.querySelectorAll("button")) button.tabIndex = row === reached ? 0 : -1;
+  }
+
+  #keys(event) {
+    const row = event.target.closest(".thread");
+    if (!row || event.target.matches("input")) return;
+    const part = event.target.matches(".thread-menu") ? ".thread-menu" : ".thread-open";
+    const rows = [...$("threads").children];
+    const last = rows.length - 1;
+    const at = rows.indexOf(row);
+    // Down on a menu's button opens it.
+    const down = part === ".thread-open" ? Math.min(at + 1, last) : undefined;
+    const to = { ArrowDown: down, ArrowUp: Math.max(at - 1, 0), Home: 0, End: last, ArrowLeft: at, ArrowRight: at }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = { ArrowRight: ".thread-menu", ArrowLeft: ".thread-open" }[event.key] ?? part;
+    rows[to].querySelector(next)?.focus();
   }
 
   #mark(row) {
@@ -79,6 +108,7 @@ export class Threads {
     const focused = document.activeElement?.closest?.(".thread")?.dataset.id;
     const part = document.activeElement?.classList.contains("thread-menu") ? ".thread-menu" : ".thread-open";
     $("threads").replaceChildren(...this.all.map((thread) => this.#row(thread)));
+    this.#reach(this.#rowOf(focused ?? this.current));
     if (focused) this.#rowOf(focused)?.querySelector(part)?.focus();
     const empty = $("threads-empty");
     empty.hidden = this.all.length > 0;
@@ -100,6 +130,7 @@ export class Threads {
         "span",
         { class: "thread-when" },
         thread.archived && h("span", { class: "tag", text: "archived" }),
+        this.severalAgents && h("span", { class: "thread-agent", text: thread.agentId, title: `Agent: ${thread.agentId}` }),
         h("time", { datetime: thread.lastRunAt, text: ago(thread.lastRunAt) }),
       ),
     );

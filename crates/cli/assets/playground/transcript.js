@@ -56,7 +56,11 @@ export class Transcript {
       rootMargin: "300px",
     }).observe(this.earlier);
     // Pictures and panels that open change the height without a word from us.
-    new ResizeObserver(() => this.pinned && this.toEnd()).observe(this.list);
+    new ResizeObserver(() => {
+      // So wide is the bar that scrolls: the text keeps to the middle of the column with it.
+      this.scroller.style.setProperty("--bar", `${this.scroller.offsetWidth - this.scroller.clientWidth}px`);
+      if (this.pinned) this.toEnd();
+    }).observe(this.list);
   }
 
   /** Another thread. */
@@ -140,11 +144,13 @@ export class Transcript {
 
   /** A card keeps what was typed into it, until its question is answered. */
   #interrupt(interrupt) {
-    const key = `${this.context.decided(interrupt.id)?.status ?? "open"}`;
-    const known = this.noteElements.get(interrupt);
+    const key = `${this.context.decided(interrupt.id)?.status ?? "open"} ${interrupt.message}`;
+    // By its id: the same question may be read once more from the thread.
+    const place = `question ${interrupt.id}`;
+    const known = this.noteElements.get(place);
     if (known?.key === key) return known.element;
     const element = interruptView(interrupt, this.context);
-    this.noteElements.set(interrupt, { key, element });
+    this.noteElements.set(place, { key, element });
     return element;
   }
 

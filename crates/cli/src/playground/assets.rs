@@ -45,6 +45,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     JS "playground/composer.js",
     JS "playground/conversation.js",
     JS "playground/dom.js",
+    JS "playground/event-rows.js",
     JS "playground/events-view.js",
     SVG "playground/icon.svg",
     CSS "playground/inspector.css",
