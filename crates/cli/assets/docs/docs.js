@@ -170,7 +170,7 @@ function render(document) {
     const group = [...left].filter(({ path }) => belongs(path));
     for (const one of group) left.delete(one);
     if (!group.length) continue;
-    content.append(h("h2", { text: title }), ...group.map((one) => operationView(document, one)));
+    content.append(h("div", { class: "group" }, h("h2", { text: title }), group.map((one) => operationView(document, one))));
     links.push(
       h("h2", { text: title }),
       h(
@@ -197,13 +197,17 @@ function render(document) {
   }
   const names = Object.keys(document.components.schemas);
   content.append(
-    h("h2", { text: "Types" }),
-    ...names.map((name) =>
-      h(
-        "section",
-        { class: "type", id: `type-${name}`, "aria-labelledby": `title-type-${name}` },
-        h("h3", { id: `title-type-${name}` }, h("code", { text: name })),
-        schemaView(document, document.components.schemas[name]),
+    h(
+      "div",
+      { class: "group" },
+      h("h2", { text: "Types" }),
+      names.map((name) =>
+        h(
+          "section",
+          { class: "type", id: `type-${name}`, "aria-labelledby": `title-type-${name}` },
+          h("h3", { id: `title-type-${name}` }, h("code", { text: name })),
+          schemaView(document, document.components.schemas[name]),
+        ),
       ),
     ),
   );
@@ -224,7 +228,7 @@ function render(document) {
   $("contents").append(...links);
 }
 
-/** Leaves of the contents what has the words in it. */
+/** Leaves what has the words in it, in the contents and beside them; a heading goes with the last of its group. */
 function search(words) {
   for (const list of $("contents").querySelectorAll("ul")) {
     for (const item of list.children) item.hidden = !words.split(/\s+/).every((word) => item.dataset.words.includes(word));
@@ -233,13 +237,19 @@ function search(words) {
     list.previousElementSibling.hidden = none;
   }
   for (const link of $("contents").querySelectorAll("a")) $(link.dataset.target).hidden = link.closest("li").hidden;
+  const groups = [...$("content").querySelectorAll(".group")];
+  for (const group of groups) group.hidden = !group.querySelector("section:not([hidden])");
+  nothing.hidden = groups.some((group) => !group.hidden);
 }
+
+const nothing = h("p", { class: "lead", role: "status", hidden: true, text: "No route and no type has these words." });
 
 $("top-links").append(themeButton());
 try {
   const response = await fetch("openapi.json");
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   render(await response.json());
+  $("content").append(nothing);
   $("search").addEventListener("input", (event) => search(event.target.value.trim().toLowerCase()));
   // The place that the address names was not there before.
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();

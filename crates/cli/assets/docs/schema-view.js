@@ -23,7 +23,7 @@ export function typeName(document, schema) {
   const variants = schema.oneOf ?? schema.anyOf;
   if (variants)
     return between(
-      variants.map((one) => typeName(document, one)),
+      variants.map((one) => (one.properties ? h("code", { text: titleOf(one) }) : typeName(document, one))),
       " or ",
     );
   if (schema.allOf?.length === 1) return typeName(document, schema.allOf[0]);
@@ -32,6 +32,14 @@ export function typeName(document, schema) {
   if (schema.type === "object" && schema.additionalProperties && !schema.properties)
     return ["map to ", typeName(document, schema.additionalProperties)];
   return schema.type ?? "any";
+}
+
+/** What tells one of several from the others: its title, what it is made of, or the value that only it has. */
+function titleOf(schema) {
+  const base = schema.allOf?.map(nameOf).find(Boolean);
+  const { type, role, method } = schema.properties ?? {};
+  const own = (type ?? role ?? method)?.const ?? Object.values(schema.properties ?? {}).find((one) => one.const !== undefined)?.const;
+  return schema.title ?? base ?? (own === undefined ? "object" : String(own));
 }
 
 const between = (list, word) => list.flatMap((one, at) => (at ? [word, one] : [one]));
@@ -59,7 +67,8 @@ export function schemaView(document, schema) {
 }
 
 function variant(document, schema) {
-  if (!schema.properties)
+  const several = schema.oneOf ?? schema.anyOf;
+  if (!schema.properties && !several)
     return h("li", null, typeName(document, schema), schema.description && [": ", prose(schema.description)]);
   return h(
     "li",
@@ -70,10 +79,11 @@ function variant(document, schema) {
       h(
         "summary",
         null,
-        schema.title ? h("code", { text: schema.title }) : "object",
+        h("code", { text: titleOf(schema) }),
+        several && h("span", { class: "soft", text: `, ${several.length} kinds` }),
         schema.description && [": ", prose(schema.description)],
       ),
-      members(document, schema),
+      several ? schemaView(document, { ...schema, description: undefined }) : members(document, schema),
     ),
   );
 }

@@ -150,7 +150,7 @@ function standing(info, waiting, running) {
     const { outcome, message } = outcomeOf(info.result);
     // What a person did with its question says more than how the agent wrote it down.
     const undone = info.answered === "rejected" || info.answered === "canceled";
-    return { status: outcome === "done" && undone ? info.answered : outcome, message };
+    return { status: outcome === "done" && undone ? info.answered : outcome, message: outcome === "stopped" ? undefined : message };
   }
   if (waiting) return { status: "waiting" };
   if (info?.answered) return { status: info.answered };

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 /// What it is for, in the words of the single endpoint's description.
-pub(super) const DESCRIPTION: &str = "A body with `messages` and without `method` is a chat of the Python port: it runs an \
-     agent and streams the port's events, or answers with one object to those who accept only application/json.";
+pub(super) const DESCRIPTION: &str = "A body with `messages` and without `method` is a chat in the CopilotKit Python runtime's own form of \
+     request, for its clients: it runs an agent and streams that runtime's events, or answers with one object to those \
+     who accept only application/json.";
 
 /// The types of the port's events, with the members of their `data` beside `threadId`.
 const EVENTS: &[(&str, &[&str])] = &[
@@ -49,7 +50,7 @@ fn message() -> Value {
 pub(super) fn request() -> Value {
     let text = || json!({ "type": "string" });
     json!({
-        "title": "Python port",
+        "title": "Chat of the Python runtime",
         "type": "object",
         "required": ["messages"],
         "not": { "required": ["method"] },
@@ -79,14 +80,14 @@ pub(super) fn event() -> Value {
         });
         schema
     });
-    json!({ "title": "Event of the Python port", "oneOf": events.collect::<Vec<_>>() })
+    json!({ "title": "Event of the Python runtime", "oneOf": events.collect::<Vec<_>>() })
 }
 
 /// The one answer to a chat.
 pub(super) fn answer() -> Value {
     let text = || json!({ "type": "string" });
     json!({
-        "title": "Answer of the Python port",
+        "title": "Answer of the Python runtime",
         "type": "object",
         "required": ["threadId", "runId", "messages", "timestamp", "status"],
         "properties": {
