@@ -56,11 +56,13 @@ export class Transcript {
       rootMargin: "300px",
     }).observe(this.earlier);
     // Pictures and panels that open change the height without a word from us.
-    new ResizeObserver(() => {
+    const sizes = new ResizeObserver(() => {
       // So wide is the bar that scrolls: the text keeps to the middle of the column with it.
       this.scroller.style.setProperty("--bar", `${this.scroller.offsetWidth - this.scroller.clientWidth}px`);
       if (this.pinned) this.toEnd();
-    }).observe(this.list);
+    });
+    // What stands above the field takes its room from the list's end.
+    for (const part of [this.scroller, this.list]) sizes.observe(part);
   }
 
   /** Another thread. */
