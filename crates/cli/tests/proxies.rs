@@ -1,10 +1,11 @@
 //! The snippets of `deploy/` for reverse proxies, run with the proxies themselves: events come through one by one, and
-//! nothing passes that should not.
+//! nothing passes that should not. And what several files of `deploy/` must agree on.
 //!
 //! A proxy that is not installed is skipped, and that is said.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+use copilotkit_runtime::limits::{DRAIN_CLOSE, DRAIN_DELAY, DRAIN_TIMEOUT};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -290,4 +291,36 @@ fn metrics_are_refused_through_a_proxy() {
         let answer = get(port, "/metrics");
         assert_eq!(status(&answer), "403", "with `{also}`: {answer}");
     }
+}
+
+/// The number behind `key` in a file of `deploy/`.
+fn number(name: &str, key: &str) -> u64 {
+    let text = snippet(name);
+    let line =
+        text.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap_or_else(|| panic!("no {key} in {name}"));
+    line.trim().trim_end_matches('s').parse().unwrap_or_else(|error| panic!("{key} in {name}: {error}"))
+}
+
+/// Nobody kills a server that still ends in good order: runs, then streams, then traces.
+#[test]
+fn whoever_stops_the_server_waits_for_it() {
+    let traces = Duration::from_secs(6);
+    let longest = DRAIN_DELAY + DRAIN_TIMEOUT + DRAIN_CLOSE + traces;
+    for (file, key) in [
+        ("copilotkit.service", "TimeoutStopSec="),
+        ("compose.yaml", "stop_grace_period:"),
+        ("kubernetes.yaml", "terminationGracePeriodSeconds:"),
+    ] {
+        assert!(Duration::from_secs(number(file, key)) > longest, "{key} in {file} is less than {longest:?}");
+        let said = format!("takes {} s at most", longest.as_secs());
+        assert!(snippet(file).contains(&said), "{file} does not say that it {said}");
+    }
+}
+
+#[test]
+fn the_image_and_the_releases_have_one_compiler() {
+    let docker = snippet("Dockerfile");
+    let image = docker.split("FROM rust:").nth(1).and_then(|rest| rest.split('-').next()).unwrap();
+    let releases = snippet("../.github/workflows/release.yml");
+    assert!(releases.contains(&format!("RUST: \"{image}\"")), "the image is built with Rust {image}");
 }
