@@ -57,6 +57,10 @@ fn text(config: &Config, address: SocketAddr, environment: &Environment, told: &
         line(if index == 0 { "agents" } else { "" }, format!("{id}: {}", describe(agent, environment)));
     }
     line("store", told.store.to_owned());
+    if !config.mcp.is_empty() {
+        let servers: Vec<_> = config.mcp.iter().map(|(name, _)| name.as_str()).collect();
+        line("mcp", format!("{}, each reached when it is first needed", servers.join(", ")));
+    }
     if let Some(transcription) = &config.transcription {
         line("audio", format!("{} at {}", transcription.model, host(&transcription.base_url)));
     }
