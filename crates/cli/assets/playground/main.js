@@ -362,8 +362,11 @@ function unreachable() {
 
 /** Asks which agents there are: the server may have been given others. */
 async function readInfo() {
-  info = await api.info();
+  const said = await api.info();
   ready = true;
+  // What says the same stays as it is, also under a hand that is about to press something.
+  if (JSON.stringify(said) === JSON.stringify(info)) return;
+  info = said;
   const select = $("agent");
   const ids = Object.keys(info.agents);
   const { value } = select;
@@ -468,12 +471,15 @@ async function copied(text, what) {
 }
 
 /** What happened while nobody looked: in the thread, in the list, to the agents. */
-function lookAgain() {
-  if (document.visibilityState !== "visible" || !ready) return;
+async function lookAgain() {
+  if (document.visibilityState !== "visible" || !ready || looking) return;
+  looking = true;
   session?.catchUp();
-  threads.refresh();
-  readInfo().then(redraw, complain);
+  await Promise.all([threads.refresh(), readInfo().then(redraw, complain)]);
+  looking = false;
 }
+
+let looking = false;
 
 document.addEventListener("visibilitychange", lookAgain);
 // A window beside this one is never hidden.

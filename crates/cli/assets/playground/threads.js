@@ -25,6 +25,8 @@ export class Threads {
   constructor(api, { onOpen, onGone, onError, onChange }) {
     Object.assign(this, { api, onOpen, onGone, onError, onChange });
     this.all = [];
+    /** `{ key, row }` of what is listed, by id. */
+    this.rows = new Map();
     /** Whether it has to be said whose thread one is. */
     this.severalAgents = false;
     this.cursor = null;
@@ -107,13 +109,33 @@ export class Threads {
     if (this.editing) return;
     const focused = document.activeElement?.closest?.(".thread")?.dataset.id;
     const part = document.activeElement?.classList.contains("thread-menu") ? ".thread-menu" : ".thread-open";
-    $("threads").replaceChildren(...this.all.map((thread) => this.#row(thread)));
+    this.#place(this.all.map((thread) => this.#rowFor(thread)));
     this.#reach(this.#rowOf(focused ?? this.current));
     if (focused) this.#rowOf(focused)?.querySelector(part)?.focus();
     const empty = $("threads-empty");
     empty.hidden = this.all.length > 0;
     empty.textContent = "No threads yet. What you say begins one.";
     $("threads-more").hidden = !this.cursor;
+  }
+
+  /** The row of before where it says the same: whoever is about to press something there presses it. */
+  #rowFor(thread) {
+    const key = JSON.stringify([thread, this.severalAgents]);
+    const known = this.rows.get(thread.id);
+    const row = known?.key === key ? known.row : this.#row(thread);
+    row.querySelector("time").textContent = ago(thread.lastRunAt);
+    this.rows.set(thread.id, { key, row });
+    return row;
+  }
+
+  #place(rows) {
+    const list = $("threads");
+    const wanted = new Set(rows);
+    for (const row of [...list.children]) if (!wanted.has(row)) row.remove();
+    rows.forEach((row, at) => {
+      if (list.children[at] !== row) list.insertBefore(row, list.children[at] ?? null);
+    });
+    for (const [id, { row }] of this.rows) if (!wanted.has(row)) this.rows.delete(id);
   }
 
   #rowOf(id) {
@@ -131,7 +153,7 @@ export class Threads {
         { class: "thread-when" },
         thread.archived && h("span", { class: "tag", text: "archived" }),
         this.severalAgents && h("span", { class: "thread-agent", text: thread.agentId, title: `Agent: ${thread.agentId}` }),
-        h("time", { datetime: thread.lastRunAt, text: ago(thread.lastRunAt) }),
+        h("time", { datetime: thread.lastRunAt }),
       ),
     );
     const more = iconButton("dots", `Actions for ${name}`, { class: "thread-menu" });
@@ -159,7 +181,8 @@ export class Threads {
       const name = input.value.trim();
       if (save && name !== (thread.name ?? "")) {
         try {
-          Object.assign(thread, await this.api.changeThread(thread.id, { name: name || null }));
+          const changed = await this.api.changeThread(thread.id, { name: name || null });
+          Object.assign(this.find(thread.id) ?? thread, changed);
         } catch (error) {
           this.onError(error);
         }
@@ -176,6 +199,7 @@ export class Threads {
     });
     input.addEventListener("blur", () => done(true));
     row.replaceChildren(input);
+    this.rows.delete(thread.id);
     input.focus();
     input.select();
   }
