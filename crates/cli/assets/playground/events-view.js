@@ -82,7 +82,8 @@ export class EventsView {
   #draw() {
     const from = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 5);
     const to = Math.min(this.rows.length, from + Math.ceil(this.scroller.clientHeight / ROW) + 10);
-    this.space.replaceChildren(...this.rows.slice(from, to).map((row, i) => this.#row(row, from + i)));
+    const chosen = this.#at();
+    this.space.replaceChildren(...this.rows.slice(from, to).map((row, i) => this.#row(row, from + i, from + i === chosen)));
     if (!this.rows.length)
       this.space.replaceChildren(
         h(
@@ -92,8 +93,7 @@ export class EventsView {
           h("p", { text: this.kind || this.words ? "No event matches" : "No events yet" }),
         ),
       );
-    const at = this.#at();
-    if (at >= from && at < to) this.scroller.setAttribute("aria-activedescendant", `event-${at}`);
+    if (chosen >= from && chosen < to) this.scroller.setAttribute("aria-activedescendant", `event-${chosen}`);
     else this.scroller.removeAttribute("aria-activedescendant");
   }
 
@@ -103,10 +103,9 @@ export class EventsView {
     return entry ? this.rows.findIndex((row) => row.entry === entry && row.of === of) : -1;
   }
 
-  #row(row, at) {
+  #row(row, at, chosen) {
     const { entry, parts, of, begins } = row;
     const { event, ms } = entry;
-    const chosen = at === this.#at();
     const opened = this.open.has(entry);
     const element = h(
       "div",
