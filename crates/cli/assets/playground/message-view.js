@@ -118,7 +118,7 @@ class ReasoningView extends View {
     this.title = h("span");
     this.details = h(
       "details",
-      { class: "thought", open: context.isLive() },
+      { class: "thought" },
       h("summary", null, icon("brain", 16), this.title, icon("chevron", 16)),
       this.text.element,
     );
@@ -133,8 +133,8 @@ class ReasoningView extends View {
     this.title.textContent = thinking ? "Thinking" : took === undefined ? "Thought" : `Thought for ${duration(took)}`;
     this.element.classList.toggle("active", thinking);
     this.text.update(message.content || (thinking ? "" : "Nothing of it is shown."));
-    // It has said what it had to say: the answer is what matters. Whoever opens it again keeps it open.
-    if (!thinking && this.wasThinking) this.details.open = false;
+    // Open while it thinks; then the answer is what matters. Whoever opens it again keeps it open.
+    if (thinking !== Boolean(this.wasThinking)) this.details.open = thinking;
     this.wasThinking = thinking;
   }
 }
