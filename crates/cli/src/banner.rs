@@ -90,7 +90,9 @@ fn text(config: &Config, address: SocketAddr, environment: &Environment, told: &
         "copilotkit {version}\n{out}listening on {url}\n\nA React page connects to it by:\n  \
          import {{ CopilotKitProvider, CopilotChat }} from \"@copilotkit/react-core/v2\";\n  \
          import \"@copilotkit/react-core/v2/styles.css\";\n  \
-         <CopilotKitProvider runtimeUrl=\"{page}{base}\"{headers}><CopilotChat{agent_id} /></CopilotKitProvider>\n",
+         <CopilotKitProvider runtimeUrl=\"{page}{base}\"{headers}>\n    \
+         <div style={{{{ height: \"100dvh\" }}}}><CopilotChat{agent_id} /></div>\n  \
+         </CopilotKitProvider>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
 }

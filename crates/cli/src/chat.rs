@@ -13,7 +13,7 @@ pub(crate) use wire::plain;
 
 use crate::args::{ChatArgs, ServeArgs};
 use crate::config::Environment;
-use crate::terminal::strip;
+use crate::terminal::{CtrlC, strip};
 use crate::{serve, wiring};
 use anyhow::{Context as _, Result, anyhow, bail};
 use commands::Said;
@@ -235,6 +235,7 @@ async fn events_as_json(session: &mut Session, message: Option<String>) -> Resul
     };
     nothing(&message)?;
     let Some(input) = session.begin(message, &mut None).await? else { return Ok(WAITS.into()) };
+    let mut ctrl_c = CtrlC::new();
     let mut events = session.server.run(&input).await?;
     let mut ended = Err(anyhow!("the stream ended before the run did"));
     loop {
@@ -243,7 +244,7 @@ async fn events_as_json(session: &mut Session, message: Option<String>) -> Resul
                 Next::Raw(raw) => raw,
                 Next::End => return ended,
             },
-            _ = tokio::signal::ctrl_c() => {
+            () = ctrl_c.pressed() => {
                 session.server.stop(&session.thread_id).await?;
                 return Ok(INTERRUPTED.into());
             }

@@ -5,7 +5,7 @@ use super::lines::{Line, Lines};
 use super::questions::{Wanted, entry};
 use super::server::{Server, Thread};
 use super::view::View;
-use crate::terminal::{one_line, strip};
+use crate::terminal::{CtrlC, one_line, strip};
 use anyhow::Result;
 use copilotkit_protocol::{
     Applied, Event, Interrupt, Json, Message, PROTOCOL_VERSION, ResumeEntry, RunAgentInput, RunFinishedOutcome,
@@ -125,12 +125,13 @@ impl Session {
         self.renew();
         thread_id.clone_into(&mut self.thread_id);
         if self.server.keeps_threads() {
+            let mut ctrl_c = CtrlC::new();
             let mut events = self.server.connect(&self.input()).await?;
             loop {
                 let event = tokio::select! {
                     event = events.next() => event?,
                     // A run that goes on is followed to its end, which may be far.
-                    _ = tokio::signal::ctrl_c() => {
+                    () = ctrl_c.pressed() => {
                         self.view.note("left while a run goes on there")?;
                         None
                     }
@@ -255,9 +256,10 @@ impl Session {
 
     /// One run, from its start to its end or to the person's Ctrl-C.
     async fn run(&mut self, input: &RunAgentInput) -> Result<(Turn, Asked)> {
+        let mut ctrl_c = CtrlC::new();
         let started = tokio::select! {
             events = self.server.run(input) => events,
-            _ = tokio::signal::ctrl_c() => {
+            () = ctrl_c.pressed() => {
                 self.view.note("stopped before the run began")?;
                 return Ok((Turn::Stopped, Asked::default()));
             }
@@ -274,7 +276,7 @@ impl Session {
         loop {
             let next = tokio::select! {
                 next = events.next() => next,
-                _ = tokio::signal::ctrl_c() => {
+                () = ctrl_c.pressed() => {
                     if until.is_some() {
                         return Ok((Turn::Left, asked));
                     }
