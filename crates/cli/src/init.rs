@@ -3,7 +3,7 @@
 use crate::args::InitArgs;
 use crate::serve::USUAL_FILE;
 use crate::terminal::strip;
-use crate::wiring::default_model;
+use crate::wiring::{default_model, model_name};
 use anyhow::{Context as _, Result, bail};
 use copilotkit_adapters::Profile;
 use copilotkit_adapters::spec::split;
@@ -64,7 +64,7 @@ fn model_of(provider: &str, model: Option<&str>) -> Result<String> {
         bail!("there is no provider {}; there are: demo, {}", strip(&provider), known.join(", "))
     }
     match model.or_else(|| default_model(&provider)) {
-        Some(model) => Ok(format!("{provider}/{model}")),
+        Some(model) => Ok(model_name(&provider, model)),
         None => bail!("--provider {provider} needs a model: add --model NAME, as the provider calls it"),
     }
 }

@@ -17,6 +17,7 @@ pub mod serve;
 pub mod telemetry;
 mod terminal;
 pub mod threads;
+mod warnings;
 pub mod wiring;
 
 /// The code of this page is compiled and run with the tests.

@@ -2,13 +2,13 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
+use crate::config::{Config, Environment, LimitsConfig, Sources};
 use crate::playground::with_pages;
 use crate::reload::Reloader;
 use crate::say::Say;
 use crate::telemetry::{Exporter, Settings, init_log};
 use crate::terminal::count;
-use crate::wiring;
+use crate::{warnings, wiring};
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
@@ -29,13 +29,13 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: ServeArgs) -> Result<()> {
     let (environment, lookup) = environment();
     let config = read(&args, &environment, &lookup)?;
-    let mut warnings = overlooked(&environment);
+    let mut warnings = warnings::of_variables(&environment);
     let settings = Settings::of(&config.telemetry, &lookup, &mut warnings)?;
     let shown = settings.as_ref().map(Settings::shown);
     let exporter = settings.map(Exporter::new);
     init_log(&config.logging, lookup("COPILOTKIT_LOG").as_deref(), exporter.as_ref());
     let say = Say::of(&config);
-    warnings.extend(secret_warnings(&args, &config));
+    warnings.extend(warnings::of_configuration(&args, &config));
     warnings.iter().for_each(|warning| say.warn(warning));
     let store = wiring::open_store(&config).await?;
     let lifecycle = wiring::lifecycle(&config, &lookup, store.store.clone())?;
@@ -227,32 +227,6 @@ impl Signals {
     }
 }
 
-/// What is said about secrets that others may read.
-fn secret_warnings(args: &ServeArgs, config: &Config) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if args.api_key.is_some() {
-        warnings.push("--api-key is visible to other users of this machine; set the variable instead".to_owned());
-    }
-    let from_flag = |id: &str| args.api_key.is_some() && id == "default";
-    for (id, agent) in &config.agents {
-        if let AgentConfig::BuiltIn(agent) = agent
-            && agent.api_key.is_some()
-            && !from_flag(id)
-            && !config.is_expanded(&["agents", id, "api_key"])
-        {
-            let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
-            warnings.push(format!("agents.{id}.api_key: the key itself stands in the file; {remedy}"));
-        }
-    }
-    if config.transcription.as_ref().is_some_and(|it| it.api_key.is_some())
-        && !config.is_expanded(&["transcription", "api_key"])
-    {
-        let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
-        warnings.push(format!("transcription.api_key: the key itself stands in the file; {remedy}"));
-    }
-    warnings
-}
-
 /// The process's environment, once, and as a lookup. Variables that are not Unicode are no configuration.
 pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
     let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
@@ -265,16 +239,9 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
 /// The configuration file of a folder, where no other is named.
 pub(crate) const USUAL_FILE: &str = "copilotkit.toml";
 
-/// Variables that look like configuration and set nothing.
-fn overlooked(environment: &[(String, String)]) -> Vec<String> {
-    let ignored = environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?)));
-    let said = |(name, meant)| format!("{name} sets nothing: two underscores stand between levels, write {meant}");
-    ignored.map(said).collect()
-}
-
 /// The configuration of a command for people, who are told what of their environment is passed over.
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
-    for warning in overlooked(environment) {
+    for warning in warnings::of_variables(environment) {
         eprintln!("copilotkit: warning: {warning}");
     }
     read(args, environment, lookup)

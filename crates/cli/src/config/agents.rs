@@ -301,13 +301,6 @@ impl BuiltInConfig {
             self.resolve(name, &merged.environment)
                 .map_err(|error| merged.model_error(&at("model"), &error.to_string()))?;
         }
-        if self.max_steps == Some(0) {
-            return Err(merged.error(
-                &at("max_steps"),
-                "a run needs at least one call of the model",
-                "write 1 or more",
-            ));
-        }
         self.check_options(merged, id)?;
         self.check_tools(merged, id)
     }
@@ -325,9 +318,6 @@ impl BuiltInConfig {
             let reason = format!("`{origin}` is not an origin");
             let remedy = "write scheme, host and port, like \"https://mcp.example.com\"";
             return Err(merged.error(&at("mcp_origins"), reason, remedy));
-        }
-        if self.context_window == Some(0) {
-            return Err(merged.error(&at("context_window"), "no request fits", "write the model's number of tokens"));
         }
         match self.own_capabilities() {
             Ok(_) => Ok(()),

@@ -33,9 +33,9 @@ pub(super) fn use_instead(written: &str, list: &str) -> String {
 }
 
 /// A message that says itself what to do, as reason and remedy.
-pub(super) fn split(message: &str) -> Option<(&str, &str)> {
+pub(crate) fn split(message: &str) -> Option<(&str, &str)> {
     const BEGINNINGS: &[&str] = &["write ", "set ", "Supported: "];
-    let ends = [", ", ": ", ". "].into_iter().flat_map(|end| message.match_indices(end));
+    let ends = [", ", ": ", "; ", ". "].into_iter().flat_map(|end| message.match_indices(end));
     let found = ends
         .map(|(at, end)| (at, at + end.len()))
         .filter(|(_, next)| BEGINNINGS.iter().any(|beginning| message[*next..].starts_with(beginning)));
@@ -65,16 +65,33 @@ pub(super) fn example(message: &str) -> &'static str {
 
 /// Variables that look as if they should set a key and do not: those with one underscore where two are needed.
 pub(crate) fn ignored_variable(name: &str) -> Option<String> {
-    let rest = name.strip_prefix("COPILOTKIT_").filter(|rest| !rest.contains("__"))?;
-    let (section, key) = rest.split_once('_')?;
-    sections().contains(&section.to_ascii_lowercase()).then(|| format!("COPILOTKIT_{section}__{key}"))
+    let rest = name.strip_prefix("COPILOTKIT_").filter(|rest| !rest.contains("__"))?.to_ascii_lowercase();
+    sections().into_iter().find_map(|section| {
+        let key = rest.strip_prefix(&section)?.strip_prefix('_')?;
+        let known = keys(&section).iter().any(|known| known == key);
+        known.then(|| format!("COPILOTKIT_{}__{}", section.to_ascii_uppercase(), key.to_ascii_uppercase()))
+    })
 }
 
 /// The sections of the file, as its reader lists them.
 fn sections() -> Vec<String> {
-    let unknown: Table = [(String::from("?"), Value::Boolean(true))].into_iter().collect();
-    let Err(error) = unknown.try_into::<Sections>() else { return Vec::new() };
-    quoted_names(error.message()).into_iter().map(str::to_owned).collect()
+    listed(unknown())
+}
+
+/// The keys of a section. Those of tables by name, such as agents, are none of its own.
+fn keys(section: &str) -> Vec<String> {
+    listed(Table::from_iter([(section.to_owned(), Value::Table(unknown()))]))
+}
+
+fn unknown() -> Table {
+    Table::from_iter([(String::from("?"), Value::Boolean(true))])
+}
+
+/// What the reader would have taken in the place of an unknown key.
+fn listed(table: Table) -> Vec<String> {
+    let Err(error) = table.try_into::<Sections>() else { return Vec::new() };
+    let (_, known) = error.message().split_once("expected").unwrap_or_default();
+    quoted_names(known).into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -109,7 +126,17 @@ mod tests {
             Some("COPILOTKIT_LIMITS__BODY_MAX"),
             "only the first underscore separates"
         );
-        for name in ["COPILOTKIT_CONFIG", "COPILOTKIT_LOG", "COPILOTKIT_SERVER__PORT", "COPILOTKIT_HOME_DIR", "PORT"] {
+        assert_eq!(ignored_variable("COPILOTKIT_A2A_SERVER_PATH").as_deref(), Some("COPILOTKIT_A2A_SERVER__PATH"));
+        for name in [
+            "COPILOTKIT_CONFIG",
+            "COPILOTKIT_LOG",
+            "COPILOTKIT_SERVER__PORT",
+            "COPILOTKIT_HOME_DIR",
+            "COPILOTKIT_TELEMETRY_DISABLED",
+            "COPILOTKIT_AGENTS_DEFAULT_MODEL",
+            "COPILOTKIT_PRICES_INPUT",
+            "PORT",
+        ] {
             assert_eq!(ignored_variable(name), None, "{name}");
         }
     }
