@@ -9,6 +9,7 @@ mod apps;
 mod auth;
 mod bounds;
 mod error;
+mod explain;
 mod generative_ui;
 mod hints;
 mod listen;
@@ -43,6 +44,8 @@ pub use sources::{Environment, Sources};
 pub use telemetry::{
     BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
 };
+pub(crate) use telemetry::signal_base;
+pub(crate) use units::duration;
 pub use transcription::TranscriptionConfig;
 pub use units::{Size, Span};
 

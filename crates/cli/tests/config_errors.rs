@@ -314,6 +314,7 @@ const CASES: &[(&str, &str)] = &[
     ("an address without quotes", "[server]\nhost = 0.0.0.0"),
     ("a word without quotes", "[server]\nhost = localhost"),
     ("a price without its parts", "[prices]\n\"openai/x\" = { output = 1.0 }"),
+    ("a price of a model with a dot", "[server]\n\n[prices]\n\n\"openai/gpt-9.1\" = { output = 1.0 }"),
     ("a price below zero", "[server]\n\n[prices.\"openai/x\"]\ninput = -1.0\noutput = 1.0"),
     ("a key in camel case", "[agents.a]\ntype = \"built-in\"\nmodel = \"demo\"\nmaxSteps = 3"),
     ("a key of many in camel case", "[limits]\nbodyMax = 3"),

@@ -1,6 +1,6 @@
 //! `[agents.ID]`: told apart by `type`.
 
-use super::hints::nearest;
+use super::hints::{nearest, snake_case};
 use super::sources::Merged;
 use super::{A2aConfig, A2aOrchestratorConfig, ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
@@ -308,9 +308,11 @@ impl BuiltInConfig {
     fn check_options(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
         let at = |key: &'static str| ["agents", id, key];
         if let Some(name) = self.overridable.iter().find(|name| !is_overridable(name)) {
-            let remedy = match nearest(name, OVERRIDABLE.iter().copied()) {
-                Some(known) => format!("did you mean `{known}`? Otherwise use one of {}", OVERRIDABLE.join(", ")),
-                None => format!("use {}", OVERRIDABLE.join(", ")),
+            let known: Vec<String> = OVERRIDABLE.iter().map(|name| snake_case(name)).collect();
+            let all = known.join(", ");
+            let remedy = match nearest(&snake_case(name), known.iter().map(String::as_str)) {
+                Some(known) => format!("did you mean `{known}`? Otherwise use one of {all}"),
+                None => format!("use {all}"),
             };
             return Err(merged.error(&at("overridable"), format!("a page cannot override `{name}`"), remedy));
         }

@@ -21,15 +21,33 @@ pub(super) fn quoted_names(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
+/// How many names are listed beside the one that was likely meant.
+const LISTED: usize = 8;
+
 /// What to use in the place of `written`, out of serde's list of what it would have taken.
 pub(super) fn use_instead(written: &str, list: &str) -> String {
     let known = quoted_names(list);
     let all = list.trim_start_matches(", ").replace("expected", "use");
-    match nearest(written, known.iter().copied()) {
+    let snake = snake_case(written);
+    let meant = known.iter().copied().find(|name| *name == snake).or_else(|| nearest(written, known.iter().copied()));
+    match meant {
+        Some(name) if known.len() > LISTED => format!("did you mean `{name}`? docs/configuration.md has every key"),
         Some(name) if known.len() > 3 => format!("did you mean `{name}`? Otherwise {all}"),
         Some(name) if known.len() > 1 => format!("did you mean `{name}`? {all}"),
         _ => all,
     }
+}
+
+/// `maxSteps` as `max_steps`.
+pub(super) fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
 }
 
 /// A message that says itself what to do, as reason and remedy.
@@ -41,26 +59,6 @@ pub(crate) fn split(message: &str) -> Option<(&str, &str)> {
         .filter(|(_, next)| BEGINNINGS.iter().any(|beginning| message[*next..].starts_with(beginning)));
     let (at, next) = found.min()?;
     Some((&message[..at], &message[next..]))
-}
-
-/// Where nothing better can be said.
-const SEE: &str = "docs/configuration.md says what it takes";
-
-/// What to write where a value has the wrong type, from serde's words for what it expected.
-pub(super) fn example(message: &str) -> &'static str {
-    const EXAMPLES: &[(&str, &str)] = &[
-        ("expected a whole number", "write the number without quotes, like 8000"),
-        ("expected a number", "write the number without quotes, like 0.7"),
-        ("expected a text in quotes", "write it in quotes, like \"text\""),
-        ("expected true or false", "write true or false, without quotes"),
-        ("expected a list", "write a list, like [\"one\", \"two\"]"),
-        ("expected a table", "write a table, like { name = \"value\" }"),
-    ];
-    if message.starts_with("this is the ") {
-        return "write one that is expected";
-    }
-    let wrong_type = message.starts_with("this is ");
-    EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or(SEE, |(_, example)| example)
 }
 
 /// Variables that look as if they should set a key and do not: those with one underscore where two are needed.

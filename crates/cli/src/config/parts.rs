@@ -29,7 +29,7 @@ pub struct ServerConfig {
     pub on_busy: OnBusyName,
     /// What becomes of a run when the page that started it hangs up.
     pub on_disconnect: OnDisconnectName,
-    /// Silence after which a comment is sent on a stream.
+    /// Silence after which a comment is sent on a stream. `"0s"`: none is ever sent.
     pub keep_alive: Span,
 }
 
