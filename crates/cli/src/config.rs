@@ -41,12 +41,12 @@ pub use parts::{
 };
 pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
+pub(crate) use telemetry::signal_base;
 pub use telemetry::{
     BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
 };
-pub(crate) use telemetry::signal_base;
-pub(crate) use units::duration;
 pub use transcription::TranscriptionConfig;
+pub(crate) use units::duration;
 pub use units::{Size, Span};
 
 use copilotkit_runtime::limits::JSON_DEPTH;

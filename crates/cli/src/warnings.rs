@@ -1,11 +1,12 @@
 //! What is allowed, and likely not meant: told when a server starts, and by `copilotkit check`.
 
 use crate::args::ServeArgs;
-use crate::config::{AgentConfig, Config, ignored_variable, prices};
-use crate::telemetry::ineffective_directives;
+use crate::config::{AgentConfig, Config, Environment, ignored_variable, prices};
+use crate::telemetry::{Settings, ineffective_directives};
 use copilotkit_adapters::Profile;
 use copilotkit_adapters::spec::split;
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 
 /// Variables that look like configuration and set nothing.
 pub(crate) fn of_variables(environment: &[(String, String)]) -> Vec<String> {
@@ -19,6 +20,17 @@ pub(crate) fn of_variables(environment: &[(String, String)]) -> Vec<String> {
 pub(crate) fn of_configuration(args: &ServeArgs, config: &Config) -> Vec<String> {
     let mut warnings = secrets(args, config);
     warnings.extend(unpriced(config));
+    warnings
+}
+
+/// What follows from the address that is listened on, and from the variables of others.
+pub(crate) fn of_surroundings(config: &Config, environment: &Environment) -> Vec<String> {
+    let host = config.server.host.as_str();
+    let resolved = || (host, 0).to_socket_addrs().ok()?.next().map(|address| address.ip());
+    let address = host.parse().ok().or_else(resolved).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut warnings = config.auth.warnings(address, environment);
+    // What is wrong with them is found where they are asked.
+    let _ = Settings::of(&config.telemetry, environment, &mut warnings);
     warnings
 }
 

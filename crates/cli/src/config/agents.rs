@@ -253,6 +253,7 @@ impl BuiltInConfig {
         let named = self.api_key_env.as_deref().and_then(|variable| environment(variable));
         Options {
             api_key: self.api_key.clone().or(named).filter(|_| own).map(SecretString::from),
+            api_key_env: self.api_key_env.clone().filter(|_| own),
             base_url: self.base_url.clone().filter(|_| own),
             api: self.api.as_deref().and_then(Api::named).filter(|_| own),
             think_tags: self.think_tags,

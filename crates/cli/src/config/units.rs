@@ -69,7 +69,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     match text.parse::<f64>() {
         Ok(zero) if zero == 0.0 => Ok(Duration::ZERO),
-        Ok(number) if number > 0.0 => Err(format!("`{text}` has no unit, write it like \"{text}s\", \"{text}m\" or \"{text}days\"")),
+        Ok(number) if number > 0.0 => {
+            Err(format!("`{text}` has no unit, write it like \"{text}s\", \"{text}m\" or \"{text}days\""))
+        }
         _ => humantime::parse_duration(text)
             .map_err(|_| format!("`{text}` is not a duration, write it like \"30s\", \"5m\" or \"90days\"")),
     }
