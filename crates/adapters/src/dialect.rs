@@ -18,7 +18,7 @@ pub(crate) use calls::{CALLS_MAX, Calls};
 pub(crate) use dialogue::Entry;
 pub(crate) use envelope::{Envelope, GOOGLE, THOUGHT_SIGNATURE};
 pub(crate) use ids::IdRule;
-pub(crate) use media::{Kind, Media, Part, Source, parts, to_data_url};
+pub(crate) use media::{Kind, Media, Part, Source, parts, result_parts, to_data_url};
 pub(crate) use members::{Members, own_options};
 pub(crate) use tools::{offered, schema};
 pub(crate) use usage::Counts;

@@ -26,8 +26,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the head of an answer may take: reasoning models of some services answer when they are done.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// The wait before the second try; it doubles, up to 8 s.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
@@ -54,7 +52,8 @@ pub struct ServiceOptions {
     pub think_tags: bool,
     /// How long a connection may take.
     pub connect_timeout: Duration,
-    /// How long the head of an answer may take.
+    /// How long the head of an answer may take; default [`limits::MODEL_TIMEOUT`]. A call that was silent for so long is not
+    /// tried again.
     pub head_timeout: Duration,
     /// The longest silence of an answer; comments count as life.
     pub idle_timeout: Duration,
@@ -76,7 +75,7 @@ impl ServiceOptions {
             headers: Vec::new(),
             think_tags: false,
             connect_timeout: limits::AGENT_CONNECT,
-            head_timeout: HEAD_TIMEOUT,
+            head_timeout: limits::MODEL_TIMEOUT,
             idle_timeout: limits::AGENT_IDLE,
             retry_delay: RETRY_DELAY,
         }

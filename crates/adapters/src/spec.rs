@@ -4,6 +4,7 @@ use crate::ConfigError;
 use copilotkit_runtime::Model;
 use secrecy::SecretString;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "service")]
 mod service;
@@ -20,6 +21,9 @@ pub struct Options<'a> {
     pub api: Option<Api>,
     /// Text between `<think>` and `</think>` is reasoning: some local servers pass it on as text.
     pub think_tags: bool,
+    /// How long the model may take to begin its answer; absent is
+    /// [`limits::MODEL_TIMEOUT`](copilotkit_runtime::limits::MODEL_TIMEOUT).
+    pub timeout: Option<Duration>,
     /// Looks up an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -27,7 +31,7 @@ pub struct Options<'a> {
 impl<'a> Options<'a> {
     /// Everything from the environment.
     pub fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { api_key: None, api_key_env: None, base_url: None, api: None, think_tags: false, env }
+        Self { api_key: None, api_key_env: None, base_url: None, api: None, think_tags: false, timeout: None, env }
     }
 }
 

@@ -229,6 +229,19 @@ async fn silence_has_a_bound_and_comments_are_life() {
 }
 
 #[tokio::test]
+async fn who_takes_the_request_and_says_nothing_is_not_asked_again() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base_url = Some(format!("http://{}/v1", silent.local_addr().expect("an address")));
+    let (server, head) = (ModelServer::start([]).await, Duration::from_millis(300));
+    let started = Instant::now();
+    let (text, end) = collect(call(ServiceOptions { head_timeout: head, base_url, ..options(&server) })).await;
+    assert!(started.elapsed() >= head && started.elapsed() < 5 * SECOND);
+    assert_eq!((&*text, end.expect_err("silent").kind), ("", ModelErrorKind::Timeout));
+    silent.set_nonblocking(true).expect("a socket");
+    assert_eq!(std::iter::from_fn(|| silent.accept().ok()).count(), 1);
+}
+
+#[tokio::test]
 async fn a_complete_answer_does_not_wait_for_a_lazy_end() {
     let finished = HELLO.split("data: {\"choices\":[]").next().expect("head").to_owned();
     for body in [finished, HELLO.to_owned()] {

@@ -38,7 +38,9 @@ pub use router::{ROUTES, Route, RouteId};
 
 use crate::lifecycle::Lifecycle;
 use crate::limits;
+use crate::logging;
 use crate::principal::Principal;
+use crate::seldom::Seldom;
 use crate::transcribe::Transcriber;
 use answer::Refusal;
 use exchange::Exchange;
@@ -49,7 +51,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::Instrument as _;
 
 /// Which forms of the protocol a base path serves.
@@ -195,6 +197,8 @@ struct State {
     options: SurfaceOptions,
     room: body::Room,
     rate: Option<rate::Rate>,
+    /// For the lines about those that ask too much.
+    refusals: Seldom,
 }
 
 impl Surface {
@@ -207,7 +211,7 @@ impl Surface {
         options.base_paths.sort_by_key(|base| std::cmp::Reverse(base.len()));
         let room = body::Room::new(options.bodies_max, options.body_max);
         let rate = options.requests_per_minute.map(rate::Rate::new);
-        Self(Arc::new(State { lifecycle, options, room, rate }))
+        Self(Arc::new(State { lifecycle, options, room, rate, refusals: Seldom::new() }))
     }
 
     /// The lifecycle behind it.
@@ -245,6 +249,7 @@ impl Surface {
     }
 
     async fn answer(&self, mut parts: http::request::Parts, body: Body) -> Response<Body> {
+        let began = Instant::now();
         let SurfaceOptions { cors, hosts, .. } = &self.0.options;
         let allowed = access::check(hosts, cors, &parts);
         if allowed.is_ok()
@@ -258,12 +263,14 @@ impl Surface {
             Ok(()) => hooks::answer(&self.0, &mut parts, body).await,
             Err(refusal) => {
                 // The browser hides this answer from the page's developer: here it can be found.
-                tracing::warn!(%method, path, reason = refusal.code(), ?origin, "a request was refused");
+                let (host, origin) = (access::host(&parts), origin.as_ref().and_then(|origin| origin.to_str().ok()));
+                tracing::warn!(%method, path, code = refusal.code(), host, origin, "a request was refused");
                 self.0.count(&refusal);
                 refusal.into_response()
             }
         };
-        tracing::debug!(%method, path, status = response.status().as_u16(), "a request was answered");
+        let (status, latency_ms) = (response.status().as_u16(), logging::millis(began.elapsed()));
+        tracing::debug!(%method, path, status, latency_ms, "a request was answered");
         cors.apply(origin.as_ref(), response.headers_mut());
         response
     }

@@ -30,6 +30,8 @@ pub mod model;
 pub mod principal;
 #[cfg(feature = "lifecycle")]
 pub mod registry;
+#[cfg(any(feature = "http", feature = "sqlite"))]
+mod seldom;
 pub mod store;
 pub mod telemetry;
 #[cfg(feature = "lifecycle")]

@@ -414,7 +414,8 @@ impl Lifecycle {
             input: Arc::new(input::for_agent(input)),
             principal: start.principal,
             headers: start.headers,
-            cancel: self.shutdown.child_token(),
+            // The run hears of a shutdown first, so that it knows why its agent ends.
+            cancel: CancellationToken::new(),
             deadline: now.checked_add(options.run_max).unwrap_or(now + limits::RUN_MAX),
             pulse: Pulse::default(),
             notes: Some(ThreadNotes::new(store.clone(), lease.thread.clone())),

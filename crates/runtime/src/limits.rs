@@ -6,6 +6,9 @@ use std::time::Duration;
 pub const RUN_MAX: Duration = Duration::from_secs(60 * 60);
 /// The longest silence of an agent. Reasoning models may think for minutes; comments of a remote agent count as life.
 pub const AGENT_IDLE: Duration = Duration::from_secs(300);
+/// How long a model may take to begin its answer: some services send nothing until a reasoning model is done, and a local
+/// one may have to be loaded first. After it the next model of the list is asked.
+pub const MODEL_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a connection to a remote agent may take.
 pub const AGENT_CONNECT: Duration = Duration::from_secs(10);
 /// How long a stopped agent may take to end by itself before its stream is dropped. Stop is promised within a second.

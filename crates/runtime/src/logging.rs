@@ -30,7 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The target of lines about requests and responses.
+/// The target of lines about runs.
 pub const TARGET: &str = "copilotkit::runs";
 
 /// What is logged of runs.
@@ -163,12 +163,14 @@ impl RunLogger for TracingLogger {
 
     fn log_error(&self, record: &ErrorRecord<'_>) {
         let ErrorRecord { run, code, message, latency } = record;
-        let RunInfo { agent_id: agent, thread_id, run_id, trace_id, .. } = run;
-        let (trace_id, latency_ms) = (trace_id.as_deref(), millis(*latency));
-        tracing::warn!(%agent, %thread_id, run_id, trace_id, code, message, latency_ms, "a run failed");
+        let RunInfo { agent_id: agent, principal, thread_id, run_id, trace_id } = run;
+        let (trace_id, latency_ms, error) = (trace_id.as_deref(), millis(*latency), message);
+        tracing::warn!(
+            target: TARGET, %agent, %principal, thread_id, run_id, trace_id, code, error, latency_ms, "a run failed"
+        );
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

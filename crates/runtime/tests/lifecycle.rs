@@ -464,6 +464,22 @@ async fn draining_ends_what_does_not_end_by_itself() {
     assert!(matches!(start(&lifecycle, "t2", "r").await, Err(RunError::ShuttingDown)));
 }
 
+/// An agent that ends as soon as it is asked to is no agent that left its run open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_is_the_reason_also_for_agents_that_listen() {
+    for round in 0..100 {
+        let listens = |context: RunContext| {
+            let rest = stream::pending().take_until(context.cancel.clone().cancelled_owned());
+            ready(vec![started(&context)]).chain(rest).boxed()
+        };
+        let lifecycle = lifecycle(listens, LifecycleOptions::default());
+        let mut subscription = start(&lifecycle, "t", "r").await.unwrap();
+        assert!(!subscription.next().await.unwrap().is_empty());
+        lifecycle.drain(Duration::ZERO).await;
+        assert_eq!(error_code(&all(subscription).await), "server_shutdown", "round {round}");
+    }
+}
+
 #[tokio::test]
 async fn more_runs_than_allowed_are_refused() {
     let options = LifecycleOptions { runs: 2, ..LifecycleOptions::default() };

@@ -288,3 +288,25 @@ async fn hooks_and_agents_by_request_hold_for_it_as_for_every_run() {
     let kit = Kit::with(json!([]), finished(), nobody);
     assert_eq!(kit.post("*/*", &json!({ "messages": [] })).await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn only_the_base_path_is_a_chat() {
+    let kit = Kit::with(
+        json!([]),
+        json!({ "type": "RUN_FINISHED" }),
+        SurfaceOptions { mode: Mode::Single, ..SurfaceOptions::default() },
+    );
+    let body = json!({ "threadId": "t", "runId": "r", "messages": [{ "id": "1", "role": "user", "content": "hi" }] });
+    for path in ["/agent/helper/run", "/agent/helper/connect", "/foo/bar", "/threads/clear"] {
+        let request = Request::post(format!("http://localhost/copilotkit{path}"))
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let answer = kit.surface.handle(request).await;
+        let status = answer.status();
+        let text = String::from_utf8(to_bytes(answer.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap();
+        assert!(status == StatusCode::NOT_FOUND && text.contains("single"), "{path}: {status} {text}");
+    }
+    assert_eq!(kit.given.lock().unwrap().len(), 0, "nothing was run");
+}

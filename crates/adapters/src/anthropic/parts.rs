@@ -1,6 +1,6 @@
 //! Content parts in the dialect's form.
 
-use crate::dialect::{Kind, Media, Part as Given, Source, parts};
+use crate::dialect::{Kind, Media, Part as Given, Source, parts, result_parts};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use copilotkit_protocol::{Content, ContentPart};
@@ -41,12 +41,12 @@ pub(super) fn user(content: &Content) -> Outcome<Vec<Part<'_>>> {
 }
 
 /// Content of a tool's result.
-pub(super) fn result(content: &Content) -> Outcome<Result<'_>> {
+pub(super) fn result(content: &Content) -> Result<'_> {
     match content {
         Content::Parts(parts) if parts.iter().any(|part| !matches!(part, ContentPart::Text(_))) => {
-            user(content).map(Result::Parts)
+            Result::Parts(result_parts(parts, one, |text| Part::Text { text: text.into() }))
         }
-        _ => Ok(Result::Text(content.text())),
+        _ => Result::Text(content.text()),
     }
 }
 

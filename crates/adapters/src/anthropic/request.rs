@@ -124,7 +124,7 @@ fn said<'a>(
     Entry::add(entries, "assistant", text);
     let mut results = Vec::with_capacity(turn.calls.len());
     for call in turn.calls {
-        let content = call.result.content().map_or_else(|none| Ok(parts::Result::Text(none.into())), parts::result)?;
+        let content = call.result.content().map_or_else(|none| parts::Result::Text(none.into()), parts::result);
         let is_error = call.result.is_error;
         results.push(Block::Typed(Typed::ToolResult { tool_use_id: call.id.clone(), content, is_error }));
         let input = RawValue::from_string(call.arguments.trim().to_owned()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Content parts in the dialect's form.
 
-use crate::dialect::{Kind, Media, Part as Given, Source, parts};
+use crate::dialect::{Kind, Media, Part as Given, Source, parts, result_parts};
 use copilotkit_protocol::{Content, ContentPart};
 use copilotkit_runtime::model::ModelError;
 use serde::Serialize;
@@ -37,12 +37,14 @@ pub(super) fn user(content: &Content) -> Result<Vec<Part<'_>>, ModelError> {
 }
 
 /// Content of a tool's result, which is never empty.
-pub(super) fn result(content: &Content) -> Result<Vec<Part<'_>>, ModelError> {
+pub(super) fn result(content: &Content) -> Vec<Part<'_>> {
     match content {
-        Content::Parts(parts) if parts.iter().any(|part| !matches!(part, ContentPart::Text(_))) => user(content),
+        Content::Parts(parts) if parts.iter().any(|part| !matches!(part, ContentPart::Text(_))) => {
+            result_parts(parts, one, |text| Part::Text(text.into()))
+        }
         _ => {
             let text = content.text();
-            Ok(vec![Part::Text(if text.is_empty() { "(empty)".into() } else { text })])
+            vec![Part::Text(if text.is_empty() { "(empty)".into() } else { text })]
         }
     }
 }

@@ -99,7 +99,7 @@ fn said<'a>(turn: Assistant<'a>, entries: &mut Vec<Entry<Block<'a>>>) -> Result<
     let mut results = Vec::with_capacity(turn.calls.len());
     for call in turn.calls {
         let content = match call.result.content() {
-            Ok(content) => parts::result(content)?,
+            Ok(content) => parts::result(content),
             Err(none) => vec![parts::Part::Text(none.into())],
         };
         let status = call.result.is_error.then_some("error");

@@ -1,5 +1,5 @@
 //! Content parts as every dialect reads them before it gives them its own form. A part that a service cannot take is an
-//! error that names it: nothing is left out in silence.
+//! error that names it, or words to the model: nothing is left out in silence.
 
 use copilotkit_protocol::{Content, ContentPart, Json, PartSource};
 use copilotkit_runtime::model::{ModelError, ModelErrorKind};
@@ -54,10 +54,23 @@ pub(crate) enum Source<'a> {
 pub(crate) fn parts(content: &Content) -> Result<Vec<Part<'_>>, ModelError> {
     match content {
         Content::Text(text) => Ok(filled(text).into_iter().collect()),
-        Content::Parts(parts) => {
-            parts.iter().enumerate().filter_map(|(at, part)| one(at, part).transpose()).collect::<Result<_, _>>()
-        }
+        Content::Parts(parts) => each(parts).collect(),
     }
+}
+
+/// The parts of a tool's result that is more than text, in the form of a dialect. What a service cannot take is told to
+/// the model in words: nobody can mend what a tool answered, and the run goes on.
+pub(crate) fn result_parts<'a, T>(
+    parts: &'a [ContentPart],
+    form: impl Fn(Part<'a>) -> Result<T, ModelError>,
+    words: impl Fn(String) -> T,
+) -> Vec<T> {
+    let form = |part: Result<Part<'a>, ModelError>| part.and_then(&form);
+    each(parts).map(|part| form(part).unwrap_or_else(|error| words(format!("[{}]", error.message)))).collect()
+}
+
+fn each(parts: &[ContentPart]) -> impl Iterator<Item = Result<Part<'_>, ModelError>> {
+    parts.iter().enumerate().filter_map(|(at, part)| one(at, part).transpose())
 }
 
 fn filled(text: &str) -> Option<Part<'_>> {

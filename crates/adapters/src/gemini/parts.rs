@@ -1,6 +1,6 @@
 //! Content parts in the dialect's form.
 
-use crate::dialect::{Kind, Media, Part as Given, Source, parts};
+use crate::dialect::{Kind, Media, Part as Given, Source, parts, result_parts};
 use copilotkit_protocol::{Content, ContentPart};
 use copilotkit_runtime::model::ModelError;
 use serde::Serialize;
@@ -78,14 +78,16 @@ pub(super) fn user(content: &Content) -> Result<Vec<Part<'_>>, ModelError> {
     parts(content)?.into_iter().map(one).collect()
 }
 
-/// What is not text in a tool's result.
-pub(super) fn media(content: &Content) -> Result<Vec<Part<'_>>, ModelError> {
+/// A tool's result: its text, and what stands beside it.
+pub(super) fn result(content: &Content) -> (Cow<'_, str>, Vec<Part<'_>>) {
     match content {
         Content::Parts(all) if all.iter().any(|part| !matches!(part, ContentPart::Text(_))) => {
-            let media = parts(content)?.into_iter().filter(|part| matches!(part, Given::Media(_)));
-            media.map(one).collect()
+            let (texts, media): (Vec<_>, Vec<_>) =
+                result_parts(all, one, Part::text).into_iter().partition(|part| part.text.is_some());
+            let texts: Vec<_> = texts.iter().filter_map(|part| part.text.as_deref()).collect();
+            (texts.join("\n").into(), media)
         }
-        _ => Ok(Vec::new()),
+        _ => (content.text(), Vec::new()),
     }
 }
 

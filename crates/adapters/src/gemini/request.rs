@@ -141,7 +141,7 @@ impl<'a> Conversation<'a> {
 
 fn result<'a>(call: &history::Call<'a>, id: Option<Cow<'a, str>>) -> Result<Part<'a>, ModelError> {
     let (text, parts) = match call.result.content() {
-        Ok(content) => (content.text(), parts::media(content)?),
+        Ok(content) => parts::result(content),
         Err(none) => (Cow::Borrowed(none), Vec::new()),
     };
     let is_error = call.result.is_error.then_some(true);

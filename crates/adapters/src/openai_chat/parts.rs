@@ -1,8 +1,8 @@
 //! Content parts in the dialect's form.
 
-use crate::dialect::{Kind, Media, Part as Given, Source, parts, to_data_url};
+use crate::dialect::{Kind, Media, Part as Given, Source, parts, result_parts, to_data_url};
 use copilotkit_protocol::{Content, ContentPart};
-use copilotkit_runtime::model::{ModelError, ModelErrorKind};
+use copilotkit_runtime::model::ModelError;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -70,15 +70,17 @@ pub(super) fn user(content: &Content, mistral: bool) -> Result<Body<'_>, ModelEr
 }
 
 /// Content of a tool's result, which can only be text.
-pub(super) fn tool(content: &Content) -> Result<Cow<'_, str>, ModelError> {
-    if let Content::Parts(parts) = content
-        && let Some(at) = parts.iter().position(|part| !matches!(part, ContentPart::Text(_)))
-    {
-        let message =
-            format!("content part {at} of a tool's result cannot be sent to this model: it takes only text there");
-        return Err(ModelError::new(ModelErrorKind::BadRequest, message));
+pub(super) fn tool(content: &Content) -> Cow<'_, str> {
+    match content {
+        Content::Parts(parts) if parts.iter().any(|part| !matches!(part, ContentPart::Text(_))) => {
+            let text = |part: Given<'_>| match part {
+                Given::Text(text) => Ok(text.to_owned()),
+                Given::Media(media) => Err(media.refused("a tool's result can only be text")),
+            };
+            result_parts(parts, text, |words| words).join("\n").into()
+        }
+        _ => content.text(),
     }
-    Ok(content.text())
 }
 
 fn one(part: Given<'_>, mistral: bool) -> Result<Part<'_>, ModelError> {
@@ -177,6 +179,19 @@ mod tests {
             body,
             r#"[{"type":"image_url","image_url":"http://x/a.png"},{"type":"document_url","document_url":"http://x/a.pdf"}]"#
         );
+    }
+
+    #[test]
+    fn a_tool_s_picture_is_told_in_words() {
+        let content: Content = serde_json::from_str(
+            r#"[{"type":"text","text":"a"},{"type":"image","source":{"type":"data","value":"QQ","mimeType":"image/png"}},{"type":"text","text":"b"}]"#,
+        )
+        .expect("content");
+        let expected = "a\n[content part 1 of type image (image/png) cannot be sent to this model: a tool's result can \
+                        only be text]\nb";
+        assert_eq!(tool(&content), expected);
+        let plain: Content = serde_json::from_str(r#"[{"type":"text","text":"a"}]"#).expect("content");
+        assert_eq!((tool(&plain), tool(&"b".into())), ("a".into(), "b".into()));
     }
 
     #[test]

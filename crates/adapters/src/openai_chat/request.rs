@@ -143,7 +143,7 @@ fn messages<'a>(callee: &Callee<'_>, shape: &Shape, request: &'a ModelRequest) -
             Turn::Assistant(turn) => {
                 out.push(Message::Assistant(said(callee, &turn)));
                 for call in turn.calls {
-                    let content = call.result.content().map_or_else(|none| Ok(none.into()), parts::tool)?;
+                    let content = call.result.content().map_or_else(Into::into, parts::tool);
                     let name = quirks.tool_message_name.then_some(call.name);
                     out.push(Message::Tool { tool_call_id: call.id, name, content });
                 }

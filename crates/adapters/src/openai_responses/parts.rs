@@ -1,6 +1,6 @@
 //! Content parts in the dialect's form.
 
-use crate::dialect::{Kind, Media, Part as Given, Source, parts, to_data_url};
+use crate::dialect::{Kind, Media, Part as Given, Source, parts, result_parts, to_data_url};
 use copilotkit_protocol::{Content, ContentPart};
 use copilotkit_runtime::model::ModelError;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 #[serde(tag = "type")]
 pub(super) enum Part<'a> {
     #[serde(rename = "input_text")]
-    Text { text: &'a str },
+    Text { text: Cow<'a, str> },
     #[serde(rename = "input_image")]
     Image {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,18 +44,19 @@ pub(super) fn user(content: &Content) -> Result<Vec<Part<'_>>, ModelError> {
     parts(content)?.into_iter().map(one).collect()
 }
 
-pub(super) fn output(content: &Content) -> Result<Output<'_>, ModelError> {
+/// Content of a tool's result.
+pub(super) fn output(content: &Content) -> Output<'_> {
     match content {
         Content::Parts(parts) if parts.iter().any(|part| !matches!(part, ContentPart::Text(_))) => {
-            user(content).map(Output::Parts)
+            Output::Parts(result_parts(parts, one, |text| Part::Text { text: text.into() }))
         }
-        _ => Ok(Output::Text(content.text())),
+        _ => Output::Text(content.text()),
     }
 }
 
 fn one(part: Given<'_>) -> Result<Part<'_>, ModelError> {
     let media = match part {
-        Given::Text(text) => return Ok(Part::Text { text }),
+        Given::Text(text) => return Ok(Part::Text { text: text.into() }),
         Given::Media(media) => media,
     };
     match media.kind {

@@ -105,7 +105,7 @@ fn said<'a>(callee: &Callee<'_>, turn: Assistant<'a>, items: &mut Vec<Item<'a>>)
     }
     let mut outputs = Vec::with_capacity(turn.calls.len());
     for call in turn.calls {
-        let output = call.result.content().map_or_else(|none| Ok(parts::Output::Text(none.into())), parts::output)?;
+        let output = call.result.content().map_or_else(|none| parts::Output::Text(none.into()), parts::output);
         outputs.push(Item::Typed(Typed::FunctionCallOutput { call_id: call.id.clone(), output }));
         let (name, arguments) = (call.name, call.arguments);
         items.push(Item::Typed(Typed::FunctionCall { call_id: call.id, name, arguments }));

@@ -167,7 +167,8 @@ impl Answer {
         let mut response = match pulse.during(timeout(inner.options.head_timeout, send)).await {
             Ok(Ok(response)) => response,
             Ok(Err(cause)) => return Err(network(inner, &cause).into()),
-            Err(_) => return Err(silent(inner, inner.options.head_timeout).into()),
+            // Who waited for so long is not made to wait as long again: the next model may do better.
+            Err(_) => return Err(Failure { error: silent(inner, inner.options.head_timeout), retryable: false }),
         };
         if !response.status.is_success() {
             return Err(refusal(inner, &mut response).await);

@@ -46,6 +46,9 @@ pub(super) fn of(
         think_tags: options.think_tags,
         ..ServiceOptions::new(profile, model)
     };
+    if let Some(timeout) = options.timeout {
+        service.head_timeout = timeout;
+    }
     match &*service.profile.name {
         "azure" => azure(&mut service, &env),
         "vertex" => vertex(&mut service, &env)?,

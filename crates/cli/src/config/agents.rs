@@ -126,6 +126,10 @@ pub struct BuiltInConfig {
     /// True: text between `<think>` and `</think>` is reasoning. For local servers that pass it on as text.
     #[serde(default)]
     pub think_tags: bool,
+    /// How long a model may take to begin its answer. After it the call fails with `model_timeout`, and the next model of the
+    /// list is asked.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = Span(copilotkit_runtime::limits::MODEL_TIMEOUT))))]
+    pub model_timeout: Option<Span>,
     /// The environment variable that holds the key of the first model's provider; absent is the provider's own, like
     /// `OPENAI_API_KEY`. Other providers use their own variables.
     pub api_key_env: Option<String>,
@@ -206,6 +210,7 @@ impl BuiltInConfig {
             base_url: None,
             api: None,
             think_tags: false,
+            model_timeout: None,
             api_key_env: None,
             api_key: None,
             prompt: String::new(),
@@ -257,6 +262,7 @@ impl BuiltInConfig {
             base_url: self.base_url.clone().filter(|_| own),
             api: self.api.as_deref().and_then(Api::named).filter(|_| own),
             think_tags: self.think_tags,
+            timeout: self.model_timeout.map(|timeout| timeout.0),
             env: &**environment,
         }
     }

@@ -46,6 +46,16 @@ async fn failures_are_lines_unless_they_are_switched_off() {
 }
 
 #[tokio::test]
+async fn a_failure_says_its_reason_beside_the_message() {
+    let found = lines("format = \"json\"", "/fail").await;
+    // Two members of one name would be read as the last of them.
+    assert_eq!(found[0].matches("\"message\":").count(), 1, "{found:?}");
+    let line: Value = serde_json::from_str(&found[0]).unwrap();
+    assert_eq!((&line["message"], &line["target"]), (&"a run failed".into(), &"copilotkit::runs".into()));
+    assert!(line["error"].as_str().unwrap().contains("demo failure") && line["principal"] == "anonymous", "{line}");
+}
+
+#[tokio::test]
 async fn json_lines_are_json() {
     let found = lines("requests = true\nresponses = true\ncontent = true\nformat = \"json\"", "say \"a\nb\"").await;
     let lines: Vec<Value> = found.iter().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -45,13 +45,16 @@ pub(super) fn is_named(hosts: &HostPolicy, parts: &Parts) -> bool {
 /// Refuses what comes by a foreign name, or from a page of a foreign origin.
 pub(super) fn check(hosts: &HostPolicy, cors: &CorsPolicy, parts: &Parts) -> Result<(), Refusal> {
     let host = host(parts);
-    if !hosts.allows(host) {
-        let name = host.map_or("without a name", name);
-        return Err(refusal(
-            "Host not allowed",
-            Code::HostNotAllowed,
-            &format!("This server does not answer to `{name}`. Add the name to allowed_hosts in [server] to allow it."),
-        ));
+    // A second one could be read by whoever stands in front of this server.
+    let one = parts.headers.get_all(HOST).iter().nth(1).is_none();
+    if !one || !hosts.allows(host) {
+        let message = match host.map(name) {
+            Some(name) if one => format!(
+                "This server does not answer to `{name}`. Add the name to allowed_hosts in [server] to allow it."
+            ),
+            _ => "The request has to name this server in one Host header.".to_owned(),
+        };
+        return Err(refusal("Host not allowed", Code::HostNotAllowed, &message));
     }
     // A browser asks first, and says so itself: an OPTIONS request does nothing.
     if parts.method == Method::OPTIONS || cors.is_off() {
@@ -75,7 +78,7 @@ fn refusal(error: &str, code: Code, message: &str) -> Refusal {
 }
 
 /// What the client calls the server: the request line goes before the header, as HTTP has it.
-fn host(parts: &Parts) -> Option<&str> {
+pub(super) fn host(parts: &Parts) -> Option<&str> {
     let in_line = parts.uri.authority().map(http::uri::Authority::as_str);
     in_line.or_else(|| parts.headers.get(HOST).and_then(|value| value.to_str().ok()))
 }

@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 use super::handlers::{self, Payload};
-use super::{Call, State, body, port};
+use super::{Call, State, body, port, router};
 use crate::http::RouteId;
 use axum::body::Body;
 use bytes::Bytes;
@@ -54,13 +54,20 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
     }
     let text = body::read(state, request).await?;
     let json: Json = serde_json::from_slice(&text).map_err(|_| Refusal::invalid_envelope("Invalid JSON payload"))?;
-    let missing = || Refusal::invalid_envelope("Missing method field");
+    let base = router::below_base(&state.options.base_paths, parts.uri.path()).is_some_and(str::is_empty);
+    // A path of REST with its body: what is wrong is not the body.
+    let missing = || match base {
+        true => Refusal::invalid_envelope("Missing method field"),
+        false => Refusal::not_found(
+            "This server has mode = \"single\" in [server]: it takes everything as POST {\"method\", …} to its base path.",
+        ),
+    };
     if !json.is_object() {
         return Err(missing());
     }
     let envelope: Envelope = json.read().map_err(|error| Refusal::invalid_envelope(error.to_string()))?;
     let method = match envelope.method {
-        None if port::is_chat(&json) => return port::chat(state, parts, &text).await,
+        None if base && port::is_chat(&json) => return port::chat(state, parts, &text).await,
         None | Some(Value::Null | Value::Bool(false)) => return Err(missing()),
         Some(Value::String(method)) if method.is_empty() => return Err(missing()),
         Some(Value::String(method)) => method,

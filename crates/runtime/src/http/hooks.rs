@@ -5,6 +5,7 @@
 
 use super::State;
 use super::answer::Refusal;
+use super::handlers;
 use super::router::{Route, RouteId};
 use crate::limits;
 use async_trait::async_trait;
@@ -241,6 +242,13 @@ pub(super) async fn answer(state: &State, parts: &mut Parts, body: Body) -> Resp
         Ok(response) => response,
         Err(refusal) => {
             state.count(&refusal);
+            if matches!(refusal.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+                && let Some(left_out) = state.refusals.due()
+            {
+                let (method, path, code) = (&parts.method, parts.uri.path(), refusal.code());
+                let principal = handlers::principal(parts);
+                tracing::warn!(%method, path, code, %principal, left_out, "a request was refused");
+            }
             match failed(hooks, parts, &refusal).await {
                 Some(answer) => return answer,
                 None => refusal.into_response(),
@@ -289,7 +297,7 @@ async fn failed(hooks: Option<&dyn Hooks>, parts: &Parts, refusal: &Refusal) -> 
     let (code, message) = refusal.failure()?;
     let (method, path) = (&parts.method, parts.uri.path());
     if refusal.is_silent() {
-        tracing::error!(%method, path, code, message, "a request failed");
+        tracing::error!(%method, path, code, error = message, "a request failed");
     }
     let hooks = hooks?;
     let failure = Failure {

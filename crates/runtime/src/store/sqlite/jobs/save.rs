@@ -1,6 +1,7 @@
 //! Frames of a live run, and its end.
 
 use super::{Reply, millis};
+use crate::seldom::Seldom;
 use crate::store::Frame;
 use crate::store::sqlite::fault::Fault;
 use crate::store::sqlite::live::Unsaved;
@@ -99,6 +100,9 @@ pub(super) fn note(slot: &Slot, written: &Unsaved) {
     });
 }
 
+/// A full disk is full for every thread, and for every try.
+static SAID: Seldom = Seldom::new();
+
 /// Tells the run in memory what became of it.
 pub(super) fn settle(
     slot: &Arc<Slot>,
@@ -119,7 +123,10 @@ pub(super) fn settle(
         is_same(state, written) && state.live.as_mut().is_some_and(|live| live.failed(&fault))
     });
     inbox.later(slot);
-    tracing::error!(%fault, thread_id = %slot.key.thread_id, over, "events could not be written, they stay in memory");
+    if let Some(left_out) = SAID.due() {
+        let thread_id = &*slot.key.thread_id;
+        tracing::error!(%fault, thread_id, over, left_out, "events could not be written, they stay in memory");
+    }
     if over { Ok(()) } else { Err(fault) }
 }
 
