@@ -9,6 +9,7 @@ pub mod check;
 pub mod config;
 pub mod health;
 pub mod init;
+mod listening;
 pub mod mcp;
 pub mod playground;
 mod reload;

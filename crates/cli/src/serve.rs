@@ -8,7 +8,7 @@ use crate::reload::Reloader;
 use crate::say::Say;
 use crate::telemetry::{Exporter, Settings, init_log};
 use crate::terminal::count;
-use crate::{warnings, wiring};
+use crate::{listening, warnings, wiring};
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
@@ -16,7 +16,8 @@ use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions, with_metrics};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -40,8 +41,9 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let store = wiring::open_store(&config).await?;
     let lifecycle = wiring::lifecycle(&config, &lookup, store.store.clone())?;
     let (host, port) = (config.server.host.as_str(), config.server.port);
-    let listener = TcpListener::bind((host, port)).await.with_context(|| {
-        format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
+    let listener = TcpListener::bind((host, port)).await.map_err(|error| {
+        let (reason, remedy) = listening::explained(host, port, &error);
+        anyhow!("cannot listen: {reason}\n  to mend it: {remedy}")
     })?;
     let address = listener.local_addr().context("the listening address cannot be found out")?;
     let options = SurfaceOptions {
@@ -247,17 +249,27 @@ pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &
     read(args, environment, lookup)
 }
 
+/// What stands in a file of configuration.
+fn text(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::PermissionDenied => "let this user read it".to_owned(),
+            ErrorKind::IsADirectory => format!("name the file in it: {shown}/{USUAL_FILE}"),
+            _ => format!("name a file that is there, or write one by copilotkit init {shown}"),
+        };
+        anyhow!("the configuration file {shown} cannot be read: {error}\n  to mend it: {remedy}")
+    })?;
+    let text = String::from_utf8(bytes);
+    text.map_err(|_| anyhow!("the configuration file {shown} is not UTF-8\n  to mend it: save it as UTF-8"))
+}
+
 /// The configuration of these arguments and this environment.
 pub(crate) fn read(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
     let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|file| file.is_file());
     let file = match args.config.clone().or_else(usual) {
         Some(path) => {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                let path = path.display();
-                anyhow!(
-                    "the configuration file {path} cannot be read: {error}\n  to mend it: name a file that is there, or write one by copilotkit init {path}"
-                )
-            })?;
+            let text = text(&path)?;
             Some((path, text))
         }
         None => None,

@@ -148,6 +148,59 @@ fn check_says_what_works_and_its_status_is_for_scripts() {
     }
 }
 
+#[test]
+fn wrong_command_lines_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("latin.toml"), b"[agents.default]\nprompt = \"gr\xfc\xdfe\"\n").unwrap();
+    std::fs::write(folder.path().join("c.toml"), "").unwrap();
+    std::fs::write(folder.path().join("bad.jsonl"), "{}\n").unwrap();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["serve", "--store", "threads.db"], &["write sqlite:threads.db"]),
+        (&["serve", "--port", "0", "--host", "300.1.1.1"], &["300.1.1.1 is no address", "127.0.0.1"]),
+        (&["serve", "--port", "0", "--host", "192.0.2.1"], &["another machine", "127.0.0.1"]),
+        (&["serve", "--api-key", "sk"], &["--api-key needs a provider", "--provider openai"]),
+        (&["serve", "--config", "latin.toml"], &["latin.toml is not UTF-8"]),
+        (&["healthcheck", "--url", "foo"], &["--url: ", "http://127.0.0.1:8000"]),
+        (&["healthcheck", "--timeout", "soon"], &["write it like 5s"]),
+        (
+            &["chat", "--url", "http://127.0.0.1:1", "--config", "c.toml", "x"],
+            &["--config is for a chat without --url"],
+        ),
+        (&["mcp", "call", "a", "b", "{bad"], &["the arguments: not valid JSON"]),
+        (&["threads", "prune", "--older-than", "30"], &["30days"]),
+        (&["threads", "import", "bad.jsonl", "--store", "sqlite:sub/new.db"], &["nothing was changed"]),
+        (&["init", "new.toml", "--base-url", "http://127.0.0.1:1/v1"], &["--base-url needs a provider"]),
+    ];
+    for (args, said) in cases {
+        let (code, _, err) = run(folder.path(), args);
+        assert!(code > 0 && said.iter().all(|part| err.contains(part)), "{args:?}: {err}");
+        assert_eq!(err.matches("not valid JSON").count().max(1), 1, "{err}");
+    }
+    assert!(!folder.path().join("sub").exists(), "a failed import leaves nothing behind");
+    for timeout in ["3", "500ms"] {
+        let err = run(folder.path(), &["healthcheck", "--timeout", timeout, "--url", "http://127.0.0.1:1"]).2;
+        assert!(err.contains("not well"), "{err}");
+    }
+}
+
+#[test]
+fn a_new_file_for_a_service_of_ones_own_can_be_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, said) in [
+        (&["--provider", "custom", "--model", "foo"][..], "http://127.0.0.1:8080/v1"),
+        (&["--provider", "azure", "--model", "x"], "azure.com"),
+        (&["--provider", "custom", "--model", "foo", "--base-url", "http://10.0.0.7/v1"], "custom/foo"),
+        (&["--provider", "openai", "--model", "openai/gpt-4o"], "openai/gpt-4o"),
+    ] {
+        let (code, _, err) = run(folder.path(), &[&["init", "c.toml", "--force"], args].concat());
+        assert!(code == 0 && err.contains(said), "{err}");
+        let args = ["check", "--offline", "--config", "c.toml", "--port", "0"];
+        let checked =
+            command(folder.path(), &args).env("OPENAI_API_KEY", "k").env("AZURE_API_KEY", "k").output().unwrap();
+        assert_eq!(told(&checked).0, 0, "{checked:?}");
+    }
+}
+
 /// The rows of a configuration by what they are about.
 async fn rows(file: &str, variables: &[(&'static str, &str)]) -> Vec<(String, String, Value)> {
     let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
