@@ -159,8 +159,8 @@ impl Address {
 fn key_of(model: &str) -> Option<String> {
     let (provider, _) = split(model).ok()?;
     let profile = Profile::named(&provider)?;
-    (profile.base_url.starts_with("https://") && !profile.api_key_env.is_empty())
-        .then(|| profile.api_key_env.to_string())
+    let needed = profile.base_url.starts_with("https://") || profile.name == "azure";
+    (needed && !profile.api_key_env.is_empty()).then(|| profile.api_key_env.to_string())
 }
 
 /// The file. Every line that is commented out is a valid key at its default, or an example.
@@ -169,6 +169,12 @@ fn text(model: &str, base_url: Option<&Address>) -> String {
     let key = match key_of(model) {
         Some(key) => {
             format!("# The key is read from {key}; api_key_env names another variable.\n# api_key_env = \"{key}\"\n")
+        }
+        // Whether a service of one's own wants a key is not known.
+        None if split(model).is_ok_and(|(provider, _)| provider == "custom") => {
+            "# A key, if it wants one, is read from CUSTOM_API_KEY; api_key_env names another variable.\n\
+             # api_key_env = \"CUSTOM_API_KEY\"\n"
+                .to_owned()
         }
         None => "# This model needs no key. For one that does, the key is read from its provider's variable, like\n\
                  # OPENAI_API_KEY; api_key_env names another one.\n"

@@ -77,5 +77,6 @@ fn failed(server: &ServerConfig, error: &McpError) -> Finding {
         true => String::new(),
         false => format!(": {}", blot(&one_line(&error.detail, 200))),
     };
-    Finding::failed(format!("{}: {}{cause}", server.place(), error.message), remedy)
+    let message = error.message.trim_end_matches('.');
+    Finding::failed(format!("{}: {message}{cause}", server.place()), remedy)
 }

@@ -154,16 +154,21 @@ pub struct BuiltInConfig {
     /// `"auto"`, `"none"`, `"required"`, a tool's name, or `{ type = "tool", tool_name = "…" }`.
     pub tool_choice: Option<ToolChoiceConfig>,
     /// The most tokens that the model writes in one call.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub max_output_tokens: Option<u64>,
     /// Sampling temperature.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 2.0)))]
     pub temperature: Option<f64>,
     /// Nucleus sampling.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
     pub top_p: Option<f64>,
     /// Top-k sampling.
     pub top_k: Option<u64>,
     /// Presence penalty.
+    #[cfg_attr(feature = "schema", schemars(range(min = -2.0, max = 2.0)))]
     pub presence_penalty: Option<f64>,
     /// Frequency penalty.
+    #[cfg_attr(feature = "schema", schemars(range(min = -2.0, max = 2.0)))]
     pub frequency_penalty: Option<f64>,
     /// Texts that end the output.
     #[serde(default, alias = "stop_sequences")]
@@ -171,7 +176,7 @@ pub struct BuiltInConfig {
     /// Seed of the sampler.
     pub seed: Option<i64>,
     /// How often a call of the model is tried again before its first event, at most 10 times.
-    #[cfg_attr(feature = "schema", schemars(extend("default" = RETRIES)))]
+    #[cfg_attr(feature = "schema", schemars(range(max = 10), extend("default" = RETRIES)))]
     pub max_retries: Option<u32>,
     /// Members that are added to the provider's request as they are; a table under the name of a provider is for that one
     /// alone.

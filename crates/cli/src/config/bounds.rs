@@ -44,6 +44,7 @@ const NEVER_ZERO: &[(&str, &str, Instead)] = &[
     ("agents.*.max_steps", "call no model, and a run needs one call at least", One),
     ("agents.*.max_output_tokens", "leave the model no word to say", OneOrNone),
     ("agents.*.context_window", "leave no room for any request", OneOrNone),
+    ("agents.*.model_timeout", "wait for no model", Like("10m")),
     ("agents.*.tool_timeout", "wait for no tool", Like("2m")),
     ("agents.*.tools.*.timeout", "wait for no answer", Like("30s")),
     ("agents.*.timeout", "wait for no task", Like("10m")),
@@ -84,7 +85,7 @@ pub(super) fn check(merged: &Merged) -> Result<(), ConfigError> {
         found
     };
     for (pattern, does, instead) in NEVER_ZERO {
-        for (path, _) in found(pattern).into_iter().filter(|(_, value)| is_zero(value)) {
+        if let Some((path, _)) = found(pattern).into_iter().find(|(_, value)| is_zero(value)) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             return Err(merged.error(&path, format!("0 would {does}"), instead.remedy()));
         }

@@ -39,18 +39,18 @@ pub(super) fn explain(merged: &Merged, path: &mut Vec<String>, message: &str) ->
 
 /// `"${PORT}"` is a text whatever the variable holds.
 fn from_variable(merged: &Merged, path: &[&str], message: &str) -> Option<(String, String)> {
-    let expected =
-        message.strip_prefix("invalid type: string ").filter(|_| merged.expanded.contains(&path.join(".")))?;
-    let (_, expected) = expected.rsplit_once("expected ")?;
-    let (_, expected) =
-        plain(&format!("expected {expected}")).split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()))?;
-    // The variable's value may be a secret: it is not shown.
+    if !message.starts_with("invalid type: string ") || !merged.expanded.contains(&path.join(".")) {
+        return None;
+    }
+    let words = plain(message);
+    let (_, expected) = words.rsplit_once("expected ")?;
+    // What the variable holds may be a secret: it is not shown.
     let reason = format!("`${{NAME}}` stands for texts only, and this is {expected}");
-    let settable =
-        |key: &&str| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    let remedy = match path.iter().all(|key| settable(&key) && !key.contains("__")) {
+    let letters = |key: &str| key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let remedy = match path.iter().all(|key| letters(key) && !key.contains("__")) {
         true => {
-            format!("remove the key, and set the variable COPILOTKIT_{} in its place", path.join("__").to_uppercase())
+            let variable = path.join("__").to_uppercase();
+            format!("remove the key, and set the variable COPILOTKIT_{variable} in its place")
         }
         false => "write the value itself".to_owned(),
     };

@@ -138,7 +138,8 @@ pub struct PriceConfig {
 pub struct BudgetsConfig {
     /// Tokens, read and written. Not set: any number.
     pub tokens_per_day: Option<u64>,
-    /// US dollars, by the prices. A model without a price costs nothing. Not set: any amount.
+    /// US dollars, by the prices. A model without a price costs nothing; the start and `check` warn of it. Not set: any
+    /// amount.
     pub cost_per_day: Option<f64>,
 }
 

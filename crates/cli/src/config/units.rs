@@ -68,7 +68,7 @@ pub struct Size(pub usize);
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     match text.parse::<f64>() {
-        Ok(zero) if zero == 0.0 => Ok(Duration::ZERO),
+        Ok(0.0) => Ok(Duration::ZERO),
         Ok(number) if number > 0.0 => {
             Err(format!("`{text}` has no unit, write it like \"{text}s\", \"{text}m\" or \"{text}days\""))
         }
