@@ -3,6 +3,7 @@
 use crate::args::{A2aCardArgs, A2aCommand, A2aSendArgs, A2aTargetArgs};
 use crate::chat::questions::Wanted;
 use crate::chat::{INTERRUPTED, WAITS};
+use crate::terminal::CtrlC;
 use crate::threads::Usage;
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_a2a::A2aError;
@@ -129,7 +130,7 @@ async fn send(args: A2aSendArgs) -> Result<ExitCode> {
         ..Message::new(id, Role::User, vec![Part::text(text.trim())])
     };
     let mut talk = client.converse(SendMessageRequest { message, ..Default::default() }, Caller::default());
-    let mut shown = Shown::default();
+    let (mut shown, mut ctrl_c) = (Shown::default(), CtrlC::new());
     let told = async {
         while let Some(event) = talk.next().await {
             let event = event?;
@@ -145,7 +146,7 @@ async fn send(args: A2aSendArgs) -> Result<ExitCode> {
     let told = tokio::select! {
         told = told => Ok(told),
         () = tokio::time::sleep(timeout) => Err(None),
-        _ = tokio::signal::ctrl_c() => Err(Some(ExitCode::from(INTERRUPTED))),
+        () = ctrl_c.pressed() => Err(Some(ExitCode::from(INTERRUPTED))),
     };
     drop(talk);
     match told {

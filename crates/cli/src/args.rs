@@ -63,7 +63,8 @@ A flag beats a variable, a variable beats the file. COPILOTKIT_LOG=debug shows m
   echo \"Where is my order?\" | copilotkit chat
 
 /help in the chat says what else there is. Ctrl-C stops a run; at the prompt, twice leaves.
-Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 the run waits for an answer that nobody can give here.")]
+Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 the run waits for an answer that nobody can give here
+(copilotkit chat --thread ID ANSWER gives it), 130 after Ctrl-C.")]
     Chat(ChatArgs),
     /// Ask a server whether it is well, for containers: exit status 0 or 1.
     Healthcheck(HealthArgs),

@@ -57,6 +57,10 @@ fn text(config: &Config, address: SocketAddr, environment: &Environment, told: &
         line(if index == 0 { "agents" } else { "" }, format!("{id}: {}", describe(agent, environment)));
     }
     line("store", told.store.to_owned());
+    if !config.mcp.is_empty() {
+        let servers: Vec<_> = config.mcp.iter().map(|(name, _)| name.as_str()).collect();
+        line("mcp", format!("{}, each reached when it is first needed", servers.join(", ")));
+    }
     if let Some(transcription) = &config.transcription {
         line("audio", format!("{} at {}", transcription.model, host(&transcription.base_url)));
     }
@@ -86,7 +90,9 @@ fn text(config: &Config, address: SocketAddr, environment: &Environment, told: &
         "copilotkit {version}\n{out}listening on {url}\n\nA React page connects to it by:\n  \
          import {{ CopilotKitProvider, CopilotChat }} from \"@copilotkit/react-core/v2\";\n  \
          import \"@copilotkit/react-core/v2/styles.css\";\n  \
-         <CopilotKitProvider runtimeUrl=\"{page}{base}\"{headers}><CopilotChat{agent_id} /></CopilotKitProvider>\n",
+         <CopilotKitProvider runtimeUrl=\"{page}{base}\"{headers}>\n    \
+         <div style={{{{ height: \"100dvh\" }}}}><CopilotChat{agent_id} /></div>\n  \
+         </CopilotKitProvider>\n",
         version = env!("CARGO_PKG_VERSION"),
     )
 }

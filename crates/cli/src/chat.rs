@@ -13,7 +13,7 @@ pub(crate) use wire::plain;
 
 use crate::args::{ChatArgs, ServeArgs};
 use crate::config::Environment;
-use crate::terminal::strip;
+use crate::terminal::{CtrlC, strip};
 use crate::{serve, wiring};
 use anyhow::{Context as _, Result, anyhow, bail};
 use commands::Said;
@@ -120,7 +120,7 @@ async fn local(args: &ChatArgs, environment: &[(String, String)], lookup: &Envir
 
 async fn talk(args: &ChatArgs, wire: Wire) -> Result<ExitCode> {
     let server = Server::find(wire, args.agent.as_deref()).await?;
-    let mut session = Session::new(server, View::new());
+    let mut session = Session::new(server, View::new(), again(args));
     if let Some(thread) = &args.thread {
         session.open(thread).await?;
     }
@@ -128,6 +128,7 @@ async fn talk(args: &ChatArgs, wire: Wire) -> Result<ExitCode> {
         return events_as_json(&mut session, args.message.clone()).await;
     }
     if let Some(message) = args.message.clone() {
+        nothing(&message)?;
         // Questions are put only to a person: a script's input may be anything.
         let person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         let mut lines = if person { Some(Lines::open()?) } else { None };
@@ -136,12 +137,30 @@ async fn talk(args: &ChatArgs, wire: Wire) -> Result<ExitCode> {
     conversation(session, args.thread.is_some()).await
 }
 
+/// The command that leads to the same server and agent.
+fn again(args: &ChatArgs) -> String {
+    let mut command = "copilotkit chat".to_owned();
+    let config = args.config.as_ref().filter(|_| args.url.is_none()).map(|file| file.display().to_string());
+    for (flag, value) in [
+        ("--url", &args.url),
+        ("--token-env", &args.token_env),
+        ("--config", &config),
+        ("--store", &args.store),
+        ("--agent", &args.agent),
+    ] {
+        if let Some(value) = value {
+            command.push_str(&format!(" {flag} {}", strip(value)));
+        }
+    }
+    command
+}
+
 fn code(turn: Turn) -> ExitCode {
     match turn {
         Turn::Done => ExitCode::SUCCESS,
         Turn::Failed => ExitCode::FAILURE,
         Turn::Waits => WAITS.into(),
-        Turn::Left => INTERRUPTED.into(),
+        Turn::Stopped | Turn::Left => INTERRUPTED.into(),
     }
 }
 
@@ -160,6 +179,12 @@ async fn conversation(mut session: Session, old: bool) -> Result<ExitCode> {
     let prompt = session.view.style().bold("> ").into_owned();
     let mut interrupted = false;
     loop {
+        match session.resume(&mut lines).await? {
+            Turn::Left => return Ok(INTERRUPTED.into()),
+            Turn::Done => {}
+            _ if interactive => {}
+            turn => return Ok(code(turn)),
+        }
         let Some(reader) = &mut lines else { return Ok(ExitCode::SUCCESS) };
         let line = match reader.next(&prompt).await? {
             Line::Text(line) => line,
@@ -188,11 +213,19 @@ async fn conversation(mut session: Session, old: bool) -> Result<ExitCode> {
         };
         match session.turn(words, &mut lines).await? {
             Turn::Left => return Ok(INTERRUPTED.into()),
-            Turn::Failed | Turn::Waits if interactive => {}
             Turn::Done => {}
+            _ if interactive => {}
             turn => return Ok(code(turn)),
         }
     }
+}
+
+/// Refuses a message without words.
+fn nothing(message: &str) -> Result<()> {
+    if message.trim().is_empty() {
+        bail!("there is nothing to say: give a message, or pipe one in")
+    }
+    Ok(())
 }
 
 /// One run, its events as they came, one a line.
@@ -208,11 +241,10 @@ async fn events_as_json(session: &mut Session, message: Option<String>) -> Resul
             text.context("the standard input cannot be read")?.trim_end().to_owned()
         }
     };
-    if message.is_empty() {
-        bail!("there is nothing to say: give a message, or pipe one in")
-    }
-    session.say(message);
-    let mut events = session.server.run(&session.input()).await?;
+    nothing(&message)?;
+    let Some(input) = session.begin(message, &mut None).await? else { return Ok(WAITS.into()) };
+    let mut ctrl_c = CtrlC::new();
+    let mut events = session.server.run(&input).await?;
     let mut ended = Err(anyhow!("the stream ended before the run did"));
     loop {
         let raw = tokio::select! {
@@ -220,7 +252,7 @@ async fn events_as_json(session: &mut Session, message: Option<String>) -> Resul
                 Next::Raw(raw) => raw,
                 Next::End => return ended,
             },
-            _ = tokio::signal::ctrl_c() => {
+            () = ctrl_c.pressed() => {
                 session.server.stop(&session.thread_id).await?;
                 return Ok(INTERRUPTED.into());
             }

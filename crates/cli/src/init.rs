@@ -215,7 +215,7 @@ model = {model}
 # [[agents.default.tools]]
 # name = "lookup_order"
 # description = "Finds an order by its number"
-# url = "http://127.0.0.1:9100/orders"
+# url = "http://127.0.0.1:7000/orders"
 # parameters = {{ type = "object", properties = {{ number = {{ type = "string" }} }}, required = ["number"] }}
 # timeout = "30s"
 

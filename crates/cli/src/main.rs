@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     }
     let result = match args.command {
         // It sets up its log when it has read how.
-        Command::Serve(serve) => serve::run(serve).await.map(|()| ExitCode::SUCCESS),
+        Command::Serve(serve) => serve::run(serve).await,
         Command::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(args).await,
         Command::Chat(args) => chat::run(args).await,

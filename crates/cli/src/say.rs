@@ -25,7 +25,8 @@ impl Say {
     /// That something is not as somebody may think.
     pub(crate) fn warn(self, text: &str) {
         match self.json {
-            true => tracing::warn!(target: "copilotkit::serve", "{text}"),
+            // What to do stands on a line of its own for people.
+            true => tracing::warn!(target: "copilotkit::serve", "{}", text.replace("\n  ", "; ")),
             false => eprintln!("copilotkit: warning: {text}"),
         }
     }

@@ -9,7 +9,7 @@ use crate::say::Say;
 use crate::telemetry::{Exporter, Settings, init_log};
 use crate::terminal::count;
 use crate::{listening, warnings, wiring};
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
 use copilotkit_runtime::http::server::{ServeOptions, serve};
@@ -18,6 +18,7 @@ use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// A wrong configuration, or an address that cannot be listened on.
-pub async fn run(args: ServeArgs) -> Result<()> {
+pub async fn run(args: ServeArgs) -> Result<ExitCode> {
     let (environment, lookup) = environment();
     let config = read(&args, &environment, &lookup)?;
     let mut warnings = warnings::of_variables(&environment);
@@ -84,16 +85,17 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let told = banner::Told { store: &store.place, telemetry: shown.as_deref(), metrics };
     banner::show(&config, address, &lookup, &told);
     let serving = serve(listener, app, options, stop.now.cancelled(), drain);
-    let result = tokio::select! {
-        () = serving => Ok(()),
-        () = store.prune() => Ok(()),
-        () = reloader.watch(&stop.hangup) => Ok(()),
+    let ended = tokio::select! {
+        () = serving => Ok(ExitCode::SUCCESS),
+        () = store.prune() => Ok(ExitCode::SUCCESS),
+        () = reloader.watch(&stop.hangup) => Ok(ExitCode::SUCCESS),
         result = stop.watch(signals, limits, &readiness, &lifecycle, say) => result,
     };
     if let Some(exporter) = exporter {
         exporter.shut_down().await;
     }
-    result
+    say.note("stopped");
+    ended
 }
 
 /// How long the readers of runs that were just ended have to be told.
@@ -120,7 +122,7 @@ impl Stop {
         readiness: &Readiness,
         lifecycle: &Lifecycle,
         say: Say,
-    ) -> Result<()> {
+    ) -> Result<ExitCode> {
         let asked = tokio::select! {
             asked = signals.next() => asked?,
             () = self.hangup.cancelled() => Asked::Interrupt,
@@ -145,7 +147,7 @@ impl Stop {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = stopped => Ok(()),
+            () = stopped => Ok(ExitCode::SUCCESS),
             again = signals.next() => {
                 again?;
                 let active = lifecycle.active();
@@ -159,11 +161,12 @@ impl Stop {
                         () = told => {}
                         third = signals.next() => {
                             third?;
-                            bail!("stopped at once; cut off: {}", count(lifecycle.active(), "run"))
+                            say.warn(&format!("stopping at once; cut off: {}", count(lifecycle.active(), "run")));
+                            return Ok(ExitCode::FAILURE);
                         }
                     }
                 }
-                bail!("stopped before its time; ended: {}", count(active, "run"))
+                Ok(ExitCode::SUCCESS)
             }
         }
     }

@@ -1,7 +1,32 @@
 //! What every command shows on a terminal: colours where they are wanted, and text without what would steer it.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use std::borrow::Cow;
 use std::io::IsTerminal as _;
+
+/// Ctrl-C, from when this is made: also while nobody waits for it. It no longer ends the process.
+pub(crate) struct CtrlC(Option<BoxFuture<'static, std::io::Result<()>>>);
+
+impl CtrlC {
+    pub(crate) fn new() -> Self {
+        let mut pressed = tokio::signal::ctrl_c().boxed();
+        // The first look is what begins to listen. Where that fails, the key does what the system does.
+        let failed = (&mut pressed).now_or_never().is_some();
+        Self((!failed).then_some(pressed))
+    }
+
+    /// Until it is pressed.
+    pub(crate) async fn pressed(&mut self) {
+        match &mut self.0 {
+            Some(pressed) => {
+                let _ = pressed.await;
+                *self = Self::new();
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
 
 /// `1 agent`, `2 agents`.
 pub(crate) fn count(number: usize, what: &str) -> String {

@@ -84,6 +84,9 @@ async fn without_a_server_the_configuration_of_this_folder_answers() {
     assert!(said.out.contains("/call") && !said.out.contains('\x1b'), "{}", said.out);
     assert!(said.err.contains("Hello") && said.err.contains("NAME"), "the list of threads: {}", said.err);
 
+    let said = chat(folder.path(), &["--store", "memory", ""], "").await;
+    assert!(said.code == 1 && said.err.contains("nothing to say"), "{}", said.err);
+
     let said = chat(folder.path(), &["--store", "memory", "--agent", "nobody", "x"], "").await;
     assert_eq!(said.code, 1);
     assert!(said.err.contains("no agent nobody") && said.err.contains("default"), "{}", said.err);
@@ -100,6 +103,37 @@ async fn questions_are_answered_by_the_next_line() {
     assert!(said.out.contains("yes, do"), "the demo model says what the tool answered: {}", said.out);
     let said = chat(folder.path(), &["--store", "memory"], "/call ask_user {\"question\":\"Sure?\"}\n").await;
     assert_eq!((said.code, said.err.contains("waits for an answer")), (3, true), "{}", said.err);
+}
+
+/// What is said to a thread that waits is the answer, whichever way it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_waits_is_answered_by_what_comes_next() {
+    const QUESTION: &str = "/call ask_user {\"question\":\"Sure?\"}";
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("[agents.default]\n{}approval = [\"paint\"]\n", "type = \"built-in\"\nmodel = \"demo\"\n");
+    let tool = "[[agents.default.tools]]\nname = \"paint\"\nurl = \"http://127.0.0.1:9/\"\n";
+    std::fs::write(folder.path().join("copilotkit.toml"), file + tool).unwrap();
+    for (thread, args, input) in [
+        ("one", &["yes, do"][..], ""),
+        ("two", &[], "yes, do\n"),
+        ("three", &["--json", "yes, do"], ""),
+        ("four", &["--json"], "yes, do"),
+    ] {
+        let said = chat(folder.path(), &["--thread", thread, QUESTION], "").await;
+        let again = format!("copilotkit chat --thread {thread} ANSWER");
+        assert!(said.code == 3 && said.err.contains(&again), "{}{}", said.out, said.err);
+        let said = chat(folder.path(), &[&["--thread", thread], args].concat(), input).await;
+        let answered = said.code == 0 && said.out.contains("yes, do") && !said.out.contains("You said");
+        assert!(answered, "{thread}: {}{}", said.out, said.err);
+        let said = chat(folder.path(), &["--thread", thread, "hello"], "").await;
+        assert!(said.code == 0 && said.out.contains("You said"), "it waits no more: {}{}", said.out, said.err);
+    }
+    let asked = chat(folder.path(), &["--thread", "five", "/call paint {}"], "").await;
+    assert!(asked.code == 3 && asked.err.contains("[y/n]"), "{}", asked.err);
+    let said = chat(folder.path(), &["--thread", "five", "perhaps"], "").await;
+    assert!(said.code == 3 && said.err.contains("no answer") && said.err.contains("[y/n]"), "{}", said.err);
+    let said = chat(folder.path(), &["--thread", "five", "n"], "").await;
+    assert!(said.code == 0 && said.out.contains("rejected"), "{}{}", said.out, said.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,6 +258,6 @@ async fn ctrl_c_stops_the_run() {
     });
     let output = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it goes on").unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert_eq!(output.status.code(), Some(130), "{err}");
     assert!(err.contains("stopping") && err.contains("stopped"), "{err}");
 }

@@ -329,8 +329,11 @@ fn healthcheck_is_an_exit_status() {
     assert!(code == 0 && out.contains("200"), "{out}{err}");
     assert_eq!(run(folder.path(), &["healthcheck", "--ready", "--url", &url]).0, 0);
     let port = server.address.rsplit(':').next().unwrap();
-    let by_file = command(folder.path(), &["healthcheck"]).env("COPILOTKIT_SERVER__PORT", port).output().unwrap();
-    assert_eq!(told(&by_file).0, 0);
+    let by_variable = command(folder.path(), &["healthcheck"]).env("COPILOTKIT_SERVER__PORT", port).output().unwrap();
+    assert_eq!(told(&by_variable).0, 0);
+    // A container's check has no flags: it reads the file of its folder, as the server does.
+    std::fs::write(folder.path().join("copilotkit.toml"), format!("[server]\nport = {port}\n")).unwrap();
+    assert_eq!(run(folder.path(), &["healthcheck"]).0, 0);
     drop(server);
     let (code, _, err) = run(folder.path(), &["healthcheck", "--url", &url]);
     assert!(code == 1 && err.contains("cannot be reached"), "{err}");

@@ -1,12 +1,14 @@
-//! The snippets of `deploy/` for reverse proxies, run with the proxies themselves: events come through one by one.
+//! The snippets of `deploy/` for reverse proxies, run with the proxies themselves: events come through one by one, and
+//! nothing passes that should not. And what several files of `deploy/` must agree on.
 //!
 //! A proxy that is not installed is skipped, and that is said.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+use copilotkit_runtime::limits::{DRAIN_CLOSE, DRAIN_DELAY, DRAIN_TIMEOUT};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,12 +51,13 @@ fn installed(program: &str, version: &str) -> bool {
     found.is_ok()
 }
 
-/// Our server under its public name, and its address.
+/// Our server under its public name, and its address. Its agents are served to others too.
 fn server(folder: &Path) -> (Running, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_copilotkit"))
         .args(["serve", "--port", "0", "--store", "memory"])
         .env_clear()
         .env("COPILOTKIT_SERVER__ALLOWED_HOSTS", "[\"app.example.com\"]")
+        .env("COPILOTKIT_A2A_SERVER__URL", "https://app.example.com")
         .current_dir(folder)
         .stderr(Stdio::piped())
         .spawn()
@@ -130,61 +133,194 @@ fn events_flow(port: u16) {
     );
 }
 
+/// The whole answer to a GET.
+fn get(port: u16, path: &str) -> String {
+    let mut stream = connect(port);
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("nothing")
+}
+
+const CARD: &str = "/.well-known/agent-card.json";
+
+/// What is the server's passes, and all else is the proxy's 404: never an empty 200.
+fn only_the_server_is_passed(port: u16, agents_for_others: bool) {
+    for path in ["/api/copilotkit/info", "/health"] {
+        let answer = get(port, path);
+        assert!(status(&answer) == "200" && answer.contains('{'), "{path}: {answer}");
+    }
+    // The base path itself is the server's, which names its routes; `hint` is the server's word.
+    let answer = get(port, "/api/copilotkit");
+    assert!(answer.contains("\"error\""), "{answer}");
+    for path in
+        ["/", "/nothing", "/metrics", "/ready", "/api", "/api/copilotkitfoo", "/api/copilotkitfoo/info", "/docs"]
+    {
+        let answer = get(port, path);
+        assert!(status(&answer) == "404" && !answer.contains("\"error\""), "{path}: {answer}");
+    }
+    for path in ["/a2a/default/.well-known/agent-card.json", CARD] {
+        let answer = get(port, path);
+        let passed = status(&answer) == "200" && answer.contains("\"skills\"");
+        assert_eq!(passed, agents_for_others, "{path}: {answer}");
+        assert!(passed || status(&answer) == "404", "{path}: {answer}");
+    }
+}
+
+/// A monitor outside sees that the server is gone.
+fn its_end_is_seen(port: u16) {
+    for path in ["/health", "/api/copilotkit/info"] {
+        let answer = get(port, path);
+        assert_eq!(status(&answer), "502", "{path}: {answer}");
+    }
+}
+
 fn count(bytes: &[u8]) -> usize {
     bytes.windows(20).filter(|window| window == b"TEXT_MESSAGE_CONTENT").count()
 }
 
+/// nginx with this site, in front of the server at `address`.
+fn nginx(folder: &Path, site: &str, address: &str) -> (Running, u16) {
+    let port = free_port();
+    assert!(site.contains("listen 80;") && site.contains("127.0.0.1:8000;"));
+    let site = site.replace("listen 80;", &format!("listen 127.0.0.1:{port};")).replace("127.0.0.1:8000", address);
+    std::fs::write(folder.join("site.conf"), site).unwrap();
+    let at = folder.display();
+    let temp = |name: &str| format!("{name}_temp_path {at}/{name};\n");
+    let temps: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].into_iter().map(temp).collect();
+    // As Debian's: text is compressed unless a location says otherwise.
+    let main = format!(
+        "daemon off;\nworker_processes 1;\npid {at}/pid;\nerror_log {at}/error.log;\nevents {{ worker_connections 64; }}\n\
+         http {{\naccess_log off;\ngzip on;\ngzip_types text/event-stream application/json;\n{temps}include {at}/site.conf;\n}}\n",
+    );
+    let config = folder.join("nginx.conf");
+    std::fs::write(&config, main).unwrap();
+    let child =
+        Command::new("nginx").arg("-c").arg(&config).arg("-p").arg(folder).stderr(Stdio::null()).spawn().unwrap();
+    (Running(child), port)
+}
+
+/// Caddy with this site, in front of the server at `address`.
+fn caddy(folder: &Path, site: &str, address: &str) -> (Running, u16) {
+    let port = free_port();
+    assert!(site.contains("app.example.com {") && site.contains("reverse_proxy 127.0.0.1:8000"));
+    // Without certificates: there is no such name here.
+    let site = site.replace("app.example.com {", &format!("http://app.example.com:{port} {{\n\tbind 127.0.0.1"));
+    let site = site.replace("127.0.0.1:8000", address);
+    let config = folder.join("Caddyfile");
+    std::fs::write(&config, format!("{{\n\tadmin off\n\tauto_https off\n}}\n{site}")).unwrap();
+    let child = Command::new("caddy")
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(&config)
+        .env("HOME", folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    (Running(child), port)
+}
+
+/// The snippet with the part for `[a2a_server]`, as its comment says.
+fn with_agents_for_others(snippet: &str, marks: &[&str]) -> String {
+    marks.iter().fold(snippet.to_owned(), |text, mark| {
+        assert!(text.contains(mark), "{mark} is not in the snippet");
+        text.replace(mark, &mark[1..])
+    })
+}
+
 #[test]
-fn nginx_lets_events_flow() {
+fn nginx_lets_events_flow_and_passes_nothing_else() {
+    if !installed("nginx", "-v") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (server, address) = server(folder.path());
+    let site = snippet("nginx.conf");
+    {
+        let (_nginx, port) = nginx(folder.path(), &site, &address);
+        events_flow(port);
+        only_the_server_is_passed(port, false);
+    }
+    let site = with_agents_for_others(&site, &["#location /a2a/", "#location = /.well-known/"]);
+    let (_nginx, port) = nginx(folder.path(), &site, &address);
+    only_the_server_is_passed(port, true);
+    drop(server);
+    its_end_is_seen(port);
+}
+
+#[test]
+fn caddy_lets_events_flow_and_passes_nothing_else() {
+    if !installed("caddy", "version") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (server, address) = server(folder.path());
+    let site = snippet("Caddyfile");
+    {
+        let (_caddy, port) = caddy(folder.path(), &site, &address);
+        events_flow(port);
+        only_the_server_is_passed(port, false);
+    }
+    let site = with_agents_for_others(&site, &["#path /a2a/*"]);
+    let (_caddy, port) = caddy(folder.path(), &site, &address);
+    only_the_server_is_passed(port, true);
+    drop(server);
+    its_end_is_seen(port);
+}
+
+/// A proxy that passes everything: by the header that our snippet sends, or by the name, the server sees that a request
+/// is not of this machine.
+#[test]
+fn metrics_are_refused_through_a_proxy() {
     if !installed("nginx", "-v") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let (_server, address) = server(folder.path());
-    let port = free_port();
-    let site = snippet("nginx.conf");
-    assert!(site.contains("listen 80;") && site.contains("server 127.0.0.1:8000;"));
-    let site = site.replace("listen 80;", &format!("listen 127.0.0.1:{port};")).replace("127.0.0.1:8000", &address);
-    std::fs::write(folder.path().join("site.conf"), site).unwrap();
-    let at: PathBuf = folder.path().to_owned();
-    let temp = |name: &str| format!("{name}_temp_path {}/{name};\n", at.display());
-    let temps: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].into_iter().map(temp).collect();
-    // As Debian's: text is compressed unless a location says otherwise.
-    let main = format!(
-        "daemon off;\nworker_processes 1;\npid {0}/pid;\nerror_log {0}/error.log;\nevents {{ worker_connections 64; }}\n\
-         http {{\naccess_log off;\ngzip on;\ngzip_types text/event-stream application/json;\n{temps}include {0}/site.conf;\n}}\n",
-        at.display(),
-    );
-    std::fs::write(folder.path().join("nginx.conf"), main).unwrap();
-    let config = folder.path().join("nginx.conf");
-    let child = Command::new("nginx").arg("-c").arg(&config).arg("-p").arg(&at).stderr(Stdio::null()).spawn().unwrap();
-    let _nginx = Running(child);
-    events_flow(port);
+    let header = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+    assert!(snippet("nginx.conf").contains(header));
+    let plain = "server { listen 80; location / { HEADER proxy_pass http://127.0.0.1:8000; } }";
+    for also in [header, "proxy_set_header Host $host;"] {
+        let (_nginx, port) = nginx(folder.path(), &plain.replace("HEADER", also), &address);
+        assert_eq!(status(&get(port, "/health")), "200");
+        let answer = get(port, "/metrics");
+        assert_eq!(status(&answer), "403", "with `{also}`: {answer}");
+    }
+}
+
+/// The number behind `key` in a file of `deploy/`.
+fn number(name: &str, key: &str) -> u64 {
+    let text = snippet(name);
+    let line =
+        text.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap_or_else(|| panic!("no {key} in {name}"));
+    line.trim().trim_end_matches('s').parse().unwrap_or_else(|error| panic!("{key} in {name}: {error}"))
+}
+
+/// Nobody kills a server that still ends in good order: runs, then streams, then traces.
+#[test]
+fn whoever_stops_the_server_waits_for_it() {
+    let traces = Duration::from_secs(6);
+    let longest = DRAIN_DELAY + DRAIN_TIMEOUT + DRAIN_CLOSE + traces;
+    for (file, key) in [
+        ("copilotkit.service", "TimeoutStopSec="),
+        ("compose.yaml", "stop_grace_period:"),
+        ("kubernetes.yaml", "terminationGracePeriodSeconds:"),
+    ] {
+        assert!(Duration::from_secs(number(file, key)) > longest, "{key} in {file} is less than {longest:?}");
+        let said = format!("takes {} s at most", longest.as_secs());
+        assert!(snippet(file).contains(&said), "{file} does not say that it {said}");
+    }
 }
 
 #[test]
-fn caddy_lets_events_flow() {
-    if !installed("caddy", "version") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let (_server, address) = server(folder.path());
-    let port = free_port();
-    let site = snippet("Caddyfile");
-    assert!(site.contains("app.example.com {") && site.contains("reverse_proxy 127.0.0.1:8000"));
-    // Without certificates: there is no such name here.
-    let site = site.replace("app.example.com {", &format!("http://app.example.com:{port} {{\n\tbind 127.0.0.1"));
-    let site = site.replace("127.0.0.1:8000", &address);
-    let config = folder.path().join("Caddyfile");
-    std::fs::write(&config, format!("{{\n\tadmin off\n\tauto_https off\n}}\n{site}")).unwrap();
-    let child = Command::new("caddy")
-        .args(["run", "--adapter", "caddyfile", "--config"])
-        .arg(&config)
-        .env("HOME", folder.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _caddy = Running(child);
-    events_flow(port);
+fn the_image_and_the_releases_have_one_compiler() {
+    let docker = snippet("Dockerfile");
+    let image = docker.split("FROM rust:").nth(1).and_then(|rest| rest.split('-').next()).unwrap();
+    let releases = snippet("../.github/workflows/release.yml");
+    assert!(releases.contains(&format!("RUST: \"{image}\"")), "the image is built with Rust {image}");
 }

@@ -287,6 +287,10 @@ impl State {
     /// No route, in words that lead to one.
     fn not_found(&self, parts: &http::request::Parts) -> Refusal {
         let bases = &self.options.base_paths;
+        if router::below_base(bases, parts.uri.path()).is_some_and(str::is_empty) {
+            let hint = "This is the runtime: pages are given this address as runtimeUrl. GET /info below it says what there is.";
+            return Refusal::not_found(hint);
+        }
         if router::below_base(bases, parts.uri.path()).is_none() {
             let bases: Vec<String> = bases.iter().map(|base| format!("{base}/")).collect();
             return Refusal::not_found(&format!("The routes of this server begin with {}.", bases.join(" or ")));

@@ -1,10 +1,9 @@
 //! What can be said to the chat itself.
 
-use super::session::{Session, new_id};
+use super::session::Session;
 use crate::terminal::{one_line, strip};
 use crate::threads::terminal::table;
 use anyhow::Result;
-use copilotkit_protocol::Applied;
 
 /// What a line at the prompt is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +72,7 @@ impl Session {
             Command::Quit => return Ok(false),
             Command::Help => self.help()?,
             Command::New => {
-                (self.thread_id, self.applied) = (new_id(), Applied::default());
+                self.renew();
                 self.view.note("a new thread")?;
             }
             Command::Threads => self.threads().await?,
@@ -90,7 +89,7 @@ impl Session {
                     self.agents()?;
                 } else {
                     self.server.choose(rest)?;
-                    (self.thread_id, self.applied) = (new_id(), Applied::default());
+                    self.renew();
                     self.view.note(&format!("now with {}, on a new thread", strip(&self.server.who())))?;
                 }
             }
@@ -131,25 +130,20 @@ impl Session {
             .map(|(number, thread)| {
                 let mark = if thread.id == self.thread_id { "*" } else { "" };
                 let name = thread.name.as_deref().unwrap_or("(no name)");
-                let agent = thread.agent_id.as_deref().unwrap_or_default();
                 let used = thread.updated_at.as_deref().unwrap_or_default();
-                [
-                    format!("{mark}{number}"),
-                    one_line(name, 44),
-                    one_line(agent, 20),
-                    one_line(used, 24),
-                    one_line(&thread.id, 40),
-                ]
+                // To the minute: 2026-01-31T09:30.
+                let used = one_line(used, 24).chars().take(16).collect::<String>().replace('T', " ");
+                [format!("{mark}{number}"), one_line(name, 36), used, one_line(&thread.id, 40)]
             })
             .collect();
-        Ok(self.view.text(&table(["N", "NAME", "AGENT", "USED", "ID"], &rows))?)
+        Ok(self.view.text(&table(["N", "NAME", "USED", "ID"], &rows))?)
     }
 
     async fn switch(&mut self, which: &str) -> Result<()> {
         let number = which.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let id = match number.and_then(|number| self.listed.get(number)) {
             Some(thread) => thread.id.clone(),
-            None if which.is_empty() => {
+            None if which.is_empty() || number.is_some() => {
                 return Ok(self.view.note("which? /threads lists them, then /switch 2, or /switch ID")?);
             }
             None => which.to_owned(),

@@ -49,8 +49,6 @@ pub(super) struct Thread {
     #[serde(default)]
     pub(super) name: Option<String>,
     #[serde(default)]
-    pub(super) agent_id: Option<String>,
-    #[serde(default)]
     pub(super) updated_at: Option<String>,
 }
 
@@ -81,7 +79,7 @@ impl Server {
     pub(super) fn who(&self) -> String {
         match self.kind {
             Kind::Agent => format!("the AG-UI agent at {}", self.wire.name()),
-            _ => format!("{} at {}", self.agent, self.wire.name()),
+            _ => format!("{} {}", self.agent, self.wire.place()),
         }
     }
 

@@ -5,7 +5,7 @@ use super::lines::{Line, Lines};
 use super::questions::{Wanted, entry};
 use super::server::{Server, Thread};
 use super::view::View;
-use crate::terminal::{one_line, strip};
+use crate::terminal::{CtrlC, one_line, strip};
 use anyhow::Result;
 use copilotkit_protocol::{
     Applied, Event, Interrupt, Json, Message, PROTOCOL_VERSION, ResumeEntry, RunAgentInput, RunFinishedOutcome,
@@ -27,10 +27,12 @@ const LANGGRAPH_INTERRUPT: &str = "on_interrupt";
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// The agent answered, or was stopped.
+    /// The agent answered.
     Done,
     /// The run failed; it was said why.
     Failed,
+    /// It was stopped.
+    Stopped,
     /// The agent asks, and nobody can answer.
     Waits,
     /// The person wants to leave at once.
@@ -41,8 +43,37 @@ pub(super) enum Turn {
 #[derive(Debug, Default)]
 struct Asked {
     interrupts: Vec<Interrupt>,
-    /// The value of LangGraph's event.
+    /// The value of LangGraph's event, which stands for itself where there are no interrupts.
     langgraph: Option<Value>,
+}
+
+impl Asked {
+    fn is_nothing(&self) -> bool {
+        self.interrupts.is_empty() && self.langgraph.is_none()
+    }
+
+    /// Takes note of what an event asks, or that nothing is asked any more.
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted(_) => *self = Self::default(),
+            Event::RunFinished(event) => {
+                if let Some(RunFinishedOutcome::Interrupt(outcome)) = &event.outcome {
+                    self.interrupts.clone_from(&outcome.interrupts);
+                }
+            }
+            Event::Custom(event) if event.name == LANGGRAPH_INTERRUPT => {
+                self.langgraph = Some(event.value.to_value());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a run is given beside its messages.
+#[derive(Default)]
+struct Answers {
+    resume: Option<Vec<ResumeEntry>>,
+    props: Option<Json>,
 }
 
 /// A conversation.
@@ -54,6 +85,10 @@ pub(super) struct Session {
     pub(super) applied: Applied,
     /// The threads that were listed last, for `/switch 2`.
     pub(super) listed: Vec<Thread>,
+    /// What the thread waits with.
+    asked: Asked,
+    /// The command that leads back here.
+    again: String,
 }
 
 pub(super) fn new_id() -> String {
@@ -61,8 +96,15 @@ pub(super) fn new_id() -> String {
 }
 
 impl Session {
-    pub(super) fn new(server: Server, view: View<Stdout, Stderr>) -> Self {
-        Self { server, view, thread_id: new_id(), applied: Applied::default(), listed: Vec::new() }
+    /// `again` is the command that leads to this server.
+    pub(super) fn new(server: Server, view: View<Stdout, Stderr>, again: String) -> Self {
+        let (applied, asked) = (Applied::default(), Asked::default());
+        Self { server, view, thread_id: new_id(), applied, listed: Vec::new(), asked, again }
+    }
+
+    /// Leaves the thread for a new one.
+    pub(super) fn renew(&mut self) {
+        (self.thread_id, self.applied, self.asked) = (new_id(), Applied::default(), Asked::default());
     }
 
     /// The input of the next run, or of a replay.
@@ -80,20 +122,23 @@ impl Session {
 
     /// Goes on with a thread; what it holds is replayed, if the server keeps it.
     pub(super) async fn open(&mut self, thread_id: &str) -> Result<()> {
-        (self.thread_id, self.applied) = (thread_id.to_owned(), Applied::default());
+        self.renew();
+        thread_id.clone_into(&mut self.thread_id);
         if self.server.keeps_threads() {
+            let mut ctrl_c = CtrlC::new();
             let mut events = self.server.connect(&self.input()).await?;
             loop {
                 let event = tokio::select! {
                     event = events.next() => event?,
                     // A run that goes on is followed to its end, which may be far.
-                    _ = tokio::signal::ctrl_c() => {
+                    () = ctrl_c.pressed() => {
                         self.view.note("left while a run goes on there")?;
                         None
                     }
                 };
                 let Some(event) = event else { break };
                 self.applied.apply(&event);
+                self.asked.take(&event);
             }
         }
         Ok(())
@@ -112,46 +157,111 @@ impl Session {
         self.applied = Applied::new(messages, Some(state));
     }
 
-    /// Says something, and follows the run to its end; questions of the agent are put to the person.
+    /// Says something, or answers what the thread waits with, and follows the run to its end; questions of the agent are put
+    /// to the person.
     pub(super) async fn turn(&mut self, words: String, lines: &mut Option<Lines>) -> Result<Turn> {
-        self.say(words);
-        let (mut resume, mut props): (Option<Vec<ResumeEntry>>, Option<Json>) = (None, None);
+        match self.begin(words, lines).await? {
+            Some(input) => self.follow(input, lines).await,
+            None => Ok(Turn::Waits),
+        }
+    }
+
+    /// Puts what the thread waits with to the person, if it waits.
+    pub(super) async fn resume(&mut self, lines: &mut Option<Lines>) -> Result<Turn> {
+        let asked = std::mem::take(&mut self.asked);
+        if asked.is_nothing() {
+            return Ok(Turn::Done);
+        }
+        match self.answers(asked, None, lines).await? {
+            Some(answers) => self.follow(self.input_with(answers), lines).await,
+            None => Ok(Turn::Waits),
+        }
+    }
+
+    /// The input of a run that is started by words; `None` where they are no answer to what the thread waits with.
+    pub(super) async fn begin(&mut self, words: String, lines: &mut Option<Lines>) -> Result<Option<RunAgentInput>> {
+        let asked = std::mem::take(&mut self.asked);
+        if asked.is_nothing() {
+            self.say(words);
+            return Ok(Some(self.input()));
+        }
+        let answers = self.answers(asked, Some(words), lines).await?;
+        Ok(answers.map(|answers| self.input_with(answers)))
+    }
+
+    fn input_with(&self, answers: Answers) -> RunAgentInput {
+        RunAgentInput { resume: answers.resume, forwarded_props: answers.props, ..self.input() }
+    }
+
+    async fn follow(&mut self, mut input: RunAgentInput, lines: &mut Option<Lines>) -> Result<Turn> {
         loop {
-            let input = RunAgentInput { resume: resume.take(), forwarded_props: props.take(), ..self.input() };
             let (turn, asked) = self.run(&input).await?;
-            if turn != Turn::Done {
+            if turn != Turn::Done || asked.is_nothing() {
                 return Ok(turn);
             }
-            if asked.interrupts.is_empty() && asked.langgraph.is_none() {
-                return Ok(turn);
-            }
-            let Some(lines) = lines else {
-                self.tell(&asked)?;
-                return Ok(Turn::Waits);
-            };
-            let mut entries = Vec::new();
-            for interrupt in &asked.interrupts {
-                match self.ask(interrupt, lines).await? {
-                    Some(answer) => entries.push(answer),
-                    None => return Ok(Turn::Waits),
-                }
-            }
-            resume = (!entries.is_empty()).then_some(entries);
-            if let Some(value) = asked.langgraph.filter(|_| asked.interrupts.is_empty()) {
-                self.view.text(&format!("? {}\n", question_of(&value)))?;
-                let Line::Text(answer) = lines.next("answer> ").await? else { return Ok(Turn::Waits) };
-                props = Some(Json::from(json!({ "command": { "resume": answer, "interruptEvent": value } })));
+            match self.answers(asked, None, lines).await? {
+                Some(answers) => input = self.input_with(answers),
+                None => return Ok(Turn::Waits),
             }
         }
     }
 
+    /// Answers to all that is asked; `words` are that to the first. `None` where somebody has to answer who is not there.
+    async fn answers(
+        &mut self,
+        asked: Asked,
+        mut words: Option<String>,
+        lines: &mut Option<Lines>,
+    ) -> Result<Option<Answers>> {
+        let mut entries = Vec::new();
+        for interrupt in &asked.interrupts {
+            let answer = match (words.take(), &mut *lines) {
+                (Some(words), _) => match Wanted::of(interrupt).read(&words) {
+                    Some(answer) => Some(entry(interrupt, Some(answer))),
+                    None => {
+                        self.view.failed("that is no answer to what this thread waits for:")?;
+                        None
+                    }
+                },
+                (None, Some(lines)) => match self.ask(interrupt, lines).await? {
+                    Some(answer) => Some(answer),
+                    None => return Ok(None),
+                },
+                (None, None) => None,
+            };
+            let Some(answer) = answer else {
+                self.tell(&asked)?;
+                return Ok(None);
+            };
+            entries.push(answer);
+        }
+        let mut props = None;
+        if let Some(value) = asked.langgraph.as_ref().filter(|_| entries.is_empty()) {
+            let answer = match (words.take(), lines) {
+                (Some(words), _) => words,
+                (None, Some(lines)) => {
+                    self.view.text(&format!("? {}\n", question_of(value)))?;
+                    let Line::Text(answer) = lines.next("answer> ").await? else { return Ok(None) };
+                    answer
+                }
+                (None, None) => {
+                    self.tell(&asked)?;
+                    return Ok(None);
+                }
+            };
+            props = Some(Json::from(json!({ "command": { "resume": answer, "interruptEvent": value } })));
+        }
+        Ok(Some(Answers { resume: (!entries.is_empty()).then_some(entries), props }))
+    }
+
     /// One run, from its start to its end or to the person's Ctrl-C.
     async fn run(&mut self, input: &RunAgentInput) -> Result<(Turn, Asked)> {
+        let mut ctrl_c = CtrlC::new();
         let started = tokio::select! {
             events = self.server.run(input) => events,
-            _ = tokio::signal::ctrl_c() => {
+            () = ctrl_c.pressed() => {
                 self.view.note("stopped before the run began")?;
-                return Ok((Turn::Done, Asked::default()));
+                return Ok((Turn::Stopped, Asked::default()));
             }
         };
         let mut events: Events = match started {
@@ -166,13 +276,13 @@ impl Session {
         loop {
             let next = tokio::select! {
                 next = events.next() => next,
-                _ = tokio::signal::ctrl_c() => {
+                () = ctrl_c.pressed() => {
                     if until.is_some() {
                         return Ok((Turn::Left, asked));
                     }
                     if !self.server.can_stop() {
                         self.view.note("stopped")?;
-                        return Ok((Turn::Done, Asked::default()));
+                        return Ok((Turn::Stopped, Asked::default()));
                     }
                     self.view.note("stopping … (Ctrl-C again leaves)")?;
                     if let Err(error) = self.server.stop(&self.thread_id).await {
@@ -183,7 +293,7 @@ impl Session {
                 }
                 () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                     self.view.note("the run did not say that it stopped; it is left alone")?;
-                    return Ok((Turn::Done, Asked::default()));
+                    return Ok((Turn::Stopped, Asked::default()));
                 }
             };
             let event = match next {
@@ -196,19 +306,14 @@ impl Session {
             };
             self.applied.apply(&event);
             self.view.show(&event)?;
-            match event {
-                Event::RunError(_) => ended = Some(Turn::Failed),
-                Event::RunFinished(event) => {
-                    ended = Some(Turn::Done);
-                    if let Some(RunFinishedOutcome::Interrupt(outcome)) = event.outcome {
-                        asked.interrupts = outcome.interrupts;
-                    }
-                }
-                Event::Custom(event) if event.name == LANGGRAPH_INTERRUPT => {
-                    asked.langgraph = Some(event.value.to_value());
-                }
-                _ => {}
-            }
+            asked.take(&event);
+            ended = match event {
+                // A run that ends because it was asked to is no failure.
+                Event::RunError(_) | Event::RunFinished(_) if until.is_some() => Some(Turn::Stopped),
+                Event::RunError(_) => Some(Turn::Failed),
+                Event::RunFinished(_) => Some(Turn::Done),
+                _ => ended,
+            };
         }
         self.view.fresh()?;
         let turn = match ended {
@@ -251,13 +356,14 @@ impl Session {
 
     fn tell(&mut self, asked: &Asked) -> Result<()> {
         for interrupt in &asked.interrupts {
-            self.view.text(&format!("? {}\n", question(interrupt, &self.applied)))?;
+            let hint = Wanted::of(interrupt).hint();
+            self.view.text(&format!("? {} {hint}\n", question(interrupt, &self.applied)))?;
         }
-        if let Some(value) = &asked.langgraph {
+        if let Some(value) = asked.langgraph.as_ref().filter(|_| asked.interrupts.is_empty()) {
             self.view.text(&format!("? {}\n", question_of(value)))?;
         }
-        let thread = strip(&self.thread_id);
-        Ok(self.view.failed(&format!("the run waits for an answer: go on with copilotkit chat --thread {thread}"))?)
+        let (again, thread) = (&self.again, strip(&self.thread_id));
+        Ok(self.view.failed(&format!("the run waits for an answer: {again} --thread {thread} ANSWER"))?)
     }
 }
 

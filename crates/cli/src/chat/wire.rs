@@ -68,6 +68,14 @@ impl Wire {
         }
     }
 
+    /// The same, behind the name of an agent.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Local(_) => "in this process".to_owned(),
+            Self::Remote(remote) => format!("at {}", remote.url),
+        }
+    }
+
     /// Sends a request to the server's address, or below it, and waits for the head of its answer.
     pub(super) async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Reply> {
         let answering = async {

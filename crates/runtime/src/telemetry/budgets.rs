@@ -36,7 +36,8 @@ impl fmt::Display for Exhausted {
             Bound::Tokens(tokens) => write!(f, "You have used the {tokens} tokens that you may use in a day.")?,
             Bound::Cost(cost) => write!(f, "You have used the {cost} US dollars that you may use in a day.")?,
         }
-        write!(f, " The next day begins at midnight UTC, in {} min.", self.retry_after.as_secs().div_ceil(60))
+        let minutes = self.retry_after.as_secs().div_ceil(60);
+        write!(f, " The next day begins at midnight UTC, in {} h {} min.", minutes / 60, minutes % 60)
     }
 }
 
