@@ -87,7 +87,10 @@ impl OpenError {
 fn unusable(path: &Path, at: &Path, cause: &Error) -> String {
     let (store, shown) = (path.display(), at.display());
     match cause.kind() {
-        ErrorKind::AlreadyExists => format!("{shown} is there already: name another file"),
+        ErrorKind::AlreadyExists if at == path => format!("{shown} is there already: name another file"),
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            format!("the thread store {store} cannot be used: {shown} is no folder; name another file")
+        }
         ErrorKind::IsADirectory => format!("{shown} is a folder: name a file"),
         _ if at == path => {
             format!(
@@ -118,6 +121,8 @@ mod tests {
         assert!(file.contains("data/t.db cannot be used: permission denied; it must be writable"), "{file}");
         let folder = told("data", ErrorKind::PermissionDenied);
         assert!(folder.contains("its folder must exist or be makeable"), "{folder}");
-        assert_eq!(told("b.db", ErrorKind::AlreadyExists), "b.db is there already: name another file");
+        assert_eq!(told("data/t.db", ErrorKind::AlreadyExists), "data/t.db is there already: name another file");
+        let no_folder = told("data", ErrorKind::AlreadyExists);
+        assert_eq!(no_folder, "the thread store data/t.db cannot be used: data is no folder; name another file");
     }
 }
