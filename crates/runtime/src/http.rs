@@ -323,6 +323,7 @@ impl State {
         }
         // Before the route is looked for: below the base path there is nothing for those who are not known.
         self.admit(parts).await?;
+        body::plain(parts)?;
         let rest = router::below_base(&options.base_paths, parts.uri.path()).unwrap_or_default();
         let enveloped = match options.mode {
             Mode::Single => true,

@@ -51,6 +51,8 @@ async fn each_refusal_over_http_is_counted_once() {
         ("POST", run, "", &deep, 400, Code::JsonTooDeep),
         ("POST", &long, "", "", 400, Code::InvalidParameter),
         ("POST", "/copilotkit", json, "{}", 400, Code::InvalidEnvelope),
+        ("POST", "/copilotkit", json, r#"{"messages":"hi"}"#, 400, Code::InvalidEnvelope),
+        ("POST", run, "content-encoding: gzip\r\n", "{}", 415, Code::UnsupportedMediaType),
         ("POST", "/copilotkit", "", "{}", 415, Code::UnsupportedMediaType),
         ("POST", "/copilotkit/x", json, r#"{"method":"info"}"#, 404, Code::EnvelopeHere),
         ("POST", run, "", &large, 413, Code::BodyTooLarge),

@@ -1,7 +1,7 @@
 //! User interfaces of servers: what an agent is offered, what a page paints, and what it may ask for.
 
 use crate::agent::{Caller, input, pool};
-use crate::fake::{Asked, Fake, Reply, text};
+use crate::fake::{Asked, Fake, Reply, text, until};
 use copilotkit_mcp::apps::{AppServer, McpApps};
 use copilotkit_mcp::{McpPool, McpTools, ServerConfig};
 use copilotkit_protocol::{Emitted, RunAgentInput};
@@ -394,19 +394,13 @@ async fn a_stopped_run_executes_nothing_more_and_tells_the_server() {
     let cancel = context.cancel.clone();
     let asked = behind_in(&apps, Says::calling("show", "{}"), context);
     let stops = async {
-        while fake.seen.count("tools/call") == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(|| fake.seen.count("tools/call") > 0).await;
         cancel.cancel();
     };
     let (events, ()) = tokio::time::timeout(Duration::from_secs(5), futures::future::join(asked, stops)).await.unwrap();
     assert!(of_type(&events, "RUN_FINISHED").is_empty(), "who stopped it ends it");
-    let told = async {
-        while fake.seen.count("notifications/cancelled") == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), told).await.expect("the server is told");
+    until(|| fake.seen.count("notifications/cancelled") > 0).await;
+    assert_eq!(fake.seen.count("notifications/cancelled"), 1, "the server is told");
     assert_eq!(pool.stats().leases, 0);
     pool.close().await;
 }

@@ -2,7 +2,7 @@
 
 use crate::agent::pool;
 use crate::apps::showing;
-use crate::fake::{Fake, Reply};
+use crate::fake::{Fake, Reply, until};
 use async_trait::async_trait;
 use copilotkit_fixtures::scripted;
 use copilotkit_mcp::McpPool;
@@ -119,15 +119,10 @@ async fn a_request_ends_with_the_page_that_waits_for_it() {
     let pool = pool();
     let lifecycle = lifecycle(&pool, &fake, |agent| agent);
     let waiting = lifecycle.start(start("default", "t", "r", asked("ping", json!({})))).await.unwrap();
-    let end = tokio::time::Instant::now() + Duration::from_secs(10);
-    while fake.seen.count("ping") == 0 && tokio::time::Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| fake.seen.count("ping") > 0).await;
     assert_eq!(lifecycle.active(), 1);
     drop(waiting);
-    while lifecycle.active() > 0 && tokio::time::Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| lifecycle.active() == 0).await;
     assert_eq!((lifecycle.active(), pool.stats().leases), (0, 0));
     pool.close().await;
 }

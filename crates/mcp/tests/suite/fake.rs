@@ -149,11 +149,16 @@ impl Fake {
 
     /// Waits until so many connections at most are open.
     pub(crate) async fn settles_at(&self, most: usize) -> usize {
-        let end = Instant::now() + Duration::from_secs(5);
-        while self.seen.open() > most && Instant::now() < end {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until(|| self.seen.open() <= most).await;
         self.seen.open()
+    }
+}
+
+/// Waits until something is so, for ten seconds at most; what is asserted after it tells whether it is.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_so() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The pool: one connection for all who may share it, none for whom may not, and nothing left behind.
 
-use crate::fake::{Asked, Fake, Reply, echo_tool, text};
+use crate::fake::{Asked, Fake, Reply, echo_tool, text, until};
 use copilotkit_mcp::{CallTerms, ErrorKind, McpPool, PoolOptions, PoolStats, ServerConfig};
 use copilotkit_protocol::Json;
 use copilotkit_runtime::headers::HeaderPolicy;
@@ -92,8 +92,8 @@ async fn a_fresh_list_costs_no_request_and_an_old_one_no_wait() {
     tokio::time::sleep(Duration::from_millis(350)).await;
     let began = Instant::now();
     lease.tools().await.unwrap();
-    assert!(began.elapsed() < Duration::from_millis(100), "the old list is given while the new one comes");
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(began.elapsed() < Duration::from_millis(350), "the old list is given while the new one comes");
+    until(|| fake.seen.count("tools/list") == 2).await;
     assert_eq!(fake.seen.count("tools/list"), 2);
     pool.close().await;
 }
@@ -108,13 +108,13 @@ async fn who_is_idle_is_let_go_of_and_who_works_is_not() {
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(pool.stats().connected, 1, "a run holds it");
     drop(lease);
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    until(|| pool.stats() == PoolStats::default() && fake.seen.count("DELETE") == 1).await;
     assert_eq!(pool.stats(), PoolStats::default());
     assert_eq!(fake.seen.count("DELETE"), 1);
     let again = pool.lease(&server, &HeaderMap::new());
     again.tools().await.unwrap();
     drop(again);
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    until(|| pool.stats() == PoolStats::default()).await;
     assert_eq!(pool.stats(), PoolStats::default(), "also the second time");
     pool.close().await;
 }
@@ -170,25 +170,17 @@ async fn a_stopped_run_tells_the_server() {
     cancel.cancel();
     let began = Instant::now();
     assert_eq!(call.await.unwrap_err().kind, ErrorKind::Cancelled);
-    assert!(began.elapsed() < Duration::from_millis(100));
-    let told = async {
-        while fake.seen.count("notifications/cancelled") == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(2), told).await.expect("the server is told");
+    assert!(began.elapsed() < Duration::from_millis(500));
+    until(|| fake.seen.count("notifications/cancelled") > 0).await;
+    assert_eq!(fake.seen.count("notifications/cancelled"), 1, "the server is told");
     // A wait that is dropped is told as well.
     {
         let terms = CallTerms::default();
         let call = lease.call_tool("echo", &arguments, &terms);
         assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
     }
-    let told = async {
-        while fake.seen.count("notifications/cancelled") < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(2), told).await.expect("the server is told again");
+    until(|| fake.seen.count("notifications/cancelled") > 1).await;
+    assert_eq!(fake.seen.count("notifications/cancelled"), 2, "the server is told again");
     pool.close().await;
 }
 

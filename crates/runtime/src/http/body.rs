@@ -6,7 +6,9 @@ use crate::limits;
 use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use copilotkit_protocol::Code;
-use http::StatusCode;
+use http::header::CONTENT_ENCODING;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use std::ops::Deref;
@@ -77,6 +79,16 @@ impl From<Bytes> for Received {
 /// Reads the whole body.
 pub(super) async fn read(state: &State, body: Body) -> Result<Received, Refusal> {
     read_up_to(state, body, state.options.body_max).await
+}
+
+/// Refuses a body that would have to be unpacked first: a small one could become any size.
+pub(super) fn plain(parts: &Parts) -> Result<(), Refusal> {
+    let packed = |coding: &&HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let Some(coding) = parts.headers.get_all(CONTENT_ENCODING).iter().find(packed) else { return Ok(()) };
+    let coding = String::from_utf8_lossy(coding.as_bytes());
+    let message = format!("Content-Encoding: {coding} is not unpacked here. Send the body as it is.");
+    let body = json!({ "error": "Unsupported media type", "code": Code::UnsupportedMediaType, "message": message });
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, body))
 }
 
 /// Reads the body of a request to no route; nothing of a larger one than [`limits::STRAY_BODY`].

@@ -57,6 +57,9 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
     let base = router::below_base(&state.options.base_paths, parts.uri.path()).is_some_and(str::is_empty);
     // A path of REST with its body: what is wrong is not the body.
     let missing = || match base {
+        true if port::is_meant(&json) => {
+            Refusal::invalid_envelope("messages: a list is expected, like [{\"role\", \"content\"}]")
+        }
         true => Refusal::invalid_envelope("Missing method field"),
         false => Refusal::not_found(
             "This server has mode = \"single\" in [server]: it takes everything as POST {\"method\", …} to its base path.",

@@ -37,12 +37,20 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// Whether a body that names no method is one of the port's.
 pub(super) fn is_chat(body: &Json) -> bool {
+    messages(body).is_some_and(|messages| messages.get().starts_with('['))
+}
+
+/// Whether it would be one, were its messages a list.
+pub(super) fn is_meant(body: &Json) -> bool {
+    messages(body).is_some()
+}
+
+fn messages(body: &Json) -> Option<Json> {
     #[derive(Deserialize)]
     struct Head {
         messages: Option<Json>,
     }
-    let messages = body.read::<Head>().ok().and_then(|head| head.messages);
-    messages.is_some_and(|messages| messages.get().starts_with('['))
+    body.read::<Head>().ok().and_then(|head| head.messages)
 }
 
 /// Runs an agent and answers as the port did: a stream of events, or one JSON object for those who accept only that.
