@@ -40,6 +40,8 @@ pub struct ServiceOptions {
     pub model: String,
     /// The key; a local server needs none.
     pub api_key: Option<SecretString>,
+    /// The environment variable that the key is from, for what is said when it is refused.
+    pub api_key_env: Option<String>,
     /// What adds to each request what a key alone cannot: tokens that expire, signatures.
     pub authorize: Option<Arc<dyn Authorize>>,
     /// Where the service is, up to and with the version; absent is the profile's address.
@@ -67,6 +69,7 @@ impl ServiceOptions {
             profile,
             model: model.into(),
             api_key: None,
+            api_key_env: None,
             authorize: None,
             base_url: None,
             headers: Vec::new(),
@@ -146,6 +149,10 @@ impl ServiceModel {
     pub fn missing_key(&self) -> Option<&str> {
         self.inner.missing_key()
     }
+
+    pub(crate) fn key_advice(&self) -> String {
+        self.inner.key_advice()
+    }
 }
 
 impl Inner {
@@ -154,7 +161,19 @@ impl Inner {
         let own = Url::parse(&profile.base_url).ok()?;
         let needed = own.scheme() == "https" && own.host_str() == self.url.host_str();
         let given = options.api_key.is_some() || options.authorize.is_some() || !options.headers.is_empty();
-        (needed && !given).then_some(&*profile.api_key_env)
+        (needed && !given).then(|| options.api_key_env.as_deref().unwrap_or(&profile.api_key_env))
+    }
+
+    /// What to do when the service refuses who calls.
+    fn key_advice(&self) -> String {
+        let options = &self.options;
+        match &options.api_key_env {
+            Some(variable) => format!("check the key in {variable}"),
+            None if options.api_key.is_none() && options.authorize.is_none() => {
+                format!("set the key in {}", options.profile.api_key_env)
+            }
+            None => "check the key".to_owned(),
+        }
     }
 
     /// Who was called, without what an address may hide: credentials and query.

@@ -13,6 +13,8 @@ mod service;
 pub struct Options<'a> {
     /// The key; absent is the variable of the provider.
     pub api_key: Option<SecretString>,
+    /// The environment variable that `api_key` is from, for messages.
+    pub api_key_env: Option<String>,
     /// Where the provider is; absent is its variable, then its own address.
     pub base_url: Option<String>,
     /// The dialect to speak; absent is the provider's own.
@@ -29,7 +31,7 @@ pub struct Options<'a> {
 impl<'a> Options<'a> {
     /// Everything from the environment.
     pub fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { api_key: None, base_url: None, api: None, think_tags: false, timeout: None, env }
+        Self { api_key: None, api_key_env: None, base_url: None, api: None, think_tags: false, timeout: None, env }
     }
 }
 

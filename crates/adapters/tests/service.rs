@@ -278,7 +278,7 @@ async fn a_key_that_is_said_back_is_taken_out() {
     let (_, end, _) =
         run([Reply::json(401, error_json(&format!("Incorrect API key: {KEY}"), "invalid_api_key"))]).await;
     let error = end.expect_err("auth");
-    assert_eq!(error.message, "Incorrect API key: *** (check the key in OPENAI_API_KEY)");
+    assert_eq!(error.message, "Incorrect API key: *** (check the key)");
     assert!(!format!("{error:?}").contains(KEY));
 }
 

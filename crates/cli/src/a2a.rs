@@ -121,7 +121,7 @@ async fn send(args: A2aSendArgs) -> Result<ExitCode> {
     if text.trim().is_empty() {
         return Err(Usage("the message is empty".to_owned()).into());
     }
-    let timeout = Duration::from_secs(args.timeout);
+    let timeout = args.timeout;
     let client = client(&args.target, Some(timeout))?;
     let id = format!("cli-{}", std::process::id());
     let message = Message {
@@ -158,7 +158,9 @@ async fn send(args: A2aSendArgs) -> Result<ExitCode> {
                 // Whatever it says to that, nobody waits any more.
                 let _ = tokio::time::timeout(CANCEL, canceled).await;
             }
-            let Some(interrupted) = interrupted else { bail!("the task was not done within {} s", timeout.as_secs()) };
+            let Some(interrupted) = interrupted else {
+                bail!("the task was not done within {}", humantime::format_duration(timeout))
+            };
             return Ok(interrupted);
         }
     }

@@ -15,6 +15,7 @@ pub use threads::*;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 use std::path::PathBuf;
+use std::time::Duration;
 use toml::Value;
 
 /// The CopilotKit runtime: agents for CopilotKit and AG-UI frontends, in one binary.
@@ -124,8 +125,31 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',', num_args = 1..)]
     pub cors_origins: Vec<String>,
     /// Where threads live: `sqlite:PATH` or `memory` [default: sqlite:.copilotkit/threads.db].
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", value_parser = store)]
     pub store: Option<String>,
+}
+
+/// Where threads live: `memory`, or a file as `sqlite:PATH`.
+fn store(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        _ if text == "memory" || text == "sqlite" => Ok(text.to_owned()),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(text.to_owned()),
+        Some((kind, _)) if kind.len() > 1 && !kind.contains(['/', '\\', '.']) => {
+            Err("threads are kept in a file, sqlite:PATH, or in memory".to_owned())
+        }
+        _ => Err(format!("for a file write sqlite:{text}")),
+    }
+}
+
+/// A duration as people write it on a command line: `500ms`, `3s`, or a number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let found = seconds.map_or_else(|| humantime::parse_duration(text), Ok);
+    match found {
+        Ok(time) if time.is_zero() => Err("nothing is done in no time, write it like 5s".to_owned()),
+        Ok(time) => Ok(time),
+        Err(_) => Err(format!("`{text}` is not a duration, write it like 5s or 500ms")),
+    }
 }
 
 impl ServeArgs {
@@ -161,5 +185,31 @@ impl ServeArgs {
             }
         }
         keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_of_seconds_or_have_a_unit() {
+        for (text, millis) in [("3", 3_000), ("3s", 3_000), ("500ms", 500), ("0.5", 500), ("1m 30s", 90_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "soon", "-1", "0", "0s", "inf"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_none_is_told_how_it_is_written() {
+        for text in ["memory", "sqlite", "sqlite:a/b.db", "sqlite:C:\\x.db"] {
+            assert_eq!(store(text).as_deref(), Ok(text));
+        }
+        assert_eq!(store("threads.db").unwrap_err(), "for a file write sqlite:threads.db");
+        assert_eq!(store("./a:b.db").unwrap_err(), "for a file write sqlite:./a:b.db");
+        assert!(store("postgres://localhost/x").unwrap_err().contains("sqlite:PATH"));
+        assert!(store("sqlite:").is_err());
     }
 }

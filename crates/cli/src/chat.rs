@@ -27,6 +27,7 @@ use server::Server;
 use session::{Session, Turn};
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use view::View;
@@ -54,7 +55,14 @@ struct Local {
 pub async fn run(args: ChatArgs) -> Result<ExitCode> {
     let (environment, lookup) = serve::environment();
     let (wire, local) = match &args.url {
-        Some(url) => (Wire::to(url, token(&args, &lookup)?)?, None),
+        Some(url) => {
+            // The variable may be set for the other commands.
+            let variable = lookup("COPILOTKIT_CONFIG");
+            if args.config.as_deref().is_some_and(|file| variable.as_deref().map(Path::new) != Some(file)) {
+                bail!("--config is for a chat without --url: a server has a configuration of its own")
+            }
+            (Wire::to(url, token(&args, &lookup)?)?, None)
+        }
         None => {
             if args.token_env.is_some() {
                 bail!(

@@ -7,12 +7,13 @@ mod agents;
 mod mcp;
 mod services;
 mod store;
+mod telemetry;
 
 use crate::args::CheckArgs;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, split_remedy};
 use crate::terminal::{Style, count, one_line};
 use crate::threads::terminal::table;
-use crate::{serve, wiring};
+use crate::{serve, warnings, wiring};
 use anyhow::Result;
 use copilotkit_runtime::client::{self, ClientOptions};
 use futures::StreamExt as _;
@@ -32,7 +33,7 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 type Part = fn(&Context<'_>) -> Vec<Probe>;
 
 /// Every part, in the order of the table.
-const PARTS: &[Part] = &[store::probes, agents::probes, mcp::probes, services::probes];
+const PARTS: &[Part] = &[store::probes, agents::probes, mcp::probes, services::probes, telemetry::probes];
 
 /// What probes are made of.
 pub(crate) struct Context<'a> {
@@ -129,8 +130,12 @@ impl Row {
 /// Only when it cannot be printed: what is wrong with the configuration is part of the result.
 pub async fn run(args: CheckArgs) -> Result<ExitCode> {
     let (environment, lookup) = serve::environment();
-    let loaded = serve::load(&args.serve, &environment, &lookup);
-    let rows = rows(loaded, &lookup, args.timeout, args.offline).await?;
+    let loaded = serve::read(&args.serve, &environment, &lookup);
+    let mut told = warnings::of_variables(&environment);
+    if let Ok(config) = &loaded {
+        told.extend(warnings::of_configuration(&args.serve, config));
+    }
+    let rows = rows(loaded, told, &lookup, args.timeout, args.offline).await?;
     let good = rows.iter().all(|row| row.state != State::Failed);
     if args.json {
         println!("{}", serde_json::json!({ "ok": good, "checks": rows }));
@@ -140,12 +145,13 @@ pub async fn run(args: CheckArgs) -> Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Everything that was found, in the order of the configuration.
+/// Everything that was found, in the order of the configuration. What somebody should know besides is `told`.
 ///
 /// # Errors
 /// When the HTTP client cannot be set up.
 pub async fn rows(
     loaded: Result<Config>,
+    mut told: Vec<String>,
     environment: &Environment,
     patience: Duration,
     offline: bool,
@@ -155,10 +161,13 @@ pub async fn rows(
         Err(error) => {
             let text = format!("{error:#}");
             let (detail, remedy) = text.split_once("\n  to mend it: ").unwrap_or((&text, "see docs/configuration.md"));
-            return Ok(vec![Row::new("configuration".to_owned(), Finding::failed(detail, remedy))]);
+            let failed = Row::new("configuration".to_owned(), Finding::failed(detail, remedy));
+            return Ok(std::iter::once(failed).chain(told.iter().map(|text| warning(text))).collect());
         }
     };
+    told.extend(warnings::of_surroundings(&config, environment));
     let mut rows = vec![Row::new("configuration".to_owned(), read(&config, environment))];
+    rows.extend(told.iter().map(|text| warning(text)));
     let options = ClientOptions { connect_timeout: patience, read_timeout: Some(patience), ..ClientOptions::default() };
     let http = client::build(&options)?;
     let context = Context { config: &config, environment, http: &http };
@@ -190,6 +199,12 @@ pub(crate) async fn json(answer: reqwest::Response) -> Option<serde_json::Value>
         }
     }
     serde_json::from_slice(&all).ok()
+}
+
+/// What is allowed, and likely not meant.
+fn warning(text: &str) -> Row {
+    let (detail, remedy) = split_remedy(text).unwrap_or((text, ""));
+    Row::new("configuration".to_owned(), Finding::warning(detail, remedy))
 }
 
 /// The file itself, and that a server can be made of it.
@@ -238,7 +253,7 @@ fn shown(rows: &[Row], style: Style) -> String {
     if !remedies.is_empty() {
         out.push_str("\nWhat to do:\n");
         for row in remedies {
-            out.push_str(&format!("  {}: {}\n", one_line(&row.what, 60), one_line(&row.remedy, 400)));
+            out.push_str(&format!("  {}: {}\n", one_line(&row.what, 60), one_line(&row.remedy, 600)));
         }
     }
     out

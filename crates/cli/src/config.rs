@@ -7,9 +7,12 @@ mod a2a_server;
 mod agents;
 mod apps;
 mod auth;
+mod bounds;
 mod error;
+mod explain;
 mod generative_ui;
 mod hints;
+mod listen;
 mod mcp;
 mod parts;
 mod playground;
@@ -30,7 +33,7 @@ pub use error::ConfigError;
 pub use generative_ui::{
     A2uiConfig, DebugExposureName, InjectToolConfig, OpenGenerativeUiConfig, RecoveryConfig, SchemaConfig,
 };
-pub(crate) use hints::{ignored_variable, nearest};
+pub(crate) use hints::{ignored_variable, nearest, split as split_remedy};
 pub use mcp::{GrantName, McpConfig, NamespacingName, OAuthConfig, ProtocolName, TransportName};
 pub use parts::{
     DebugConfig, LimitsConfig, ModeName, OnBusyName, OnDisconnectName, OneOrMany, ServerConfig, StoreConfig, StoreKind,
@@ -38,10 +41,12 @@ pub use parts::{
 };
 pub use playground::{PlaygroundConfig, PlaygroundSwitch, PlaygroundWord};
 pub use sources::{Environment, Sources};
+pub(crate) use telemetry::signal_base;
 pub use telemetry::{
     BudgetsConfig, LogFormat, LoggingConfig, PriceConfig, PricesConfig, Signal, TelemetryConfig, prices,
 };
 pub use transcription::TranscriptionConfig;
+pub(crate) use units::duration;
 pub use units::{Size, Span};
 
 use copilotkit_runtime::limits::JSON_DEPTH;
@@ -225,6 +230,7 @@ impl Config {
     }
 
     fn check(&self, merged: &sources::Merged) -> Result<(), ConfigError> {
+        bounds::check(merged)?;
         self.auth.check(merged)?;
         telemetry::check(&self.telemetry, &self.prices, &self.budgets, merged)?;
         let (server, limits) = (&self.server, &self.limits);
@@ -267,66 +273,9 @@ impl Config {
                 "write \"10MiB\" or less",
             ));
         }
-        if self.store.kind == StoreKind::Sqlite && self.store.path.is_empty() {
-            return Err(merged.error(
-                &["store", "path"],
-                "the file of the thread store has no name",
-                "write one, like \".copilotkit/threads.db\", or set `kind = \"memory\"`",
-            ));
-        }
-        self.check_names(merged)?;
-        let any_origin = server.cors_origins.iter().any(|origin| origin == "*");
-        if any_origin && server.allow_credentials {
-            return Err(merged.error(
-                &["server", "cors_origins"],
-                "every origin (`*`) together with credentials would let any web page act as its visitors",
-                "list the origins that you trust, or set `allow_credentials = false`",
-            ));
-        }
-        if any_origin && server.cors_origins.len() > 1 {
-            return Err(merged.error(
-                &["server", "cors_origins"],
-                "`*` stands beside other origins",
-                "keep one of the two",
-            ));
-        }
-        for origin in server.cors_origins.iter().filter(|origin| *origin != "*") {
-            let valid = url::Url::parse(origin).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() && url.has_host()
-            });
-            if !valid {
-                return Err(merged.error(
-                    &["server", "cors_origins"],
-                    format!("`{origin}` is not an origin"),
-                    "write scheme, host and port, like \"https://app.example.com\"",
-                ));
-            }
-        }
-        for host in server.allowed_hosts.iter().filter(|host| *host != "*") {
-            // An address without its brackets would be read as a name with a port.
-            let bare = host.parse::<std::net::Ipv6Addr>().is_ok();
-            if !bare && (url::Host::parse(host).is_err() || host.contains('*')) {
-                return Err(merged.error(
-                    &["server", "allowed_hosts"],
-                    format!("`{host}` is not the name of a host"),
-                    "write the name alone, without scheme and port, like \"app.example.com\"",
-                ));
-            }
-        }
-        if server.base_path.items().is_empty() {
-            return Err(merged.error(&["server", "base_path"], "no path is left", "write one, like \"/copilotkit\""));
-        }
-        for path in server.base_path.items() {
-            if !path.starts_with('/') {
-                let remedy = format!("write \"/{path}\"");
-                return Err(merged.error(
-                    &["server", "base_path"],
-                    format!("`{path}` does not begin with `/`"),
-                    remedy,
-                ));
-            }
-        }
-        Ok(())
+        self.store.check(merged)?;
+        server.check(merged)?;
+        self.check_names(merged)
     }
 
     /// What names threads must be an agent with a model, or a model.

@@ -3,7 +3,7 @@
 use crate::args::{HealthArgs, ServeArgs};
 use crate::chat::plain;
 use crate::serve;
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 use copilotkit_runtime::client::{self, ClientOptions, Trust};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
@@ -25,7 +25,9 @@ pub async fn run(args: HealthArgs) -> Result<ExitCode> {
     };
     let path = if args.ready { "/ready" } else { "/health" };
     let url = format!("{base}{path}");
-    client::check_url(&url, Trust::Configured).with_context(|| format!("{url} is not an address"))?;
+    if let Err(error) = client::check_url(&url, Trust::Configured) {
+        bail!("--url: {error}; write it like http://127.0.0.1:8000")
+    }
     let http = client::build(&ClientOptions { connect_timeout: args.timeout, ..ClientOptions::default() })?;
     let said = match timeout(args.timeout, http.get(&url).send()).await {
         Ok(Ok(answer)) if answer.status().is_success() => {

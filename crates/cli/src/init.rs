@@ -3,10 +3,11 @@
 use crate::args::InitArgs;
 use crate::serve::USUAL_FILE;
 use crate::terminal::strip;
-use crate::wiring::default_model;
+use crate::wiring::{default_model, model_name};
 use anyhow::{Context as _, Result, bail};
 use copilotkit_adapters::Profile;
 use copilotkit_adapters::spec::split;
+use copilotkit_runtime::client::{Trust, check_url};
 use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -19,6 +20,10 @@ pub fn run(args: InitArgs) -> Result<()> {
     if path.exists() && !args.force {
         bail!("{} is there already: --force replaces it, another name stands behind init", path.display())
     }
+    if let Some(url) = &args.base_url {
+        check_url(url, Trust::Configured)
+            .with_context(|| format!("--base-url {url}: write a whole address, like {EXAMPLE}"))?;
+    }
     let model = match (&args.provider, &args.model) {
         (Some(provider), model) => model_of(provider, model.as_deref())?,
         (None, Some(model)) if model == "demo" || split(model).is_ok() => model.clone(),
@@ -26,7 +31,12 @@ pub fn run(args: InitArgs) -> Result<()> {
         (None, None) if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => asked()?,
         (None, None) => "demo".to_owned(),
     };
-    let text = text(&model);
+    if model == "demo" && args.base_url.is_some() {
+        bail!("--base-url needs a provider, the demo model has none: add --provider custom --model NAME")
+    }
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let base_url = Address::of(&model, args.base_url.as_deref(), &is_set);
+    let text = text(&model, base_url.as_ref());
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     }
@@ -45,6 +55,9 @@ pub fn run(args: InitArgs) -> Result<()> {
     }
     let (name, key) = (path.display(), key_of(&model));
     eprintln!("copilotkit: wrote {name} with the model {model}");
+    if let Some(Address::Example(url)) = &base_url {
+        eprintln!("  set base_url: in {name}; {url} is an example");
+    }
     if let Some(key) = key {
         eprintln!("  set its key:  export {key}=…");
     }
@@ -64,7 +77,7 @@ fn model_of(provider: &str, model: Option<&str>) -> Result<String> {
         bail!("there is no provider {}; there are: demo, {}", strip(&provider), known.join(", "))
     }
     match model.or_else(|| default_model(&provider)) {
-        Some(model) => Ok(format!("{provider}/{model}")),
+        Some(model) => Ok(model_name(&provider, model)),
         None => bail!("--provider {provider} needs a model: add --model NAME, as the provider calls it"),
     }
 }
@@ -104,19 +117,64 @@ fn ask(question: &str) -> Result<String> {
     Ok(answer.trim().to_owned())
 }
 
+/// What is written where nobody said where a service is.
+const EXAMPLE: &str = "http://127.0.0.1:8080/v1";
+/// The same, of a service in a cloud.
+const AZURE_EXAMPLE: &str = "https://RESOURCE.openai.azure.com/openai/v1?api-version=v1";
+
+/// Where a model's provider is.
+enum Address {
+    /// As it was said.
+    Given(String),
+    /// An example, since the provider has no address that is the same for everybody.
+    Example(&'static str),
+}
+
+impl Address {
+    /// `is_set` tells whether a variable says it already, which the file would go before.
+    fn of(model: &str, given: Option<&str>, is_set: &dyn Fn(&str) -> bool) -> Option<Self> {
+        if let Some(url) = given {
+            return Some(Self::Given(url.to_owned()));
+        }
+        // Others without an address of their own follow from variables: their region, or their project.
+        match split(model).ok()?.0.as_str() {
+            "custom" if !is_set("CUSTOM_BASE_URL") => Some(Self::Example(EXAMPLE)),
+            "azure" if !is_set("AZURE_RESOURCE_NAME") && !is_set("AZURE_BASE_URL") => {
+                Some(Self::Example(AZURE_EXAMPLE))
+            }
+            _ => None,
+        }
+    }
+
+    fn line(&self) -> String {
+        let (comment, url) = match self {
+            Self::Given(url) => ("# Where the provider is.", url.as_str()),
+            Self::Example(url) => ("# Where the provider is, up to and with the version: write yours here.", *url),
+        };
+        format!("{comment}\nbase_url = {}\n", toml::Value::String(url.to_owned()))
+    }
+}
+
 /// The variable of the key that a model needs.
 fn key_of(model: &str) -> Option<String> {
     let (provider, _) = split(model).ok()?;
     let profile = Profile::named(&provider)?;
-    (profile.base_url.starts_with("https://") && !profile.api_key_env.is_empty())
-        .then(|| profile.api_key_env.to_string())
+    let needed = profile.base_url.starts_with("https://") || profile.name == "azure";
+    (needed && !profile.api_key_env.is_empty()).then(|| profile.api_key_env.to_string())
 }
 
 /// The file. Every line that is commented out is a valid key at its default, or an example.
-fn text(model: &str) -> String {
+fn text(model: &str, base_url: Option<&Address>) -> String {
+    let address = base_url.map(Address::line).unwrap_or_default();
     let key = match key_of(model) {
         Some(key) => {
             format!("# The key is read from {key}; api_key_env names another variable.\n# api_key_env = \"{key}\"\n")
+        }
+        // Whether a service of one's own wants a key is not known.
+        None if split(model).is_ok_and(|(provider, _)| provider == "custom") => {
+            "# A key, if it wants one, is read from CUSTOM_API_KEY; api_key_env names another variable.\n\
+             # api_key_env = \"CUSTOM_API_KEY\"\n"
+                .to_owned()
         }
         None => "# This model needs no key. For one that does, the key is read from its provider's variable, like\n\
                  # OPENAI_API_KEY; api_key_env names another one.\n"
@@ -149,7 +207,7 @@ fn text(model: &str) -> String {
 type = "built-in"
 # provider/model, or a list: the next one is tried when one fails before its first word.
 model = {model}
-{key}prompt = "You are a helpful assistant."
+{address}{key}prompt = "You are a helpful assistant."
 # The most calls of the model in one run.
 # max_steps = 10
 
@@ -212,11 +270,19 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read_with_and_without_its_comments() {
-        for model in ["demo", "openai/gpt-4o", "ollama/llama3.2"] {
-            let written = text(model);
+        for (model, given) in [
+            ("demo", None),
+            ("openai/gpt-4o", None),
+            ("ollama/llama3.2", None),
+            ("ollama/llama3.2", Some("http://10.0.0.7:11434/v1")),
+            ("custom/foo", None),
+            ("azure/gpt-4o", None),
+        ] {
+            let written = text(model, Address::of(model, given, &|_| false).as_ref());
             let config = load(&written);
             let AgentConfig::BuiltIn(agent) = &config.agents[0].1 else { panic!("{model}") };
             assert_eq!(agent.model.items(), [model]);
+            assert_eq!(agent.base_url.is_some(), given.is_some() || model.starts_with(['c', 'a']), "{model}");
             let all = uncommented(&written);
             assert!(
                 all.lines().filter(|line| !line.starts_with('#')).count()
@@ -236,6 +302,7 @@ mod tests {
     fn a_provider_has_a_model_or_asks_for_one() {
         assert_eq!(model_of("OpenAI", None).unwrap(), "openai/gpt-4o");
         assert_eq!(model_of("groq", Some("x/y")).unwrap(), "groq/x/y");
+        assert_eq!(model_of("openai", Some("openai/gpt-4o")).unwrap(), "openai/gpt-4o");
         assert_eq!(model_of("demo", Some("ignored")).unwrap(), "demo");
         assert!(model_of("custom", None).unwrap_err().to_string().contains("--model"));
         assert!(model_of("acme", None).unwrap_err().to_string().contains("deepseek"));

@@ -9,6 +9,7 @@ pub mod check;
 pub mod config;
 pub mod health;
 pub mod init;
+mod listening;
 pub mod mcp;
 pub mod playground;
 mod reload;
@@ -17,6 +18,7 @@ pub mod serve;
 pub mod telemetry;
 mod terminal;
 pub mod threads;
+mod warnings;
 pub mod wiring;
 
 /// The code of this page is compiled and run with the tests.

@@ -1,7 +1,7 @@
 //! The `copilotkit` binary.
 
 use clap::Parser as _;
-use copilotkit_cli::args::{Args, Command};
+use copilotkit_cli::args::{Args, Command, McpCommand};
 use copilotkit_cli::config::LoggingConfig;
 use copilotkit_cli::telemetry::init_log;
 use copilotkit_cli::{a2a, chat, check, health, init, mcp, serve, threads};
@@ -16,8 +16,9 @@ fn directives() -> Option<String> {
 async fn main() -> ExitCode {
     let args = Args::parse();
     if !matches!(args.command, Command::Serve(_)) {
-        // A chat says itself what fails; a log would stand between the lines of the conversation.
-        let quiet = matches!(args.command, Command::Chat(_)).then(|| "off".to_owned());
+        // These say themselves what fails; a log would stand between the lines of the conversation, or of the table.
+        let tells = matches!(args.command, Command::Chat(_) | Command::Check(_) | Command::Mcp(McpCommand::List(_)));
+        let quiet = tells.then(|| "off".to_owned());
         init_log(&LoggingConfig::default(), directives().or(quiet).as_deref(), None);
     }
     let result = match args.command {

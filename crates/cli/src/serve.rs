@@ -2,13 +2,13 @@
 
 use crate::args::ServeArgs;
 use crate::banner;
-use crate::config::{AgentConfig, Config, Environment, LimitsConfig, Sources, ignored_variable};
+use crate::config::{Config, Environment, LimitsConfig, Sources};
 use crate::playground::with_pages;
 use crate::reload::Reloader;
 use crate::say::Say;
 use crate::telemetry::{Exporter, Settings, init_log};
 use crate::terminal::count;
-use crate::wiring;
+use crate::{listening, warnings, wiring};
 use anyhow::{Context as _, Result, anyhow};
 use copilotkit_runtime::Lifecycle;
 use copilotkit_runtime::http::probes::{Readiness, with_probes};
@@ -16,7 +16,8 @@ use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{Surface, SurfaceOptions, with_metrics};
 use copilotkit_runtime::limits::DRAIN_DELAY;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -30,19 +31,20 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: ServeArgs) -> Result<ExitCode> {
     let (environment, lookup) = environment();
     let config = read(&args, &environment, &lookup)?;
-    let mut warnings = overlooked(&environment);
+    let mut warnings = warnings::of_variables(&environment);
     let settings = Settings::of(&config.telemetry, &lookup, &mut warnings)?;
     let shown = settings.as_ref().map(Settings::shown);
     let exporter = settings.map(Exporter::new);
     init_log(&config.logging, lookup("COPILOTKIT_LOG").as_deref(), exporter.as_ref());
     let say = Say::of(&config);
-    warnings.extend(secret_warnings(&args, &config));
+    warnings.extend(warnings::of_configuration(&args, &config));
     warnings.iter().for_each(|warning| say.warn(warning));
     let store = wiring::open_store(&config).await?;
     let lifecycle = wiring::lifecycle(&config, &lookup, store.store.clone())?;
     let (host, port) = (config.server.host.as_str(), config.server.port);
-    let listener = TcpListener::bind((host, port)).await.with_context(|| {
-        format!("cannot listen on {host}:{port} (is another server running? try --port 0 for a free port)")
+    let listener = TcpListener::bind((host, port)).await.map_err(|error| {
+        let (reason, remedy) = listening::explained(host, port, &error);
+        anyhow!("cannot listen: {reason}\n  to mend it: {remedy}")
     })?;
     let address = listener.local_addr().context("the listening address cannot be found out")?;
     let options = SurfaceOptions {
@@ -230,32 +232,6 @@ impl Signals {
     }
 }
 
-/// What is said about secrets that others may read.
-fn secret_warnings(args: &ServeArgs, config: &Config) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if args.api_key.is_some() {
-        warnings.push("--api-key is visible to other users of this machine; set the variable instead".to_owned());
-    }
-    let from_flag = |id: &str| args.api_key.is_some() && id == "default";
-    for (id, agent) in &config.agents {
-        if let AgentConfig::BuiltIn(agent) = agent
-            && agent.api_key.is_some()
-            && !from_flag(id)
-            && !config.is_expanded(&["agents", id, "api_key"])
-        {
-            let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
-            warnings.push(format!("agents.{id}.api_key: the key itself stands in the file; {remedy}"));
-        }
-    }
-    if config.transcription.as_ref().is_some_and(|it| it.api_key.is_some())
-        && !config.is_expanded(&["transcription", "api_key"])
-    {
-        let remedy = "name its variable in `api_key_env`, or write \"${NAME}\"";
-        warnings.push(format!("transcription.api_key: the key itself stands in the file; {remedy}"));
-    }
-    warnings
-}
-
 /// The process's environment, once, and as a lookup. Variables that are not Unicode are no configuration.
 pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
     let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
@@ -268,19 +244,27 @@ pub(crate) fn environment() -> (Vec<(String, String)>, Environment) {
 /// The configuration file of a folder, where no other is named.
 pub(crate) const USUAL_FILE: &str = "copilotkit.toml";
 
-/// Variables that look like configuration and set nothing.
-fn overlooked(environment: &[(String, String)]) -> Vec<String> {
-    let ignored = environment.iter().filter_map(|(name, _)| Some((name, ignored_variable(name)?)));
-    let said = |(name, meant)| format!("{name} sets nothing: two underscores stand between levels, write {meant}");
-    ignored.map(said).collect()
-}
-
 /// The configuration of a command for people, who are told what of their environment is passed over.
 pub(crate) fn load(args: &ServeArgs, environment: &[(String, String)], lookup: &Environment) -> Result<Config> {
-    for warning in overlooked(environment) {
+    for warning in warnings::of_variables(environment) {
         eprintln!("copilotkit: warning: {warning}");
     }
     read(args, environment, lookup)
+}
+
+/// What stands in a file of configuration.
+fn text(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::PermissionDenied => "let this user read it".to_owned(),
+            ErrorKind::IsADirectory => format!("name the file in it: {shown}/{USUAL_FILE}"),
+            _ => format!("name a file that is there, or write one by copilotkit init {shown}"),
+        };
+        anyhow!("the configuration file {shown} cannot be read: {error}\n  to mend it: {remedy}")
+    })?;
+    let text = String::from_utf8(bytes);
+    text.map_err(|_| anyhow!("the configuration file {shown} is not UTF-8\n  to mend it: save it as UTF-8"))
 }
 
 /// The configuration of these arguments and this environment.
@@ -288,12 +272,7 @@ pub(crate) fn read(args: &ServeArgs, environment: &[(String, String)], lookup: &
     let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|file| file.is_file());
     let file = match args.config.clone().or_else(usual) {
         Some(path) => {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                let path = path.display();
-                anyhow!(
-                    "the configuration file {path} cannot be read: {error}\n  to mend it: name a file that is there, or write one by copilotkit init {path}"
-                )
-            })?;
+            let text = text(&path)?;
             Some((path, text))
         }
         None => None,

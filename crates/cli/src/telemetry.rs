@@ -7,6 +7,7 @@ mod queue;
 mod settings;
 mod wire;
 
+pub(crate) use log::ineffective_directives;
 pub use log::{Log, init_log};
 pub use settings::{Endpoint, Settings};
 

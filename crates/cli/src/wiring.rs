@@ -19,6 +19,7 @@ use crate::config::{
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use copilotkit_adapters::OpenAiTranscriberOptions;
+use copilotkit_adapters::spec::split;
 use copilotkit_protocol::Json;
 use copilotkit_runtime::agents::{Approval, BuiltInAgent, HttpAgent};
 use copilotkit_runtime::client::{self, Trust};
@@ -49,12 +50,9 @@ const DEFAULT_AGENT: &str = "default";
 pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
     let model = match (&args.provider, &args.model) {
         (Some(provider), None) if default_model(provider).is_some() => {
-            default_model(provider).map(|model| match provider.as_str() {
-                "demo" => model.to_owned(),
-                provider => format!("{provider}/{model}"),
-            })
+            default_model(provider).map(|model| model_name(provider, model))
         }
-        (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
+        (Some(provider), Some(model)) => Some(model_name(provider, model)),
         (None, Some(model)) if model == "demo" || model.contains(['/', ':']) => Some(model.clone()),
         (Some(provider), None) => {
             bail!("--provider {provider} needs a model: add --model NAME, as the provider calls it")
@@ -98,11 +96,30 @@ pub fn apply_model_flags(config: &mut Config, args: &ServeArgs) -> Result<()> {
         agent.api_key = Some(key.expose_secret().to_owned());
         agent.api_key_env = None;
     }
+    if agent.providers().next().is_none()
+        && let Some(flag) = args.api_key.as_ref().map(|_| "--api-key").or(args.base_url.as_ref().map(|_| "--base-url"))
+    {
+        let example = if flag == "--api-key" { "openai" } else { "custom --model NAME" };
+        bail!("{flag} needs a provider, the demo model has none: add --provider {example}")
+    }
     if let Some(conflict) = agent.address_conflict() {
         bail!("--base-url: {conflict}; add --provider and --model")
     }
     Ok(())
 }
+
+/// The name of a provider's model, which may have its provider in front already.
+pub(crate) fn model_name(provider: &str, model: &str) -> String {
+    let twice = split(model).is_ok_and(|(named, _)| named.eq_ignore_ascii_case(provider));
+    match provider {
+        "demo" => provider.to_owned(),
+        _ if twice && !NAMESAKES.iter().any(|name| name.eq_ignore_ascii_case(provider)) => model.to_owned(),
+        _ => format!("{provider}/{model}"),
+    }
+}
+
+/// Providers some of whose models are named after them: `openrouter/auto`, `groq/compound`.
+const NAMESAKES: [&str; 2] = ["openrouter", "groq"];
 
 /// The model of a provider that is named without one. Only names that are widely known and not dated.
 pub(crate) fn default_model(provider: &str) -> Option<&'static str> {
@@ -453,6 +470,31 @@ mod tests {
         assert_eq!(with(model("groq/b")), (None, false));
         let own = ServeArgs { api_key: Some("g".into()), ..model("groq/b") };
         assert_eq!(with(own), (Some("g".to_owned()), false));
+    }
+
+    #[test]
+    fn a_provider_stands_once_in_front_of_its_model() {
+        for (provider, model, name) in [
+            ("openai", "gpt-4o", "openai/gpt-4o"),
+            ("openai", "openai/gpt-4o", "openai/gpt-4o"),
+            ("openai", "OpenAI:gpt-4o", "OpenAI:gpt-4o"),
+            ("openrouter", "openai/gpt-4o", "openrouter/openai/gpt-4o"),
+            ("openrouter", "openrouter/auto", "openrouter/openrouter/auto"),
+            ("groq", "groq/compound", "groq/groq/compound"),
+            ("ollama", "llama3.2:1b", "ollama/llama3.2:1b"),
+            ("demo", "demo", "demo"),
+        ] {
+            assert_eq!(model_name(provider, model), name);
+        }
+    }
+
+    #[test]
+    fn an_address_and_a_key_are_those_of_a_provider() {
+        let with = |args: ServeArgs| apply_model_flags(&mut Config::default(), &args).unwrap_err().to_string();
+        let key = ServeArgs { api_key: Some("k".into()), ..ServeArgs::default() };
+        assert_eq!(with(key), "--api-key needs a provider, the demo model has none: add --provider openai");
+        let url = ServeArgs { base_url: Some("http://127.0.0.1:1/v1".to_owned()), ..ServeArgs::default() };
+        assert!(with(url).starts_with("--base-url needs a provider"));
     }
 
     #[test]

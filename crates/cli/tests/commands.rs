@@ -128,8 +128,77 @@ fn check_says_what_works_and_its_status_is_for_scripts() {
 
     let (code, out, _) = run(folder.path(), &["check", "--provider", "openai", "--offline", "--json", "--port", "0"]);
     let found: Value = serde_json::from_str(&out).unwrap();
-    let model = found["checks"].as_array().unwrap().iter().find(|row| row["what"] == "agents.default.model").unwrap();
-    assert_eq!((code, &model["state"]), (0, &json!("skipped")));
+    let model = |found: &Value| {
+        let rows = found["checks"].as_array().unwrap();
+        rows.iter().find(|row| row["what"] == "agents.default.model").unwrap().clone()
+    };
+    assert_eq!((code, &model(&found)["state"]), (1, &json!("failed")), "the key is missing, network or not");
+    let args = ["check", "--provider", "openai", "--offline", "--json", "--port", "0"];
+    let out = command(folder.path(), &args).env("OPENAI_API_KEY", "k").output().unwrap();
+    let (code, out, _) = told(&out);
+    assert_eq!((code, &model(&serde_json::from_str(&out).unwrap())["state"]), (0, &json!("skipped")));
+
+    let args = ["check", "--offline", "--port", "0", "--host", "0.0.0.0"];
+    let out = command(folder.path(), &args).env("COPILOTKIT_SERVER_PORT", "1").output().unwrap();
+    let (code, out, err) = told(&out);
+    assert!(code == 0 && err.is_empty(), "{out}{err}");
+    for warning in ["COPILOTKIT_SERVER_PORT sets nothing", "can start runs and read every thread"] {
+        let line = out.lines().find(|line| line.contains(warning)).unwrap_or_else(|| panic!("{warning}: {out}"));
+        assert!(line.starts_with("warning  configuration"), "{out}");
+    }
+}
+
+#[test]
+fn wrong_command_lines_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("latin.toml"), b"[agents.default]\nprompt = \"gr\xfc\xdfe\"\n").unwrap();
+    std::fs::write(folder.path().join("c.toml"), "").unwrap();
+    std::fs::write(folder.path().join("bad.jsonl"), "{}\n").unwrap();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["serve", "--store", "threads.db"], &["write sqlite:threads.db"]),
+        (&["serve", "--port", "0", "--host", "300.1.1.1"], &["300.1.1.1 is no address", "127.0.0.1"]),
+        (&["serve", "--port", "0", "--host", "192.0.2.1"], &["another machine", "127.0.0.1"]),
+        (&["serve", "--api-key", "sk"], &["--api-key needs a provider", "--provider openai"]),
+        (&["serve", "--config", "latin.toml"], &["latin.toml is not UTF-8"]),
+        (&["healthcheck", "--url", "foo"], &["--url: ", "http://127.0.0.1:8000"]),
+        (&["healthcheck", "--timeout", "soon"], &["write it like 5s"]),
+        (
+            &["chat", "--url", "http://127.0.0.1:1", "--config", "c.toml", "x"],
+            &["--config is for a chat without --url"],
+        ),
+        (&["mcp", "call", "a", "b", "{bad"], &["the arguments: not valid JSON"]),
+        (&["threads", "prune", "--older-than", "30"], &["30days"]),
+        (&["threads", "import", "bad.jsonl", "--store", "sqlite:sub/new.db"], &["nothing was changed"]),
+        (&["init", "new.toml", "--base-url", "http://127.0.0.1:1/v1"], &["--base-url needs a provider"]),
+    ];
+    for (args, said) in cases {
+        let (code, _, err) = run(folder.path(), args);
+        assert!(code > 0 && said.iter().all(|part| err.contains(part)), "{args:?}: {err}");
+        assert_eq!(err.matches("not valid JSON").count().max(1), 1, "{err}");
+    }
+    assert!(!folder.path().join("sub").exists(), "a failed import leaves nothing behind");
+    for timeout in ["3", "500ms"] {
+        let err = run(folder.path(), &["healthcheck", "--timeout", timeout, "--url", "http://127.0.0.1:1"]).2;
+        assert!(err.contains("not well"), "{err}");
+    }
+}
+
+#[test]
+fn a_new_file_for_a_service_of_ones_own_can_be_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, said) in [
+        (&["--provider", "custom", "--model", "foo"][..], "http://127.0.0.1:8080/v1"),
+        (&["--provider", "azure", "--model", "x"], "azure.com"),
+        (&["--provider", "custom", "--model", "foo", "--base-url", "http://10.0.0.7/v1"], "custom/foo"),
+        (&["--provider", "openai", "--model", "openai/gpt-4o"], "openai/gpt-4o"),
+    ] {
+        let (code, _, err) = run(folder.path(), &[&["init", "c.toml", "--force"], args].concat());
+        assert!(code == 0 && err.contains(said), "{err}");
+        let args = ["check", "--offline", "--config", "c.toml", "--port", "0"];
+        let checked =
+            command(folder.path(), &args).env("OPENAI_API_KEY", "k").env("AZURE_API_KEY", "k").output().unwrap();
+        assert_eq!(told(&checked).0, 0, "{checked:?}");
+    }
 }
 
 /// The rows of a configuration by what they are about.
@@ -141,7 +210,7 @@ async fn rows(file: &str, variables: &[(&'static str, &str)]) -> Vec<(String, St
     let file = Some(("copilotkit.toml".into(), file));
     let sources = Sources { file, overrides: Vec::new(), flags: Vec::new(), environment: environment.clone() };
     let config = Config::load(sources).map_err(Into::into);
-    let rows = check::rows(config, &environment, Duration::from_secs(5), false).await.unwrap();
+    let rows = check::rows(config, Vec::new(), &environment, Duration::from_secs(5), false).await.unwrap();
     rows.iter()
         .map(|row| {
             let row = serde_json::to_value(row).unwrap();
@@ -180,9 +249,45 @@ async fn providers_are_asked_for_their_models() {
         let asked = server.requests().pop().unwrap();
         assert_eq!(asked.header("authorization"), Some("Bearer very-secret"));
     }
+    let server = ModelServer::start([Reply::json(401, "{}")]).await;
+    let file = agent("default", "known", &server.base_url()).replace("api_key_env", "api_key");
+    let refused = rows(&file, &[("CUSTOM_API_KEY", "other")]).await;
+    let remedy = state(&refused, "agents.default.model").1["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("mend the key in `agents.default.api_key` of copilotkit.toml"), "{remedy}");
     let rows = rows("[agents.default]\ntype = \"built-in\"\nmodel = \"openai/gpt-4o\"\n", &[]).await;
     let (state, row) = state(&rows, "agents.default.model");
     assert!(state == "failed" && row["remedy"].as_str().unwrap().contains("OPENAI_API_KEY"), "{row}");
+}
+
+#[tokio::test]
+async fn a_collector_is_asked_with_nothing_to_take() {
+    for (reply, expected, said) in [
+        (Reply::json(200, "{}"), "ok", "answers"),
+        (Reply::json(400, "{}"), "ok", "answers"),
+        (Reply::json(401, "{}"), "failed", "headers"),
+        (Reply::json(404, "{}"), "failed", "path"),
+        (Reply::json(503, "{}"), "failed", "503"),
+    ] {
+        let server = ModelServer::start([reply]).await;
+        let base = server.base_url();
+        let file = format!(
+            "[telemetry]\notlp_endpoint = \"{base}\"\nsignals = [\"traces\"]\nheaders = {{ x-key = \"hidden\" }}\n"
+        );
+        let rows = rows(&file, &[]).await;
+        let (state, row) = state(&rows, "telemetry.traces");
+        assert!(state == expected && row.to_string().contains(said), "{row}");
+        assert!(!format!("{rows:?}").contains("hidden"));
+        let asked = server.requests().pop().unwrap();
+        assert!(asked.path.ends_with("/v1/traces") && asked.header("x-key") == Some("hidden"));
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let dead = rows(&format!("[telemetry]\notlp_endpoint = \"http://127.0.0.1:{port}\"\n"), &[]).await;
+    for signal in ["telemetry.traces", "telemetry.metrics"] {
+        assert_eq!(state(&dead, signal).0, "failed");
+    }
+    let variable = rows("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4317")]).await;
+    let told = variable.iter().filter(|row| row.0 == "configuration" && row.1 == "warning").count();
+    assert_eq!(told, 2, "one for each signal: {variable:?}");
 }
 
 #[tokio::test]

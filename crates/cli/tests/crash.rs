@@ -295,7 +295,9 @@ async fn a_second_server_on_the_same_file_says_why_it_does_not_start() {
     };
     let taken = backup(&[]);
     assert!(taken.status.success(), "{taken:?}");
-    assert!(!backup(&[]).status.success(), "it is not written over");
+    let again = backup(&[]);
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && said.contains("copy.db is there already: name another file"), "{said}");
     assert!(!backup(&["--store", "memory"]).status.success());
     let left = folder.path().join("copy.db");
     assert!(SqliteStore::open(SqliteOptions::new(left)).is_ok());

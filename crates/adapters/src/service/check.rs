@@ -80,11 +80,7 @@ async fn lookup(model: &ServiceModel) -> Option<Result<(), ModelError>> {
             kind.contains("json").then_some(Ok(()))
         }
         status @ (401 | 403) => {
-            let message = format!(
-                "{} answered with status {status} (check the key in {})",
-                inner.address(),
-                options.profile.api_key_env
-            );
+            let message = format!("{} answered with status {status} ({})", inner.address(), model.key_advice());
             Some(Err(ModelError::new(ModelErrorKind::Auth, message)))
         }
         _ => None,

@@ -263,7 +263,7 @@ async fn refusal(inner: &Inner, response: &mut StreamResponse) -> Failure {
     error.retry_after = retry_after.or(error.retry_after);
     let responses = inner.options.api == Api::Responses && inner.options.profile.speaks(Api::Chat);
     let hint = match error.kind {
-        ModelErrorKind::Auth => format!("check the key in {}", inner.options.profile.api_key_env),
+        ModelErrorKind::Auth => inner.key_advice(),
         ModelErrorKind::NotFound if responses => {
             let advice = "a service without the Responses API needs api = \"chat\"";
             format!("check the model and the base URL, {}; {advice}", inner.address())

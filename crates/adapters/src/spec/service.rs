@@ -31,11 +31,17 @@ pub(super) fn of(
     };
     let env = Env(options.env);
     let base_url = options.base_url.clone().or_else(|| env.first(&[&profile.base_url_env]));
-    let keys: Vec<_> = profile.key_envs().collect();
-    let api_key = options.api_key.clone().or_else(|| env.first(&keys).map(SecretString::from));
+    let (api_key, api_key_env) = match &options.api_key {
+        Some(key) => (Some(key.clone()), options.api_key_env.clone()),
+        None => profile
+            .key_envs()
+            .find_map(|name| Some((env.first(&[name]).map(SecretString::from)?, name.to_owned())))
+            .map_or((None, options.api_key_env.clone()), |(key, name)| (Some(key), Some(name))),
+    };
     let mut service = ServiceOptions {
         api: options.api.unwrap_or_else(|| api(&profile, &model, base_url.as_deref())),
         api_key,
+        api_key_env,
         base_url,
         think_tags: options.think_tags,
         ..ServiceOptions::new(profile, model)
@@ -206,6 +212,25 @@ mod tests {
         let model = resolve("google/m", None, &[("GEMINI_API_KEY", "k")]).expect("model");
         assert_eq!((model.provider(), model.missing_key()), ("google", None));
         assert_eq!(resolve("google/m", None, &[]).expect("model").missing_key(), Some("GOOGLE_API_KEY"));
+    }
+
+    #[cfg(feature = "openai-chat")]
+    #[test]
+    fn the_variable_of_a_key_is_the_one_that_it_came_from() {
+        let advice = |options: Options<'_>| crate::service_from_spec("custom/m", &options).expect("model").key_advice();
+        let unset = |_: &str| None;
+        let env = |name: &str| (name == "CUSTOM_API_KEY").then(|| "k".to_owned());
+        let url = Some("http://h/v1".to_owned());
+        assert_eq!(advice(Options { base_url: url.clone(), ..Options::new(&unset) }), "set the key in CUSTOM_API_KEY");
+        assert_eq!(advice(Options { base_url: url.clone(), ..Options::new(&env) }), "check the key in CUSTOM_API_KEY");
+        let given = |name: Option<&str>| Options {
+            api_key: Some("k".into()),
+            api_key_env: name.map(str::to_owned),
+            base_url: url.clone(),
+            ..Options::new(&env)
+        };
+        assert_eq!(advice(given(Some("OWN"))), "check the key in OWN");
+        assert_eq!(advice(given(None)), "check the key", "it stands in a file");
     }
 
     #[cfg(all(feature = "gemini", feature = "anthropic"))]

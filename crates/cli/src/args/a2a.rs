@@ -1,6 +1,8 @@
 //! `copilotkit a2a …`.
 
+use super::duration;
 use clap::{Parser, Subcommand};
+use std::time::Duration;
 
 /// What to do with a remote A2A agent.
 #[derive(Debug, Subcommand)]
@@ -66,7 +68,7 @@ pub struct A2aSendArgs {
     /// The conversation that it belongs to.
     #[arg(long, value_name = "ID")]
     pub context: Option<String>,
-    /// How long the task may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub timeout: u64,
+    /// How long the task may take.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub timeout: Duration,
 }

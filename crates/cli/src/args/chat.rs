@@ -29,6 +29,6 @@ pub struct ChatArgs {
     #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where threads live, for a chat without --url: `sqlite:PATH` or `memory`.
-    #[arg(long, value_name = "STORE", conflicts_with = "url")]
+    #[arg(long, value_name = "STORE", value_parser = super::store, conflicts_with = "url")]
     pub store: Option<String>,
 }

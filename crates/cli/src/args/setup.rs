@@ -1,6 +1,6 @@
 //! `copilotkit init`, `check` and `healthcheck`.
 
-use super::ServeArgs;
+use super::{ServeArgs, duration};
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +18,9 @@ pub struct InitArgs {
     /// The default agent's model, as the provider calls it.
     #[arg(long)]
     pub model: Option<String>,
+    /// Where the provider is, for any OpenAI-compatible service.
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
     /// Replace the file when it is there.
     #[arg(long)]
     pub force: bool,
@@ -35,7 +38,7 @@ pub struct CheckArgs {
     /// How long one thing may take to answer.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub timeout: Duration,
-    /// Only what needs no network: the file, its secrets, the store.
+    /// Only what needs no network: the file, the keys that it needs, the store.
     #[arg(long)]
     pub offline: bool,
 }
@@ -55,8 +58,4 @@ pub struct HealthArgs {
     /// How long the answer may take.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
     pub timeout: Duration,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration, write it like 5s"))
 }

@@ -31,7 +31,7 @@ pub struct StoreArgs {
     #[arg(long, env = "COPILOTKIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The store: `sqlite:PATH` [default: sqlite:.copilotkit/threads.db].
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", value_parser = super::store)]
     pub store: Option<String>,
 }
 
@@ -162,7 +162,7 @@ pub struct DeleteArgs {
 #[command(after_help = "Without --older-than and --max-threads it is what [threads] of the configuration says.")]
 pub struct PruneArgs {
     /// Those that were not used for so long: `30d`, `12h`.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::config::duration)]
     pub older_than: Option<std::time::Duration>,
     /// Those beyond the N that were used last.
     #[arg(long, value_name = "N")]

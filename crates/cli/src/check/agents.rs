@@ -3,7 +3,7 @@
 use super::{Context, Finding, Probe};
 use crate::banner::host;
 use crate::chat::plain;
-use crate::config::{A2aAddress, A2aMemberConfig, AgUiConfig, AgentConfig, BuiltInConfig, Environment, ToolConfig};
+use crate::config::{A2aAddress, A2aMemberConfig, AgUiConfig, AgentConfig, BuiltInConfig, ToolConfig};
 use crate::terminal::one_line;
 use copilotkit_adapters::spec::split;
 use copilotkit_adapters::{Api, Check, Profile, ServiceModel, check};
@@ -49,8 +49,10 @@ struct Service {
     model: String,
     base_url: String,
     key: Option<SecretString>,
-    /// Where the key was looked for.
+    /// The variable that the key is looked for in.
     key_env: String,
+    /// Where the key is that was found, for people.
+    key_place: String,
     /// Whether the address is the service's own, which wants a key.
     own: bool,
 }
@@ -60,16 +62,29 @@ fn model(context: &Context<'_>, id: &str, agent: &BuiltInConfig, name: &str) -> 
     if name.trim().eq_ignore_ascii_case("demo") {
         return Probe::local(what, async { Finding::ok("demo: no key, no network") });
     }
+    // Without the key nothing is asked: it is known to fail, network or not.
+    let keyless = |provider: &str, variable: &str| {
+        let remedy = format!("set the key before the start: export {variable}=…");
+        let finding = Finding::failed(format!("{provider}: there is no key"), remedy);
+        Probe::local(what.clone(), async move { finding })
+    };
     if !lists(agent, name) {
         return match agent.service(name, context.environment) {
-            Ok(service) => Probe::remote(what, async move { answers(&service).await }),
+            Ok(service) => match service.missing_key() {
+                Some(variable) => keyless(service.provider(), variable),
+                None => {
+                    let place = key_place(context, id, agent, name);
+                    Probe::remote(what, async move { answers(&service, &place).await })
+                }
+            },
             Err(error) => {
                 let finding = Finding::failed(error.to_string(), "mend the name, or what it needs");
                 Probe::local(what, async move { finding })
             }
         };
     }
-    match service(agent, name, context.environment) {
+    match service(context, id, agent, name) {
+        Some(service) if service.own && service.key.is_none() => keyless(&service.provider, &service.key_env),
         Some(service) => {
             let http = context.http.clone();
             Probe::remote(what, async move { service.ask(&http).await })
@@ -90,7 +105,7 @@ fn lists(agent: &BuiltInConfig, name: &str) -> bool {
 }
 
 /// Asks a service for the model, or the model itself for a word.
-async fn answers(service: &ServiceModel) -> Finding {
+async fn answers(service: &ServiceModel, key_place: &str) -> Finding {
     let (provider, model) = (service.provider(), service.name());
     let place = host(service.url().as_str());
     match check(service, ASKED).await {
@@ -102,7 +117,7 @@ async fn answers(service: &ServiceModel) -> Finding {
         ),
         Check::Failed(error) => {
             let remedy = match error.kind {
-                ModelErrorKind::Auth => "mend the key: this one is not taken",
+                ModelErrorKind::Auth => &*format!("mend the key in {key_place}: this one is not taken"),
                 ModelErrorKind::NotFound => "mend the name of the model, or `base_url`",
                 ModelErrorKind::Network | ModelErrorKind::Timeout => "see whether this machine reaches the service",
                 ModelErrorKind::RateLimit | ModelErrorKind::Quota => "wait, or see what is left of the account",
@@ -114,10 +129,27 @@ async fn answers(service: &ServiceModel) -> Finding {
     }
 }
 
-fn service(agent: &BuiltInConfig, name: &str, environment: &Environment) -> Option<Service> {
+/// Where the key of a model is, for people.
+fn key_place(context: &Context<'_>, id: &str, agent: &BuiltInConfig, name: &str) -> String {
+    let Ok((provider, _)) = split(name) else { return String::new() };
+    let own = agent.providers().next().is_some_and(|first| first == provider);
+    match (&agent.api_key, &agent.api_key_env, &context.config.file) {
+        (Some(_), _, Some(file)) if own => format!("`agents.{id}.api_key` of {}", file.display()),
+        (Some(_), _, None) if own => "--api-key".to_owned(),
+        (None, Some(variable), _) if own => variable.clone(),
+        _ => {
+            let Some(profile) = Profile::named(&provider) else { return String::new() };
+            let set = |name: &&str| (context.environment)(name).is_some_and(|value| !value.trim().is_empty());
+            let found = profile.key_envs().find(set).map(str::to_owned);
+            found.unwrap_or_else(|| profile.api_key_env.to_string())
+        }
+    }
+}
+
+fn service(context: &Context<'_>, id: &str, agent: &BuiltInConfig, name: &str) -> Option<Service> {
     let (provider, model) = split(name).ok()?;
     let profile = Profile::named(&provider)?;
-    let set = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+    let set = |name: &str| (context.environment)(name).filter(|value| !value.trim().is_empty());
     // The agent's address and key are for the provider of its first model alone.
     let first = agent.providers().next().is_some_and(|first| first == provider);
     let configured = agent.base_url.clone().filter(|_| first).or_else(|| set(&profile.base_url_env));
@@ -131,16 +163,13 @@ fn service(agent: &BuiltInConfig, name: &str, environment: &Environment) -> Opti
         base_url: configured.unwrap_or_else(|| profile.base_url.to_string()),
         key: key.map(SecretString::from),
         key_env: variable,
+        key_place: key_place(context, id, agent, name),
     })
 }
 
 impl Service {
     async fn ask(self, http: &reqwest::Client) -> Finding {
-        let Self { provider, model, base_url, key, key_env, own } = self;
-        let set_key = format!("set the key before the start: export {key_env}=…");
-        if own && key.is_none() {
-            return Finding::failed(format!("{provider}: there is no key"), set_key);
-        }
+        let Self { provider, model, base_url, key, key_env, key_place, own } = self;
         let place = host(&base_url);
         let Ok(mut url) = url::Url::parse(&base_url) else {
             return Finding::failed(format!("{provider}: its address is none"), "write a whole address in `base_url`");
@@ -181,8 +210,10 @@ impl Service {
                 }
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let remedy = format!("mend the key in {key_env}: this one is not taken");
-                let remedy = if key.is_some() { remedy } else { set_key };
+                let remedy = match key {
+                    Some(_) => format!("mend the key in {key_place}: this one is not taken"),
+                    None => format!("set the key before the start: export {key_env}=…"),
+                };
                 Finding::failed(format!("{provider}: {place} refuses the key ({})", answer.status().as_u16()), remedy)
             }
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {

@@ -1,8 +1,9 @@
 //! MCP servers: whether they answer, and how many tools they offer.
 
 use super::{Context, Finding, Probe};
-use crate::terminal::count;
+use crate::terminal::{count, one_line};
 use copilotkit_mcp::{ErrorKind, Lease, McpError, McpPool, PoolOptions, ServerConfig};
+use copilotkit_runtime::telemetry::redact::blot;
 use http::HeaderMap;
 use std::sync::Arc;
 
@@ -71,5 +72,11 @@ fn failed(server: &ServerConfig, error: &McpError) -> Finding {
         ErrorKind::Unreachable => format!("start it, or correct the address or command of [mcp.{id}]"),
         _ => format!("copilotkit mcp inspect {id} says more"),
     };
-    Finding::failed(format!("{}: {}", server.place(), error.message), remedy)
+    // Whoever checks may see what is for the log: why a program could not be started, what a server said.
+    let cause = match error.detail.is_empty() {
+        true => String::new(),
+        false => format!(": {}", blot(&one_line(&error.detail, 200))),
+    };
+    let message = error.message.trim_end_matches('.');
+    Finding::failed(format!("{}: {message}{cause}", server.place()), remedy)
 }

@@ -3,6 +3,7 @@
 use super::{Context, Finding, Probe};
 use crate::config::StoreKind;
 use crate::health::local_host;
+use crate::listening::explained;
 use copilotkit_runtime::store::sqlite::Maintenance;
 use std::net::ToSocketAddrs as _;
 use std::path::{Path, PathBuf};
@@ -57,22 +58,19 @@ async fn listen(http: &reqwest::Client, host: &str, port: u16) -> Finding {
             std::net::TcpListener::bind(addresses.as_slice())
         }
         Err(error) => {
-            let remedy = "write the address of an interface of this machine, like 127.0.0.1 or 0.0.0.0";
-            return Finding::failed(format!("{host} is no address of this machine: {error}"), remedy);
+            let (detail, remedy) = explained(host, port, &error);
+            return Finding::failed(detail, remedy);
         }
     };
     let Err(error) = bound else { return Finding::ok(format!("{place} is free")) };
+    let (detail, remedy) = explained(host, port, &error);
     if error.kind() != std::io::ErrorKind::AddrInUse {
-        let remedy = "write an address of this machine and a port that this user may use (1024 and above)";
-        return Finding::failed(format!("{place} cannot be listened on: {error}"), remedy);
+        return Finding::failed(detail, remedy);
     }
     let answer = http.get(format!("http://{}:{port}/ready", local_host(host))).send().await;
     match answer {
         Ok(answer) if answer.status().is_success() => Finding::ok(format!("{place}: a server runs there and is ready")),
-        _ => {
-            let remedy = "stop what listens there, or choose another port: [server] port, or --port";
-            Finding::warning(format!("{place} is taken by something else"), remedy)
-        }
+        _ => Finding::warning(detail, remedy),
     }
 }
 

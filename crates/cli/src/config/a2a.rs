@@ -169,10 +169,6 @@ impl A2aOrchestratorConfig {
         for member in &self.agents {
             member.address().check(merged, &["agents", id, "agents"])?;
         }
-        if self.max_rounds == Some(0) {
-            let reason = "agents cannot be asked in no step";
-            return Err(merged.error(&["agents", id, "max_rounds"], reason, "write 1 or more"));
-        }
         Ok(())
     }
 }

@@ -103,6 +103,10 @@ impl A2aServerConfig {
             let reason = format!("`{}` is not a path of its own", self.path);
             return Err(merged.error(&at("path"), reason, "write one, like \"/a2a\""));
         }
+        if super::listen::is_own_path(path) {
+            let reason = format!("the server itself answers at `{path}`");
+            return Err(merged.error(&at("path"), reason, "write another one, like \"/a2a\""));
+        }
         let below = |path: &str, base: &str| {
             path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };

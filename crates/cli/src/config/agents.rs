@@ -1,6 +1,6 @@
 //! `[agents.ID]`: told apart by `type`.
 
-use super::hints::nearest;
+use super::hints::{nearest, snake_case};
 use super::sources::Merged;
 use super::{A2aConfig, A2aOrchestratorConfig, ConfigError, Environment, Span};
 #[cfg(feature = "schema")]
@@ -154,16 +154,21 @@ pub struct BuiltInConfig {
     /// `"auto"`, `"none"`, `"required"`, a tool's name, or `{ type = "tool", tool_name = "…" }`.
     pub tool_choice: Option<ToolChoiceConfig>,
     /// The most tokens that the model writes in one call.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub max_output_tokens: Option<u64>,
     /// Sampling temperature.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 2.0)))]
     pub temperature: Option<f64>,
     /// Nucleus sampling.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
     pub top_p: Option<f64>,
     /// Top-k sampling.
     pub top_k: Option<u64>,
     /// Presence penalty.
+    #[cfg_attr(feature = "schema", schemars(range(min = -2.0, max = 2.0)))]
     pub presence_penalty: Option<f64>,
     /// Frequency penalty.
+    #[cfg_attr(feature = "schema", schemars(range(min = -2.0, max = 2.0)))]
     pub frequency_penalty: Option<f64>,
     /// Texts that end the output.
     #[serde(default, alias = "stop_sequences")]
@@ -171,7 +176,7 @@ pub struct BuiltInConfig {
     /// Seed of the sampler.
     pub seed: Option<i64>,
     /// How often a call of the model is tried again before its first event, at most 10 times.
-    #[cfg_attr(feature = "schema", schemars(extend("default" = RETRIES)))]
+    #[cfg_attr(feature = "schema", schemars(range(max = 10), extend("default" = RETRIES)))]
     pub max_retries: Option<u32>,
     /// Members that are added to the provider's request as they are; a table under the name of a provider is for that one
     /// alone.
@@ -258,6 +263,7 @@ impl BuiltInConfig {
         let named = self.api_key_env.as_deref().and_then(|variable| environment(variable));
         Options {
             api_key: self.api_key.clone().or(named).filter(|_| own).map(SecretString::from),
+            api_key_env: self.api_key_env.clone().filter(|_| own),
             base_url: self.base_url.clone().filter(|_| own),
             api: self.api.as_deref().and_then(Api::named).filter(|_| own),
             think_tags: self.think_tags,
@@ -307,13 +313,6 @@ impl BuiltInConfig {
             self.resolve(name, &merged.environment)
                 .map_err(|error| merged.model_error(&at("model"), &error.to_string()))?;
         }
-        if self.max_steps == Some(0) {
-            return Err(merged.error(
-                &at("max_steps"),
-                "a run needs at least one call of the model",
-                "write 1 or more",
-            ));
-        }
         self.check_options(merged, id)?;
         self.check_tools(merged, id)
     }
@@ -321,9 +320,11 @@ impl BuiltInConfig {
     fn check_options(&self, merged: &Merged, id: &str) -> Result<(), ConfigError> {
         let at = |key: &'static str| ["agents", id, key];
         if let Some(name) = self.overridable.iter().find(|name| !is_overridable(name)) {
-            let remedy = match nearest(name, OVERRIDABLE.iter().copied()) {
-                Some(known) => format!("did you mean `{known}`? Otherwise use one of {}", OVERRIDABLE.join(", ")),
-                None => format!("use {}", OVERRIDABLE.join(", ")),
+            let known: Vec<String> = OVERRIDABLE.iter().map(|name| snake_case(name)).collect();
+            let all = known.join(", ");
+            let remedy = match nearest(&snake_case(name), known.iter().map(String::as_str)) {
+                Some(known) => format!("did you mean `{known}`? Otherwise use one of {all}"),
+                None => format!("use {all}"),
             };
             return Err(merged.error(&at("overridable"), format!("a page cannot override `{name}`"), remedy));
         }
@@ -331,9 +332,6 @@ impl BuiltInConfig {
             let reason = format!("`{origin}` is not an origin");
             let remedy = "write scheme, host and port, like \"https://mcp.example.com\"";
             return Err(merged.error(&at("mcp_origins"), reason, remedy));
-        }
-        if self.context_window == Some(0) {
-            return Err(merged.error(&at("context_window"), "no request fits", "write the model's number of tokens"));
         }
         match self.own_capabilities() {
             Ok(_) => Ok(()),

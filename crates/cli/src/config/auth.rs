@@ -1,5 +1,6 @@
 //! `[auth]`: who may use the server.
 
+use super::hints::nearest;
 use super::sources::Merged;
 use super::{ConfigError, Environment, OneOrMany, Span};
 use copilotkit_runtime::Principal;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 /// The longest leeway: with more, tokens would hardly expire.
 const LEEWAY_MAX: Duration = Duration::from_secs(5 * 60);
+/// What routes ask for.
+const SCOPES: [&str; 2] = ["debug", "threads:admin"];
 /// A secret shorter than this, in bytes, is less than what HS256 makes of it.
 const SECRET_SHORT: usize = 32;
 
@@ -183,6 +186,14 @@ impl AuthConfig {
                     reason,
                     "write each one by itself: scopes = [\"debug\", \"threads:admin\"]",
                 ));
+            }
+            if let Some(scope) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
+                let known = SCOPES.map(|scope| format!("\"{scope}\"")).join(" or ");
+                let remedy = match nearest(scope, SCOPES) {
+                    Some(meant) => format!("write \"{meant}\""),
+                    None => format!("write {known}, or remove it"),
+                };
+                return Err(problem("tokens", format!("there is no scope `{scope}`"), remedy));
             }
             if let Some((_, other)) = seen.iter().find(|(known, _)| *known == value) {
                 let reason = format!("the variables `{other}` and `{env}` hold the same token");

@@ -21,21 +21,39 @@ pub(super) fn quoted_names(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
+/// How many names are listed beside the one that was likely meant.
+const LISTED: usize = 8;
+
 /// What to use in the place of `written`, out of serde's list of what it would have taken.
 pub(super) fn use_instead(written: &str, list: &str) -> String {
     let known = quoted_names(list);
     let all = list.trim_start_matches(", ").replace("expected", "use");
-    match nearest(written, known.iter().copied()) {
+    let snake = snake_case(written);
+    let meant = known.iter().copied().find(|name| *name == snake).or_else(|| nearest(written, known.iter().copied()));
+    match meant {
+        Some(name) if known.len() > LISTED => format!("did you mean `{name}`? docs/configuration.md has every key"),
         Some(name) if known.len() > 3 => format!("did you mean `{name}`? Otherwise {all}"),
         Some(name) if known.len() > 1 => format!("did you mean `{name}`? {all}"),
         _ => all,
     }
 }
 
+/// `maxSteps` as `max_steps`.
+pub(super) fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
+}
+
 /// A message that says itself what to do, as reason and remedy.
-pub(super) fn split(message: &str) -> Option<(&str, &str)> {
+pub(crate) fn split(message: &str) -> Option<(&str, &str)> {
     const BEGINNINGS: &[&str] = &["write ", "set ", "Supported: "];
-    let ends = [", ", ": ", ". "].into_iter().flat_map(|end| message.match_indices(end));
+    let ends = [", ", ": ", "; ", ". "].into_iter().flat_map(|end| message.match_indices(end));
     let found = ends
         .map(|(at, end)| (at, at + end.len()))
         .filter(|(_, next)| BEGINNINGS.iter().any(|beginning| message[*next..].starts_with(beginning)));
@@ -43,38 +61,35 @@ pub(super) fn split(message: &str) -> Option<(&str, &str)> {
     Some((&message[..at], &message[next..]))
 }
 
-/// Where nothing better can be said.
-const SEE: &str = "docs/configuration.md says what it takes";
-
-/// What to write where a value has the wrong type, from serde's words for what it expected.
-pub(super) fn example(message: &str) -> &'static str {
-    const EXAMPLES: &[(&str, &str)] = &[
-        ("expected a whole number", "write the number without quotes, like 8000"),
-        ("expected a number", "write the number without quotes, like 0.7"),
-        ("expected a text in quotes", "write it in quotes, like \"text\""),
-        ("expected true or false", "write true or false, without quotes"),
-        ("expected a list", "write a list, like [\"one\", \"two\"]"),
-        ("expected a table", "write a table, like { name = \"value\" }"),
-    ];
-    if message.starts_with("this is the ") {
-        return "write one that is expected";
-    }
-    let wrong_type = message.starts_with("this is ");
-    EXAMPLES.iter().find(|(words, _)| wrong_type && message.contains(words)).map_or(SEE, |(_, example)| example)
-}
-
 /// Variables that look as if they should set a key and do not: those with one underscore where two are needed.
 pub(crate) fn ignored_variable(name: &str) -> Option<String> {
-    let rest = name.strip_prefix("COPILOTKIT_").filter(|rest| !rest.contains("__"))?;
-    let (section, key) = rest.split_once('_')?;
-    sections().contains(&section.to_ascii_lowercase()).then(|| format!("COPILOTKIT_{section}__{key}"))
+    let rest = name.strip_prefix("COPILOTKIT_").filter(|rest| !rest.contains("__"))?.to_ascii_lowercase();
+    sections().into_iter().find_map(|section| {
+        let key = rest.strip_prefix(&section)?.strip_prefix('_')?;
+        let known = keys(&section).iter().any(|known| known == key);
+        known.then(|| format!("COPILOTKIT_{}__{}", section.to_ascii_uppercase(), key.to_ascii_uppercase()))
+    })
 }
 
 /// The sections of the file, as its reader lists them.
 fn sections() -> Vec<String> {
-    let unknown: Table = [(String::from("?"), Value::Boolean(true))].into_iter().collect();
-    let Err(error) = unknown.try_into::<Sections>() else { return Vec::new() };
-    quoted_names(error.message()).into_iter().map(str::to_owned).collect()
+    listed(unknown())
+}
+
+/// The keys of a section. Those of tables by name, such as agents, are none of its own.
+fn keys(section: &str) -> Vec<String> {
+    listed(Table::from_iter([(section.to_owned(), Value::Table(unknown()))]))
+}
+
+fn unknown() -> Table {
+    Table::from_iter([(String::from("?"), Value::Boolean(true))])
+}
+
+/// What the reader would have taken in the place of an unknown key.
+fn listed(table: Table) -> Vec<String> {
+    let Err(error) = table.try_into::<Sections>() else { return Vec::new() };
+    let (_, known) = error.message().split_once("expected").unwrap_or_default();
+    quoted_names(known).into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -109,7 +124,17 @@ mod tests {
             Some("COPILOTKIT_LIMITS__BODY_MAX"),
             "only the first underscore separates"
         );
-        for name in ["COPILOTKIT_CONFIG", "COPILOTKIT_LOG", "COPILOTKIT_SERVER__PORT", "COPILOTKIT_HOME_DIR", "PORT"] {
+        assert_eq!(ignored_variable("COPILOTKIT_A2A_SERVER_PATH").as_deref(), Some("COPILOTKIT_A2A_SERVER__PATH"));
+        for name in [
+            "COPILOTKIT_CONFIG",
+            "COPILOTKIT_LOG",
+            "COPILOTKIT_SERVER__PORT",
+            "COPILOTKIT_HOME_DIR",
+            "COPILOTKIT_TELEMETRY_DISABLED",
+            "COPILOTKIT_AGENTS_DEFAULT_MODEL",
+            "COPILOTKIT_PRICES_INPUT",
+            "PORT",
+        ] {
             assert_eq!(ignored_variable(name), None, "{name}");
         }
     }

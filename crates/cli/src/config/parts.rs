@@ -29,7 +29,7 @@ pub struct ServerConfig {
     pub on_busy: OnBusyName,
     /// What becomes of a run when the page that started it hangs up.
     pub on_disconnect: OnDisconnectName,
-    /// Silence after which a comment is sent on a stream.
+    /// Silence after which a comment is sent on a stream. `"0s"`: none is ever sent.
     pub keep_alive: Span,
 }
 
@@ -195,20 +195,26 @@ pub struct LimitsConfig {
     /// The largest request body.
     pub body_max: Size,
     /// The most connections at once.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub connections: usize,
     /// The most runs at once.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub runs: usize,
     /// The most runs of one principal at once, suggestions included. Not set: 50, and no bound for the one principal of a
     /// server without authentication. Beyond it: 429.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub runs_per_principal: Option<usize>,
     /// The most requests of one principal in a minute, of any kind; all of them may come at once. Not set: any number.
     /// Beyond it: 429 `too_many_requests`.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub requests_per_minute: Option<u32>,
     /// The largest event that an agent may send, at most 10 MiB, which is what clients take.
     pub event_max: Size,
     /// How deep arrays and objects may be nested in a request's body and in an agent's event, at most 128 levels.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 128)))]
     pub json_depth: usize,
     /// The most events of one run.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub run_events: u64,
     /// The most bytes of events of one run.
     pub run_bytes: Size,
@@ -221,6 +227,7 @@ pub struct LimitsConfig {
     /// The longest run.
     pub run_max: Span,
     /// The longest thread or run id, in bytes.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub id_max: usize,
     /// How long a reader may take nothing before it is cut off.
     pub write_stall: Span,

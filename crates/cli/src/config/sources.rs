@@ -1,8 +1,11 @@
 //! Where values come from, in the order of their weight: file, environment, flags.
 
 use super::error::{ConfigError, Place};
+use super::explain::explain;
 use super::hints;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -122,50 +125,41 @@ impl Merged {
     /// Reads a part of the table as `T`; an error names the key below `at`.
     pub(super) fn read<T: DeserializeOwned>(&self, value: Value, at: &[&str]) -> Result<T, ConfigError> {
         serde_path_to_error::deserialize(value).map_err(|error| {
-            let inner = error.path().to_string();
-            let message = error.into_inner().message().trim().to_owned();
             let mut path: Vec<String> = at.iter().map(|&key| key.to_owned()).collect();
-            path.extend(inner.split('.').filter(|key| !key.is_empty() && *key != "?").map(str::to_owned));
-            let (reason, remedy) = match quoted(&message, "unknown field `") {
-                Some((field, rest)) => {
-                    if path.last().is_none_or(|last| last != field) {
-                        path.push(field.to_owned());
-                    }
-                    ("there is no such key".to_owned(), hints::use_instead(field, rest))
+            for segment in error.path() {
+                match (segment, path.last_mut()) {
+                    (Segment::Map { key }, _) => path.push(key.clone()),
+                    (Segment::Seq { index }, Some(list)) => list.push_str(&format!("[{index}]")),
+                    _ => {}
                 }
-                None => match quoted(&message, "missing field `") {
-                    Some((field, _)) => (format!("the key `{field}` is missing"), format!("add {field} = …")),
-                    None => match quoted(&message, "unknown variant `") {
-                        Some((variant, rest)) => {
-                            (format!("there is no `{variant}`"), hints::use_instead(variant, rest))
-                        }
-                        None => match hints::split(&message) {
-                            Some((reason, remedy)) => (reason.to_owned(), remedy.to_owned()),
-                            None => {
-                                let reason = plain(message);
-                                let remedy = hints::example(&reason);
-                                match reason.strip_prefix("expected ") {
-                                    // The words of a type that takes several kinds of values.
-                                    Some(kinds) => {
-                                        ("this is another kind of value".to_owned(), format!("write {kinds}"))
-                                    }
-                                    None => (reason, remedy.to_owned()),
-                                }
-                            }
-                        },
-                    },
-                },
-            };
+            }
+            let (reason, remedy) = explain(self, &mut path, error.inner().message().trim());
             let keys: Vec<&str> = path.iter().map(String::as_str).collect();
             self.error(&keys, reason, remedy)
         })
+    }
+
+    /// What stands at a key; `tools[2]` is the third of the list `tools`.
+    pub(super) fn value(&self, path: &[&str]) -> Option<&Value> {
+        let mut table = Some(&self.table);
+        let mut found = None;
+        for key in path {
+            let (name, index) = place_in_list(key);
+            let value = table?.get(name)?;
+            let value = match index {
+                Some(index) => value.get(index)?,
+                None => value,
+            };
+            (table, found) = (value.as_table(), Some(value));
+        }
+        found
     }
 
     /// An error at a key.
     pub(super) fn error(&self, path: &[&str], reason: impl Into<String>, remedy: impl Into<String>) -> ConfigError {
         ConfigError {
             place: Place::of(path, self.line(path), self),
-            key: path.join("."),
+            key: path.iter().map(|key| shown(key)).collect::<Vec<_>>().join("."),
             reason: reason.into(),
             remedy: remedy.into(),
         }
@@ -186,11 +180,7 @@ impl Merged {
         let mut table = root.get_ref();
         let mut found = None;
         for key in path {
-            // `tools[2]` is the third of the list `tools`.
-            let (name, index) = match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
-                Some((name, index)) => (name, index.parse::<usize>().ok()),
-                None => (*key, None),
-            };
+            let (name, index) = place_in_list(key);
             let Some((span, value)) = table.iter().find(|(found, _)| found.get_ref() == name) else { break };
             found = Some(span.span().start);
             let item = match (value.get_ref(), index) {
@@ -251,6 +241,14 @@ impl Merged {
     }
 }
 
+/// A key as it is written: in quotes where a dot or a slash is part of it.
+fn shown(key: &str) -> Cow<'_, str> {
+    match key.contains(['.', '/', ' ']) {
+        true => format!("\"{key}\"").into(),
+        false => key.into(),
+    }
+}
+
 /// A variable's text as the value that it looks like.
 fn scalar(text: &str) -> Value {
     match format!("value = {text}").parse::<Table>() {
@@ -287,46 +285,35 @@ fn expand_text(text: &str, environment: &Environment) -> Result<String, (String,
     Ok(out)
 }
 
-/// serde's words for a type as people's words.
-fn plain(message: String) -> String {
-    const WORDS: &[(&str, &str)] = &[
-        ("expected u16", "expected a whole number from 0 to 65535"),
-        ("expected u32", "expected a whole number, 0 or more"),
-        ("expected u64", "expected a whole number, 0 or more"),
-        ("expected usize", "expected a whole number, 0 or more"),
-        ("expected i64", "expected a whole number"),
-        ("expected f64", "expected a number"),
-        ("expected a string", "expected a text in quotes"),
-        ("expected a boolean", "expected true or false"),
-        ("expected a sequence", "expected a list"),
-        ("expected a map", "expected a table"),
-        ("invalid type: ", "this is a "),
-        ("this is a integer", "this is an integer"),
-        ("this is a sequence", "this is a list"),
-        ("this is a map", "this is a table"),
-        ("invalid value: ", "this is the "),
-    ];
-    let text = WORDS.iter().fold(message, |text, (theirs, ours)| text.replace(theirs, ours));
-    match text.split_once("expected struct ") {
-        Some((before, _)) => format!("{before}expected a table"),
-        None => text,
+/// `tools[2]` is the third of the list `tools`.
+fn place_in_list(key: &str) -> (&str, Option<usize>) {
+    match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
+        Some((name, index)) => (name, index.parse::<usize>().ok()),
+        None => (key, None),
     }
-}
-
-fn quoted<'a>(message: &'a str, start: &str) -> Option<(&'a str, &'a str)> {
-    message.split_once(start)?.1.split_once('`')
 }
 
 fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let offset = error.span().map_or(0, |span| span.start);
     let line = 1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count();
+    let written = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
+    // The value itself may be a secret: it is not shown.
+    let bare = written.map(|(key, value)| (key.trim(), value.trim()));
+    let bare = bare.filter(|(_, value)| !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '=']));
+    let message = error.message();
     ConfigError {
         place: Place::Line(path.to_path_buf(), line),
         key: String::new(),
-        reason: format!("not valid TOML: {}", error.message().trim().replace('\n', ", ")),
-        remedy: match error.message().contains("duplicate key") {
-            true => "keep one of the two".to_owned(),
-            false => "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
+        reason: match bare {
+            Some((key, _)) if !message.contains("duplicate key") => {
+                format!("not valid TOML: what stands behind `{key}` is no number, and no text without quotes")
+            }
+            _ => format!("not valid TOML: {}", message.trim().replace('\n', ", ")),
+        },
+        remedy: match bare {
+            _ if message.contains("duplicate key") => "keep one of the two".to_owned(),
+            Some((key, _)) => format!("write it in quotes: {key} = \"…\""),
+            None => "see https://toml.io for the syntax; texts stand in quotes".to_owned(),
         },
     }
 }

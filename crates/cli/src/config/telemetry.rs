@@ -138,7 +138,8 @@ pub struct PriceConfig {
 pub struct BudgetsConfig {
     /// Tokens, read and written. Not set: any number.
     pub tokens_per_day: Option<u64>,
-    /// US dollars, by the prices. A model without a price costs nothing. Not set: any amount.
+    /// US dollars, by the prices. A model without a price costs nothing; the start and `check` warn of it. Not set: any
+    /// amount.
     pub cost_per_day: Option<f64>,
 }
 
@@ -161,6 +162,12 @@ pub fn prices(config: &PricesConfig) -> Result<Prices, (String, PriceError)> {
     })
 }
 
+/// What stands before the path of a signal, where an address ends with one.
+pub(crate) fn signal_base(url: &str) -> Option<&str> {
+    let url = url.trim_end_matches('/');
+    url.strip_suffix("/v1/traces").or_else(|| url.strip_suffix("/v1/metrics"))
+}
+
 pub(super) fn check(
     telemetry: &TelemetryConfig,
     prices_config: &PricesConfig,
@@ -170,6 +177,10 @@ pub(super) fn check(
     let at = |key: &'static str| ["telemetry", key];
     if !telemetry.otlp_endpoint.is_empty() {
         merged.check_url(&at("otlp_endpoint"), &telemetry.otlp_endpoint)?;
+        if let Some(base) = signal_base(&telemetry.otlp_endpoint) {
+            let reason = "this is the address of one signal, and `/v1/traces` and `/v1/metrics` are put behind it";
+            return Err(merged.error(&at("otlp_endpoint"), reason, format!("write the base, \"{base}\"")));
+        }
     }
     merged.check_headers(&at("headers"), &telemetry.headers)?;
     if telemetry.otlp_endpoint.is_empty() && !telemetry.headers.is_empty() {

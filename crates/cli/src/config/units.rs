@@ -1,6 +1,6 @@
 //! Durations and sizes as people write them.
 
-use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
 use std::fmt;
 use std::time::Duration;
 
@@ -61,12 +61,41 @@ impl schemars::JsonSchema for Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub usize);
 
+/// A duration as people write it.
+///
+/// # Errors
+/// What is wrong with it, and how to write it.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    match text.parse::<f64>() {
+        Ok(0.0) => Ok(Duration::ZERO),
+        Ok(number) if number > 0.0 => {
+            Err(format!("`{text}` has no unit, write it like \"{text}s\", \"{text}m\" or \"{text}days\""))
+        }
+        _ => humantime::parse_duration(text)
+            .map_err(|_| format!("`{text}` is not a duration, write it like \"30s\", \"5m\" or \"90days\"")),
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text)
-            .map(Self)
-            .map_err(|_| D::Error::custom(format!("`{text}` is not a duration, write it like \"30s\" or \"5m\"")))
+        struct SpanVisitor;
+        impl Visitor<'_> for SpanVisitor {
+            type Value = Span;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration like \"30s\" or \"5m\"")
+            }
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Span, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Span, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+                duration(text).map(Span).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(SpanVisitor)
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn call(args: McpCallArgs) -> Result<()> {
     let arguments = match Json::parse(text.trim()) {
         Ok(json) if json.is_object() => json,
         Ok(_) => return usage("the arguments are no JSON object: write them like '{\"path\":\"README.md\"}'"),
-        Err(error) => return usage(format!("the arguments are not valid JSON: {error}")),
+        Err(error) => return usage(format!("the arguments: {error}")),
     };
     // Who asks in a script can answer no question.
     let person = args.arguments != "-" && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();

@@ -64,6 +64,21 @@ impl Log {
     }
 }
 
+/// What is wrong with directives that show something else than was meant.
+pub(crate) fn ineffective_directives(text: &str) -> Option<String> {
+    let remedy = "write error, warn, info, debug or trace, or one of them for a part, like copilotkit=debug";
+    if EnvFilter::try_new(text).is_err() {
+        return Some(format!("COPILOTKIT_LOG is `{text}`, which cannot be read, so it is passed over: {remedy}"));
+    }
+    // A word that is no level is the name of a part of the program, and everything else falls silent.
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let is_said = |one: &str| is_level(one) || one.contains('=') || one.starts_with("copilotkit");
+    let mut words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let first = words.clone().next()?;
+    (!words.any(is_said))
+        .then(|| format!("COPILOTKIT_LOG is `{first}`, which is no level, so nothing is shown: {remedy}"))
+}
+
 /// Sets up the lines of this process. A log that was set up before stays.
 pub fn init_log(config: &LoggingConfig, directives: Option<&str>, exporter: Option<&Exporter>) {
     let log = Log::new(config, io::stderr().is_terminal());

@@ -1,6 +1,6 @@
 //! Where traces and metrics go: from `[telemetry]`, and from the variables of OpenTelemetry where that says nothing.
 
-use crate::config::{Environment, Signal, TelemetryConfig};
+use crate::config::{Environment, Signal, TelemetryConfig, signal_base};
 use anyhow::{Context as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry_sdk::trace::Sampler;
@@ -173,14 +173,33 @@ fn endpoint(config: &TelemetryConfig, variables: &Variables<'_>, signal: &str, p
         return Ok(None);
     }
     let own = format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
-    let url = match (variables.text(&own), variables.text("OTEL_EXPORTER_OTLP_ENDPOINT")) {
-        (Some(url), _) => Url::parse(&url).with_context(|| format!("{own} is {url}, which is no address"))?,
-        (None, Some(base)) => below(&base, path).context("OTEL_EXPORTER_OTLP_ENDPOINT")?,
+    let of_all = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let (variable, text, path) = match (variables.text(&own), variables.text(of_all)) {
+        (Some(url), _) => (own.as_str(), url, None),
+        (None, Some(base)) => (of_all, base, Some(path)),
         (None, None) => return Ok(None),
+    };
+    let what = signal.to_lowercase();
+    if path.is_some() && signal_base(&text).is_some() {
+        variables.warn(format!(
+            "{variable} ends with the path of a signal, and `/{path}` is put behind it; write the base there, or set {own}",
+            path = path.unwrap_or_default()
+        ));
+    }
+    let url = match path {
+        Some(path) => below(&text, path).ok(),
+        None => Url::parse(&text).ok(),
+    };
+    // The variable is often set for everything on a machine: what it says for others must not keep the server from
+    // starting.
+    let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) else {
+        variables.warn(format!(
+            "no {what} are sent: {variable} is no http or https address; write it like http://127.0.0.1:4318"
+        ));
+        return Ok(None);
     };
     let protocol = variables.otlp(signal, "PROTOCOL");
     if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
-        let what = signal.to_lowercase();
         variables.warn(format!(
             "no {what} are sent: OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}, and this server speaks http/protobuf alone; \
              set OTEL_EXPORTER_OTLP_{signal}_PROTOCOL=http/protobuf and the port for it, mostly 4318"
@@ -279,6 +298,25 @@ mod tests {
         assert!(settings.metrics.is_none() && settings.traces.is_some());
         let traces = TelemetryConfig { signals: vec![Signal::Traces], ..TelemetryConfig::default() };
         assert!(of(traces, &base).unwrap().metrics.is_none());
+    }
+
+    #[test]
+    fn an_address_for_everything_on_the_machine_keeps_no_server_from_starting() {
+        let told = |name: &str, value: &str| {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            let lookup = Arc::new(move |asked: &str| (asked == name).then(|| value.clone())) as _;
+            let mut warnings = Vec::new();
+            let settings = Settings::of(&TelemetryConfig::default(), &lookup, &mut warnings).unwrap();
+            (settings.is_some(), warnings)
+        };
+        for address in ["127.0.0.1:4317", "localhost:4317", "/collector"] {
+            let (sends, warnings) = told("OTEL_EXPORTER_OTLP_ENDPOINT", address);
+            assert!(!sends && warnings.len() == 2 && warnings[0].contains("http://127.0.0.1:4318"), "{warnings:?}");
+        }
+        let (sends, warnings) = told("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4317");
+        assert!(!sends && warnings[0].contains("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is no"), "{warnings:?}");
+        let (sends, warnings) = told("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/v1/traces");
+        assert!(sends && warnings[0].contains("write the base"), "{warnings:?}");
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub(super) async fn import(args: ImportArgs) -> Result<()> {
         _ => Some(File::open(&args.file).with_context(|| format!("the export {name} cannot be read"))?),
     };
     work(move |stop| {
+        let folder = desk.path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let is_new = !desk.path.exists();
         let mut store = desk.write()?;
         let options = ImportOptions { principal: args.principal, replace: args.replace };
         let mut input: Box<dyn BufRead> = match file {
@@ -82,6 +84,11 @@ pub(super) async fn import(args: ImportArgs) -> Result<()> {
         let mut progress = Progress::new("imported");
         let taken = store.import(&mut input, &options, &mut |threads| go_on(&mut progress, stop, threads));
         drop(progress);
+        if taken.is_err() && is_new {
+            // Nothing was there, and nothing is to be there. What stays is an empty store.
+            let _ = store.discard();
+            let _ = folder.map(std::fs::remove_dir);
+        }
         let done = taken.map_err(|error| match error {
             MaintenanceError::Exists { principal, thread_id } => anyhow!(
                 "the thread {} of {} is there already: --replace deletes it first, --principal ID gives the import to another one; nothing was imported",

@@ -142,7 +142,8 @@ impl SqliteStore {
         let mut store = Self { inner, writer: None, upkeep: None, interrupted };
         let inner = store.inner.clone();
         let started = std::thread::Builder::new().name("sqlite-writer".to_owned());
-        let unusable = |cause| OpenError::Unusable { path: options.path.clone(), cause };
+        let path = &options.path;
+        let unusable = |cause| OpenError::Unusable { path: path.clone(), at: path.clone(), cause };
         let wal = store.inner.place.wal().map_err(unusable)?;
         let writer = started.spawn(move || writer::run(connection, wal, &inner.inbox));
         store.writer = Some(writer.map_err(unusable)?);

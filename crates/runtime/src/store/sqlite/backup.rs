@@ -37,10 +37,15 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
     let connection = schema::open_ours(from)?;
     copy_into(&connection, to).map_err(|error| {
         let cause = match error {
-            StoreError::Unavailable(cause) => std::io::Error::other(cause),
+            StoreError::Unavailable(cause) => match cause.downcast::<std::io::Error>() {
+                Ok(cause) => *cause,
+                Err(cause) => std::io::Error::other(cause),
+            },
             other => std::io::Error::other(other),
         };
-        OpenError::Unusable { path: to.to_owned(), cause }
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let at = if to.exists() { to } else { folder };
+        OpenError::Unusable { path: to.to_owned(), at: at.to_owned(), cause }
     })
 }
 

@@ -28,7 +28,7 @@ const SHRINK: u32 = 4096;
 pub struct Maintenance {
     // Closed before the lock is freed.
     connection: Connection,
-    _place: Option<Place>,
+    place: Option<Place>,
 }
 
 /// Is called now and then with how many threads are done; false ends the work, which leaves no thread half done.
@@ -120,7 +120,7 @@ impl Maintenance {
     /// # Errors
     /// When the file is not there or none of ours: see [`OpenError`].
     pub fn read(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { connection: schema::open_ours(path)?, _place: None })
+        Ok(Self { connection: schema::open_ours(path)?, place: None })
     }
 
     /// Opens the file for writing, alone: brings it to the latest schema and closes the runs that a process left behind.
@@ -133,7 +133,18 @@ impl Maintenance {
         let mut connection = schema::open(&place.path, None)?;
         jobs::close_interrupted(&mut connection)
             .map_err(|cause| OpenError::Database { path: place.path.clone(), cause })?;
-        Ok(Self { connection, _place: Some(place) })
+        Ok(Self { connection, place: Some(place) })
+    }
+
+    /// Removes the file, and what stands beside it: for one that was made for what then could not be done. One that was
+    /// opened for reading stays.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn discard(self) -> std::io::Result<()> {
+        let Self { connection, place } = self;
+        drop(connection);
+        place.map_or(Ok(()), Place::remove)
     }
 
     /// Gives each thread of a filter to `each`, the last used first, until it answers false.

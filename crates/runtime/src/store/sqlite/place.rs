@@ -20,25 +20,32 @@ pub(super) struct Place {
 impl Place {
     /// Makes the folder and an empty file where there is none, and takes the lock.
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
-        let unusable = |cause| OpenError::Unusable { path: path.to_owned(), cause };
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        make_folder(folder).map_err(unusable)?;
+        // What is not there is for its folder to take.
+        let blamed = |file: &Path| if file.exists() { file.to_owned() } else { folder.to_owned() };
+        let error = |at: PathBuf, cause| OpenError::Unusable { path: path.to_owned(), at, cause };
+        let in_folder = |cause| error(folder.to_owned(), cause);
+        make_folder(folder).map_err(in_folder)?;
         let path_of_all = match path.canonicalize() {
             Ok(path) => path,
             Err(_) => {
-                let name = path.file_name().ok_or_else(|| unusable(std::io::ErrorKind::InvalidFilename.into()))?;
-                folder.canonicalize().map_err(unusable)?.join(name)
+                let no_name = || error(path.to_owned(), std::io::ErrorKind::InvalidFilename.into());
+                folder.canonicalize().map_err(in_folder)?.join(path.file_name().ok_or_else(no_name)?)
             }
         };
         if path_of_all.is_dir() {
-            return Err(unusable(std::io::ErrorKind::IsADirectory.into()));
+            return Err(error(path.to_owned(), std::io::ErrorKind::IsADirectory.into()));
         }
-        let mut name = path_of_all.clone().into_os_string();
-        name.push(".lock");
-        let lock = lock(Path::new(&name), path)?;
+        let name = beside(&path_of_all, ".lock");
+        let lock = open_lock(&name, &path_of_all).map_err(|cause| error(blamed(&name), cause))?;
+        let lock = hold(lock, path, &name)?;
+        let unusable = |cause| match path_of_all.exists() {
+            true => error(path.to_owned(), cause),
+            false => error(folder.to_owned(), cause),
+        };
         // Made by us, not by SQLite, for its mode; the files beside it take the mode of the file.
         let mut file = private().create(true).read(true).append(true).open(&path_of_all).map_err(unusable)?;
         let mut head = Vec::new();
@@ -55,16 +62,52 @@ impl Place {
     /// The file that SQLite appends commits to, to sync it. SQLite holds no lock on it that closing this would drop, and
     /// keeps it for as long as a connection is open.
     pub(super) fn wal(&self) -> std::io::Result<File> {
-        let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
-        OpenOptions::new().write(true).open(name)
+        OpenOptions::new().write(true).open(beside(&self.path, "-wal"))
+    }
+
+    /// Removes the file and all that stands beside it, of a store that nobody else knows of. Its connections are closed.
+    pub(super) fn remove(self) -> std::io::Result<()> {
+        let gone = |path: &Path| match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        for end in ["-wal", "-shm", ""] {
+            gone(&beside(&self.path, end))?;
+        }
+        let lock = beside(&self.path, ".lock");
+        drop(self);
+        gone(&lock)
     }
 }
 
+/// `threads.db` and `.lock`: the name of a file beside the store's.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(end);
+    name.into()
+}
+
+/// The lock of a store, which belongs to whom the store belongs: root may look after the file of another user.
+fn open_lock(name: &Path, path: &Path) -> std::io::Result<File> {
+    let made = private().create_new(true).read(true).append(true).open(name);
+    let file = match made {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return private().read(true).append(true).open(name);
+        }
+        made => made?,
+    };
+    #[cfg(unix)]
+    if let Ok(store) = std::fs::metadata(path) {
+        use std::os::unix::fs::MetadataExt as _;
+        // Only root can give it away. For everybody else it is their own, as the file that they may write.
+        let _ = std::os::unix::fs::fchown(&file, Some(store.uid()), Some(store.gid()));
+        let _ = file.set_permissions(store.permissions());
+    }
+    Ok(file)
+}
+
 /// A file of its own is locked: closing a second handle on the database would drop the locks of SQLite in this process.
-fn lock(name: &Path, path: &Path) -> Result<File, OpenError> {
-    let unusable = |cause| OpenError::Unusable { path: path.to_owned(), cause };
-    let mut file = private().create(true).read(true).append(true).open(name).map_err(unusable)?;
+fn hold(mut file: File, path: &Path, name: &Path) -> Result<File, OpenError> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -74,7 +117,9 @@ fn lock(name: &Path, path: &Path) -> Result<File, OpenError> {
             let holder = holder.trim().parse().ok();
             return Err(OpenError::InUse { path: path.to_owned(), holder });
         }
-        Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
+        Err(TryLockError::Error(cause)) => {
+            return Err(OpenError::Unusable { path: path.to_owned(), at: name.to_owned(), cause });
+        }
     }
     let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
         let id = std::process::id();
@@ -102,4 +147,33 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
+    #[test]
+    fn a_lock_is_for_whom_the_store_is_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        drop(Place::take(&path).unwrap());
+        let lock = beside(&path, ".lock");
+        std::fs::remove_file(&lock).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        // Only root may do this, and it is root for whom it matters.
+        let given = chown(&path, Some(65_534), Some(65_534)).is_ok();
+        drop(Place::take(&path).unwrap());
+        let (of_store, of_lock) = (std::fs::metadata(&path).unwrap(), std::fs::metadata(&lock).unwrap());
+        assert_eq!(of_lock.mode(), of_store.mode());
+        assert_eq!((of_lock.uid(), of_lock.gid()), (of_store.uid(), of_store.gid()), "given away: {given}");
+    }
+
+    #[test]
+    fn a_place_that_is_removed_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        Place::take(&folder.path().join("t.db")).unwrap().remove().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }
