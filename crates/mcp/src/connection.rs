@@ -11,6 +11,7 @@ use crate::config::ServerConfig;
 use crate::elicit::Elicit;
 use crate::error::{ErrorKind, McpError};
 use crate::limits;
+use crate::transport::stdio::LastWords;
 use futures::FutureExt as _;
 use handler::Shared;
 use rmcp::model::{
@@ -35,8 +36,12 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     spoiled: AtomicBool,
     turns: Semaphore,
+    /// The one call at a time where the transport does not tell which call a question belongs to.
+    seat: Arc<Semaphore>,
     /// When its token must have been replaced.
     until: Option<std::time::Instant>,
+    /// What a child said before it ended.
+    words: Option<LastWords>,
     pub(crate) era: Era,
 }
 
@@ -57,6 +62,7 @@ impl Connection {
         service: RunningService<RoleClient, Handler>,
         era: Era,
         until: Option<std::time::Instant>,
+        words: Option<LastWords>,
     ) -> Self {
         Self {
             id: Arc::from(config.id.as_str()),
@@ -65,7 +71,9 @@ impl Connection {
             service: Mutex::new(Some(service)),
             spoiled: AtomicBool::new(false),
             turns: Semaphore::new(limits::CALLS_PER_SERVER),
+            seat: Arc::new(Semaphore::new(1)),
             until,
+            words,
             era,
         }
     }
@@ -92,6 +100,16 @@ impl Connection {
         version.is_some_and(|version: ProtocolVersion| !version.has_initialize())
     }
 
+    /// The place of the one call at a time, see [`crate::pool::slot::Slot::seat`].
+    pub(crate) fn seat(&self) -> &Arc<Semaphore> {
+        &self.seat
+    }
+
+    /// Waits until a call on this connection waits for a person.
+    pub(crate) async fn asks(&self) {
+        self.shared.asks().await;
+    }
+
     pub(crate) fn peer(&self) -> &Peer<RoleClient> {
         &self.peer
     }
@@ -109,6 +127,8 @@ impl Connection {
 
         let began = Instant::now();
         let end = began + terms.total;
+        // Before it is sent: a question may come at once.
+        let watched = self.shared.watch(may_ask(&request), terms.elicit.clone());
         let sent = self.peer.send_cancellable_request(request, PeerRequestOptions::no_options());
         let handle = match tokio::time::timeout_at(end, sent).await {
             Ok(Ok(handle)) => handle,
@@ -116,7 +136,7 @@ impl Connection {
             Err(_) => return Err(self.failed(about(ErrorKind::Timeout, "the request could not be sent"))),
         };
         let mut abandoned = Abandoned { peer: &self.peer, id: Some(handle.id.clone()) };
-        let watched = self.shared.watch(handle.id.clone(), handle.progress_token.clone(), terms.elicit.clone());
+        watched.sent(handle.id.clone(), handle.progress_token.clone());
         let answer = handle.await_response();
         tokio::pin!(answer);
         let mut end = end;
@@ -142,7 +162,10 @@ impl Connection {
         if was_answered {
             abandoned.id = None;
         }
-        outcome.map_err(|error| self.failed(error))
+        match (outcome, &self.words) {
+            (Err(error), Some(words)) if error.kind == ErrorKind::Closed => Err(self.failed(words.with(error).await)),
+            (outcome, _) => outcome.map_err(|error| self.failed(error)),
+        }
     }
 
     fn failed(&self, error: McpError) -> McpError {
@@ -161,6 +184,12 @@ impl Connection {
             tracing::debug!(server = &*self.id, %error, "a connection did not close in good order");
         }
     }
+}
+
+/// Whether a server may ask a person in the course of such a request. Lists, above all those that are made because the
+/// server says that its tools changed, lead to no questions.
+fn may_ask(request: &ClientRequest) -> bool {
+    matches!(request, ClientRequest::CallToolRequest(_) | ClientRequest::ReadResourceRequest(_))
 }
 
 /// Tells the server that nobody waits for an answer any more.

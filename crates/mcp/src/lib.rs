@@ -35,6 +35,7 @@ mod names;
 pub mod oauth;
 mod pool;
 pub mod result;
+mod seldom;
 mod telemetry;
 mod tools;
 mod transport;

@@ -55,6 +55,8 @@ pub const CALLS_PER_SERVER: usize = 16;
 pub const CALLS: usize = 256;
 /// How long a call may wait for its turn.
 pub const CALL_QUEUE: Duration = Duration::from_secs(30);
+/// How long a call waits for the one before it, where each needs a connection to itself, before it gets another one.
+pub const CALL_ALONE: Duration = Duration::from_secs(1);
 /// The most rounds of questions of one call.
 pub const INPUT_ROUNDS: usize = 10;
 /// The most connections; the one that was not used for longest makes room.
@@ -79,6 +81,12 @@ pub const STREAM_RETRIES: usize = 5;
 pub const STREAM_RETRY_MAX: Duration = Duration::from_secs(10);
 /// How much of the standard error of a child process one line of the log takes.
 pub const STDERR_LINE: usize = 2 * 1024;
+/// How many of the last lines of a child's standard error an error about it shows.
+pub const LAST_WORDS: usize = 5;
+/// How much of each of them, in characters.
+pub const LAST_WORDS_LINE: usize = 200;
+/// How long an error waits for the end of the standard error.
+pub const LAST_WORDS_WAIT: Duration = Duration::from_millis(300);
 /// The longest name of a tool that models take.
 pub const MODEL_TOOL_NAME: usize = 64;
 /// Messages of a server that wait to be read, on the transport with a stream of events.

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod lease;
+mod seat;
 pub(crate) mod slot;
 
 pub use lease::{CallTerms, Lease, ServerInfo};

@@ -98,8 +98,7 @@ impl McpTools {
                 Ok(list) => list,
                 Err(error) if config.required => return Err(error),
                 Err(error) => {
-                    let (server, kind) = (config.id.as_str(), error.kind.as_str());
-                    tracing::warn!(server, kind, "the run goes on without the tools of an MCP server");
+                    lease.is_missed(&error);
                     continue;
                 }
             };

@@ -13,5 +13,8 @@ mod fake;
 mod faults;
 #[path = "suite/pool.rs"]
 mod pool;
+#[cfg(unix)]
+#[path = "suite/questions.rs"]
+mod questions;
 #[path = "suite/real.rs"]
 mod real;

@@ -60,8 +60,7 @@ pub(super) async fn offer(apps: &McpApps, context: &RunContext) -> Result<Offere
                 return Err(AgentError::new(Code::ToolSourceUnavailable, message).retryable());
             }
             Err(error) => {
-                let kind = error.kind.as_str();
-                tracing::warn!(server = name, kind, "the run goes on without the user interfaces of an MCP server");
+                lease.is_missed(&error);
                 continue;
             }
         };

@@ -7,6 +7,7 @@ use crate::error::{ErrorKind, McpError};
 use crate::pool::slot::Slot;
 use crate::transport::http::Strict;
 use crate::transport::sse::SseTransport;
+use crate::transport::stdio::LastWords;
 use crate::transport::{http as streamable, stdio};
 use http::HeaderMap;
 use rmcp::model::ProtocolVersion;
@@ -78,18 +79,26 @@ pub(crate) async fn connect(dial: Dial<'_>) -> Result<Connection, McpError> {
 
 async fn attempt(dial: &Dial<'_>, mode: ClientLifecycleMode, end: Instant) -> Result<Connection, McpError> {
     let server = &dial.config.id;
-    let served = match timeout_at(end, serve(dial, mode)).await {
-        Ok(served) => served?,
-        Err(_) => return Err(McpError::about(ErrorKind::Timeout, server, "not connected in time")),
+    let words = LastWords::default();
+    let served = match timeout_at(end, serve(dial, mode, &words)).await {
+        Ok(served) => served,
+        Err(_) => Err(McpError::about(ErrorKind::Timeout, server, "not connected in time")),
+    };
+    let over_stdio = matches!(dial.config.transport, Transport::Stdio(_));
+    let words = over_stdio.then_some(words);
+    let served = match (served, &words) {
+        (Ok(served), _) => served,
+        (Err(error), Some(words)) => return Err(words.with(error).await),
+        (Err(error), None) => return Err(error),
     };
     let modern = served.peer().peer_info().is_some_and(|info| !info.protocol_version.has_initialize());
     let era = if modern { Era::Modern } else { Era::Legacy };
-    Ok(Connection::new(dial.config, served, era, dial.until))
+    Ok(Connection::new(dial.config, served, era, dial.until, words))
 }
 
 type Served = RunningService<RoleClient, Handler>;
 
-async fn serve(dial: &Dial<'_>, mode: ClientLifecycleMode) -> Result<Served, McpError> {
+async fn serve(dial: &Dial<'_>, mode: ClientLifecycleMode, words: &LastWords) -> Result<Served, McpError> {
     let config = dial.config;
     let server = &config.id;
     let handler = Handler::new(dial.slot.clone(), server, config.apps, config.elicitation);
@@ -117,9 +126,14 @@ async fn serve(dial: &Dial<'_>, mode: ClientLifecycleMode) -> Result<Served, Mcp
             let (child, stderr) =
                 stdio::spawn(command).map_err(|error| McpError::about(ErrorKind::Unreachable, server, error))?;
             if let Some(stderr) = stderr {
-                dial.tracker.spawn(stdio::log_errors(server.clone(), stderr));
+                dial.tracker.spawn(stdio::log_errors(server.clone(), stderr, words.clone()));
             }
-            handler.serve_with_lifecycle(child, mode).await.map_err(failed)
+            handler.serve_with_lifecycle(child, mode).await.map_err(|error| match failed(error) {
+                error if error.kind == ErrorKind::Closed => {
+                    McpError::about(ErrorKind::Closed, server, "the program ended before it was ready")
+                }
+                error => error,
+            })
         }
     }
 }

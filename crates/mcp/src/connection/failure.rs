@@ -29,7 +29,9 @@ pub(super) fn of_initialize(server: &str, error: ClientInitializeError) -> McpEr
     match error {
         ClientInitializeError::TransportError { error, .. } => of_transport(server, error.error.as_ref()),
         ClientInitializeError::LegacyFallbackFailed { fallback, .. } => of_initialize(server, *fallback),
-        ClientInitializeError::ConnectionClosed(context) => McpError::about(ErrorKind::Closed, server, context),
+        ClientInitializeError::ConnectionClosed(context) => {
+            McpError::about(ErrorKind::Closed, server, format!("the connection ended before this came: {context}"))
+        }
         ClientInitializeError::JsonRpcError(error) => refused(server, &error.message),
         error => McpError::about(ErrorKind::Protocol, server, error),
     }
@@ -49,21 +51,33 @@ fn refused(server: &str, said: &str) -> McpError {
     error
 }
 
-/// Goes down the causes to the first that says what happened.
+/// Goes down the causes to the first that says what happened, and to the last for why: "Connection refused".
 fn of_transport(server: &str, error: &(dyn Error + 'static)) -> McpError {
     let mut detail = error.to_string();
     let mut cause = Some(error);
     let mut found = None;
     while let Some(error) = cause {
         let text = error.to_string();
-        if !detail.ends_with(&text) {
+        // What names the step that failed, like `tcp connect error`, says less than its cause.
+        if !detail.contains(&text) && (error.source().is_none() || error.is::<reqwest::Error>()) {
             detail = format!("{detail}: {text}");
         }
         found = found.or_else(|| classify(error));
-        cause = error.source();
+        cause = below(error);
     }
     let Found { kind, retry_after, challenge } = found.unwrap_or_else(|| Found::of(ErrorKind::Protocol));
     McpError { retry_after, challenge, ..McpError::about(kind, server, detail) }
+}
+
+/// The cause of an error, also where it does not count it as one of its causes.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+        Some(StreamableHttpError::Client(client)) => Some(client),
+        _ => match error.downcast_ref::<SseTransportError>() {
+            Some(SseTransportError::Http(client)) => Some(client),
+            _ => error.source(),
+        },
+    }
 }
 
 struct Found {

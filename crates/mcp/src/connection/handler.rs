@@ -9,15 +9,17 @@ use rmcp::model::{
     ProgressToken, ProtocolVersion, RequestId, UrlElicitationCapability,
 };
 use rmcp::service::{InboundStreamOrigin, NotificationContext, RequestContext, RoleClient};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use tokio::sync::{Notify, watch};
 
 /// The extension by which a client says that its pages can show the user interfaces of tools.
 const UI_EXTENSION: &str = "io.modelcontextprotocol/ui";
 /// The one kind of user interface that there is.
 const UI_MIME: &str = "text/html;profile=mcp-app";
+
+/// What a server is told whose question nobody can be asked, since it is not known whose call it belongs to.
+const UNTIED: &str = "the question could not be tied to a call";
 
 /// Our side of a connection.
 #[derive(Clone)]
@@ -31,16 +33,31 @@ pub(crate) struct Handler {
 pub(crate) struct Shared {
     server: Arc<str>,
     slot: Weak<Slot>,
-    calls: Mutex<HashMap<RequestId, Arc<Waiting>>>,
+    calls: Mutex<Vec<Arc<Waiting>>>,
+    /// Questions of the server that wait for a person, over all calls.
+    open: watch::Sender<usize>,
 }
 
-/// A call that waits for its answer.
+/// A request that waits for its answer.
 struct Waiting {
-    token: ProgressToken,
+    /// Known once it was sent.
+    sent: OnceLock<(RequestId, ProgressToken)>,
     progress: Notify,
+    /// Whether a server may ask something in the course of it.
+    may_ask: bool,
     elicit: Option<Arc<dyn Elicit>>,
     /// Questions of the server that wait for a person.
     questions: AtomicUsize,
+}
+
+impl Waiting {
+    fn id(&self) -> Option<&RequestId> {
+        self.sent.get().map(|(id, _)| id)
+    }
+
+    fn asks(&self) -> bool {
+        self.questions.load(Ordering::Relaxed) > 0
+    }
 }
 
 impl Handler {
@@ -65,26 +82,46 @@ impl Handler {
 }
 
 impl Shared {
-    /// Ties a request that was sent to what is told about it, until the answer is dropped.
-    pub(super) fn watch(
-        self: &Arc<Self>,
-        id: RequestId,
-        token: ProgressToken,
-        elicit: Option<Arc<dyn Elicit>>,
-    ) -> Watched {
-        let waiting = Arc::new(Waiting { token, progress: Notify::new(), elicit, questions: AtomicUsize::new(0) });
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&waiting));
-        Watched { shared: Arc::clone(self), id, waiting }
+    /// Ties a request that is about to be sent to what is told about it, until this is dropped.
+    pub(super) fn watch(self: &Arc<Self>, may_ask: bool, elicit: Option<Arc<dyn Elicit>>) -> Watched {
+        let waiting = Arc::new(Waiting {
+            sent: OnceLock::new(),
+            progress: Notify::new(),
+            may_ask,
+            elicit,
+            questions: AtomicUsize::new(0),
+        });
+        self.calls().push(Arc::clone(&waiting));
+        Watched { shared: Arc::clone(self), waiting }
+    }
+
+    /// Waits until a person is asked on this connection.
+    pub(super) async fn asks(&self) {
+        // It fails when the sender is gone, which is a part of this.
+        let _ = self.open.subscribe().wait_for(|open| *open > 0).await;
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Arc<Waiting>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The call that a question belongs to. Connections are shared by runs, and nobody else may see it: where the
-    /// transport does not tell, it must be the only one.
+    /// transport does not tell, it must be the only one that can have led to it.
     fn call_of(&self, context: &RequestContext<RoleClient>) -> Option<Arc<Waiting>> {
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = self.calls();
+        let only = |may: &dyn Fn(&Waiting) -> bool| {
+            let mut those = calls.iter().filter(|waiting| may(waiting));
+            those.next().filter(|_| those.next().is_none()).cloned()
+        };
         match context.extensions.get::<InboundStreamOrigin>() {
-            Some(InboundStreamOrigin::OutboundRequest(id)) => calls.get(id).cloned(),
-            _ if calls.len() == 1 => calls.values().next().cloned(),
-            _ => None,
+            Some(InboundStreamOrigin::OutboundRequest(id)) => {
+                let known = calls.iter().find(|waiting| waiting.id() == Some(id)).cloned();
+                // The question may be faster than the news that the call was sent.
+                known.or_else(|| only(&|waiting| waiting.may_ask && waiting.id().is_none()))
+            }
+            _ => only(&|waiting| waiting.may_ask)
+                // Tools ask one thing at a time: who waits for a person does not ask.
+                .or_else(|| only(&|waiting| waiting.may_ask && !waiting.asks())),
         }
     }
 }
@@ -92,11 +129,16 @@ impl Shared {
 /// What is told about one request until its answer comes.
 pub(super) struct Watched {
     shared: Arc<Shared>,
-    id: RequestId,
     waiting: Arc<Waiting>,
 }
 
 impl Watched {
+    /// It was sent, under this id.
+    pub(super) fn sent(&self, id: RequestId, token: ProgressToken) {
+        // It is sent once.
+        let _ = self.waiting.sent.set((id, token));
+    }
+
     /// The server has made progress.
     pub(super) async fn progress(&self) {
         self.waiting.progress.notified().await;
@@ -104,30 +146,35 @@ impl Watched {
 
     /// True while a person is asked.
     pub(super) fn asks(&self) -> bool {
-        self.waiting.questions.load(Ordering::Relaxed) > 0
+        self.waiting.asks()
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.shared.calls().retain(|waiting| !Arc::ptr_eq(waiting, &self.waiting));
     }
 }
 
-struct Asking<'a>(&'a Waiting);
+struct Asking<'a> {
+    shared: &'a Shared,
+    waiting: &'a Waiting,
+}
 
 impl<'a> Asking<'a> {
-    fn begin(waiting: &'a Waiting) -> Self {
+    fn begin(shared: &'a Shared, waiting: &'a Waiting) -> Self {
         waiting.questions.fetch_add(1, Ordering::Relaxed);
-        Self(waiting)
+        shared.open.send_modify(|open| *open += 1);
+        Self { shared, waiting }
     }
 }
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        self.0.questions.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.questions.fetch_sub(1, Ordering::Relaxed);
+        self.shared.open.send_modify(|open| *open = open.saturating_sub(1));
         // The clock of the call starts anew.
-        self.0.progress.notify_one();
+        self.waiting.progress.notify_one();
     }
 }
 
@@ -137,18 +184,27 @@ impl ClientHandler for Handler {
         request: ElicitRequestParams,
         context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        let Some(waiting) = self.shared.call_of(&context) else {
-            tracing::info!(server = &*self.shared.server, "a question that belongs to no call was declined");
-            return Ok(ElicitResult::new(ElicitationAction::Decline));
+        let shared = &*self.shared;
+        let Some(waiting) = shared.call_of(&context) else {
+            // Nobody was asked, so nobody declined.
+            tracing::warn!(server = &*shared.server, "a question of an MCP server could not be tied to a call");
+            return Err(ErrorData::internal_error(UNTIED, None));
         };
         let Some(elicit) = &waiting.elicit else { return Ok(ElicitResult::new(ElicitationAction::Decline)) };
-        let _asking = Asking::begin(&waiting);
-        Ok(elicit::ask(elicit.as_ref(), &self.shared.server, request).await)
+        let _asking = Asking::begin(shared, &waiting);
+        tokio::select! {
+            biased;
+            answer = elicit::ask(elicit.as_ref(), &shared.server, request) => Ok(answer),
+            // The server does not wait for it any more, and its call may ask something else.
+            () = context.ct.cancelled() => Ok(ElicitResult::new(ElicitationAction::Cancel)),
+        }
     }
 
     async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
-        let calls = self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        for waiting in calls.values().filter(|waiting| waiting.token == params.progress_token) {
+        let token = &params.progress_token;
+        for waiting in
+            self.shared.calls().iter().filter(|waiting| waiting.sent.get().is_some_and(|sent| sent.1 == *token))
+        {
             waiting.progress.notify_one();
         }
     }

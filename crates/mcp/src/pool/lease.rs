@@ -1,5 +1,6 @@
 //! What a run holds of a server, and what it can do there.
 
+use super::seat::Seat;
 use super::slot::Slot;
 use crate::config::ServerConfig;
 use crate::connection::{Connection, Terms};
@@ -141,17 +142,17 @@ impl Lease {
         params.arguments = arguments;
         request.inject(&mut params);
         let called = async {
-            let connection = self.connection(&terms.cancel).await?;
-            request.goes_over(&connection);
-            match self.run(&connection, params.clone(), terms).await {
+            let mut seat = self.seat(&terms.cancel).await?;
+            request.goes_over(&seat);
+            match self.run(&mut seat, params.clone(), terms).await {
                 Err(error) if error.kind == ErrorKind::Closed && self.may_repeat(name).await => {
                     tracing::info!(
                         server = self.config.id,
                         tool = name,
                         "a harmless call is repeated on a new connection"
                     );
-                    let connection = self.connection(&terms.cancel).await?;
-                    self.run(&connection, params, terms).await
+                    drop(seat);
+                    self.run(&mut self.seat(&terms.cancel).await?, params, terms).await
                 }
                 done => done,
             }
@@ -170,14 +171,14 @@ impl Lease {
         let mut params = ReadResourceRequestParams::new(uri);
         request.inject(&mut params);
         let read = async {
-            let connection = self.connection(&terms.cancel).await?;
-            request.goes_over(&connection);
-            let ask = |connection: Arc<Connection>| {
+            let seat = self.seat(&terms.cancel).await?;
+            request.goes_over(&seat);
+            let ask = |mut seat: Seat| {
                 let read = ClientRequest::ReadResourceRequest(ReadResourceRequest::new(params.clone()));
-                async move { connection.request(read, &self.terms(terms)).await }
+                async move { seat.request(read, &self.terms(terms)).await }
             };
-            let answer = match ask(connection).await {
-                Err(error) if error.kind == ErrorKind::Closed => ask(self.connection(&terms.cancel).await?).await?,
+            let answer = match ask(seat).await {
+                Err(error) if error.kind == ErrorKind::Closed => ask(self.seat(&terms.cancel).await?).await?,
                 answer => answer?,
             };
             self.value(answer)
@@ -230,12 +231,32 @@ impl Lease {
         pinged
     }
 
+    /// Says in the log that a run goes on without the server, which every run would.
+    pub(crate) fn is_missed(&self, error: &McpError) {
+        let (server, kind) = (self.config.id.as_str(), error.kind.as_str());
+        match self.slot.told.without.due() {
+            Some(left_out) => {
+                tracing::warn!(server, kind, left_out, "the run goes on without an MCP server");
+            }
+            None => tracing::debug!(server, kind, "the run goes on without an MCP server"),
+        }
+    }
+
     /// Runs work that may outlive the run, on the pool's tasks.
     pub(crate) fn spawn<F>(&self, work: F) -> Result<tokio::task::JoinHandle<F::Output>, McpError>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         Ok(self.slot.pool()?.tracker.spawn(work))
+    }
+
+    /// A connection for a request in the course of which the server may ask.
+    async fn seat(&self, cancel: &CancellationToken) -> Result<Seat, McpError> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(self.error(ErrorKind::Cancelled, "the run was stopped")),
+            seat = self.slot.seat() => seat,
+        }
     }
 
     async fn connection(&self, cancel: &CancellationToken) -> Result<Arc<Connection>, McpError> {
@@ -258,7 +279,7 @@ impl Lease {
     /// One call, with the rounds of questions that it takes.
     async fn run(
         &self,
-        connection: &Connection,
+        seat: &mut Seat,
         mut params: CallToolRequestParams,
         terms: &CallTerms,
     ) -> Result<CallToolResult, McpError> {
@@ -269,7 +290,7 @@ impl Lease {
             let turn = tokio::time::timeout(limits::CALL_QUEUE, pool.calls.acquire()).await;
             let Ok(Ok(turn)) = turn else { return Err(self.error(ErrorKind::Busy, "too many calls of all servers")) };
             let request = ClientRequest::CallToolRequest(CallToolRequest::new(params.clone()));
-            let answer = connection.request(request, &each).await?;
+            let answer = seat.request(request, &each).await?;
             drop(turn);
             let asked = match answer {
                 ServerResult::CallToolResult(result) => return Ok(result),

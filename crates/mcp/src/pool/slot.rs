@@ -7,13 +7,15 @@ use crate::error::{ErrorKind, McpError};
 use crate::limits;
 use crate::listing::{ToolList, list};
 use crate::oauth;
+use crate::seldom::Seldom;
 use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
+use futures::future::{BoxFuture, Shared, join_all};
 use http::{HeaderMap, header};
 use rmcp::model::SubscriptionFilter;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 type Job<T> = Shared<BoxFuture<'static, Result<T, McpError>>>;
 
@@ -28,6 +30,20 @@ pub(crate) struct Slot {
     used: Mutex<Instant>,
     /// How often the server said that its tools changed.
     changes: AtomicU64,
+    pub(super) told: Told,
+    /// Turns of calls that have a connection to themselves.
+    pub(super) turns: Arc<Semaphore>,
+    /// Connections that a call keeps to itself while others use a fresh one.
+    pub(super) apart: Mutex<Vec<Weak<Connection>>>,
+}
+
+/// What every run would say about a server that is not there.
+#[derive(Default)]
+pub(super) struct Told {
+    connect: Seldom,
+    list: Seldom,
+    /// A run went on without it.
+    pub(super) without: Seldom,
 }
 
 #[derive(Default)]
@@ -77,7 +93,14 @@ impl Slot {
             leases: AtomicUsize::new(0),
             used: Mutex::new(Instant::now()),
             changes: AtomicU64::new(0),
+            told: Told::default(),
+            turns: Arc::new(Semaphore::new(limits::CALLS_PER_SERVER)),
+            apart: Mutex::default(),
         })
+    }
+
+    pub(super) fn config(&self) -> &ServerConfig {
+        &self.config
     }
 
     pub(super) fn enter(&self) {
@@ -182,9 +205,35 @@ impl Slot {
             }
             Err(error) => {
                 let kind = error.kind.as_str();
-                tracing::warn!(server, kind, detail = &*error.detail, "an MCP server cannot be connected");
+                let detail = &*error.detail;
+                match self.told.connect.due() {
+                    Some(left_out) => {
+                        tracing::warn!(server, kind, detail, left_out, "an MCP server cannot be connected");
+                    }
+                    None => tracing::debug!(server, kind, detail, "an MCP server cannot be connected"),
+                }
                 Err(error)
             }
+        }
+    }
+
+    /// Takes a connection away from those who come next. True if it was theirs.
+    pub(super) fn unlink(&self, connection: &Arc<Connection>) -> bool {
+        let mut state = lock(&self.state);
+        let is_theirs = matches!(&state.link, Link::Ready(ready) if Arc::ptr_eq(ready, connection));
+        if is_theirs {
+            state.link = Link::None;
+        }
+        is_theirs
+    }
+
+    /// Gives a connection back that was taken away, unless there is another one by now: then it closes with its last user.
+    pub(super) fn give_back(&self, connection: &Arc<Connection>) {
+        let stopping = self.pool().is_err();
+        let mut state = lock(&self.state);
+        if !stopping && connection.is_usable() && matches!(state.link, Link::None | Link::Down(..)) {
+            state.failures = 0;
+            state.link = Link::Ready(Arc::clone(connection));
         }
     }
 
@@ -273,12 +322,19 @@ impl Slot {
                 }
                 Err(error) => {
                     let (server, kind) = (self.config.id.as_str(), error.kind.as_str());
-                    tracing::warn!(
-                        server,
-                        kind,
-                        detail = &*error.detail,
-                        "the tools of an MCP server cannot be listed"
-                    );
+                    let detail = &*error.detail;
+                    match self.told.list.due() {
+                        Some(left_out) => {
+                            tracing::warn!(
+                                server,
+                                kind,
+                                detail,
+                                left_out,
+                                "the tools of an MCP server cannot be listed"
+                            );
+                        }
+                        None => tracing::debug!(server, kind, detail, "the tools of an MCP server cannot be listed"),
+                    }
                     return Err(error);
                 }
             }
@@ -352,6 +408,7 @@ impl Slot {
             }
             Link::None | Link::Down(..) => {}
         }
+        join_all(self.apart().iter().map(|connection| connection.close())).await;
     }
 }
 

@@ -1,14 +1,19 @@
 //! Child processes.
 
 use crate::config::Command;
+use crate::error::McpError;
 use crate::limits;
+use copilotkit_runtime::telemetry::redact::blot;
 use process_wrap::tokio::{CommandWrap, KillOnDrop};
 use rmcp::RoleClient;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::{TokioChildProcess, Transport};
+use std::collections::VecDeque;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::ChildStderr;
+use tokio_util::sync::CancellationToken;
 
 /// What a program needs to find its files and its language. Everything else of our environment, keys of providers above
 /// all, is not a child's business.
@@ -99,8 +104,42 @@ pub(crate) fn spawn(command: &Command) -> std::io::Result<(ChildTransport, Optio
     Ok((transport, stderr))
 }
 
-/// Passes what a child says on its standard error to the log, line by line, until it ends.
-pub(crate) async fn log_errors(server: String, stderr: ChildStderr) {
+/// The last lines that a child said on its standard error: why it ended, as a rule.
+#[derive(Clone, Default)]
+pub(crate) struct LastWords {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    over: CancellationToken,
+}
+
+impl LastWords {
+    fn add(&self, line: &str) {
+        let line: String = blot(line.trim()).chars().filter(|char| !char.is_control()).collect();
+        if line.is_empty() {
+            return;
+        }
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() >= limits::LAST_WORDS {
+            lines.pop_front();
+        }
+        lines.push_back(line.chars().take(limits::LAST_WORDS_LINE).collect());
+    }
+
+    /// The error of a child that has ended or is given up, with what it said in what the log alone may hold.
+    pub(crate) async fn with(&self, error: McpError) -> McpError {
+        // It may have ended a moment before we have read what it said.
+        let _ = tokio::time::timeout(limits::LAST_WORDS_WAIT, self.over.cancelled()).await;
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.is_empty() {
+            return error;
+        }
+        let said = Vec::from_iter(lines.iter().map(String::as_str)).join(" | ");
+        McpError { detail: Arc::from(format!("{}; its standard error: {said}", error.detail)), ..error }
+    }
+}
+
+/// Passes what a child says on its standard error to the log, line by line, until it ends, and keeps the last of it.
+pub(crate) async fn log_errors(server: String, stderr: ChildStderr, words: LastWords) {
+    let _over = words.over.clone().drop_guard();
     let mut reader = BufReader::new(stderr);
     let mut line = Vec::new();
     loop {
@@ -111,7 +150,31 @@ pub(crate) async fn log_errors(server: String, stderr: ChildStderr) {
             Ok(_) => {
                 let text = String::from_utf8_lossy(&line);
                 tracing::debug!(server, "stderr: {}", text.trim_end());
+                words.add(&text);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[tokio::test]
+    async fn the_last_words_are_few_and_hold_no_secret_and_nobody_but_the_log_gets_them() {
+        let words = LastWords::default();
+        for index in 0..100 {
+            words.add(&format!("line {index}{}\n", "x".repeat(1_000)));
+        }
+        words.add("boom:\u{1b}[2J bad license, token=hunter2hunter2\r\n");
+        words.add("\n");
+        words.over.cancel();
+        let error = words.with(McpError::about(ErrorKind::Closed, "files", "it ended")).await;
+        let detail = &*error.detail;
+        assert!(detail.starts_with("it ended; its standard error: line 9"), "{detail}");
+        assert!(detail.ends_with(" | boom:[2J bad license, token=[redacted]"), "{detail}");
+        assert!(detail.len() < limits::LAST_WORDS * (limits::LAST_WORDS_LINE + 20), "{}", detail.len());
+        assert!(!error.message.contains("boom"), "{}", error.message);
     }
 }
