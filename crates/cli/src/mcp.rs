@@ -11,6 +11,7 @@ use crate::serve;
 use crate::wiring::McpServers;
 use anyhow::{Result, anyhow, bail};
 use copilotkit_mcp::{Lease, McpError, ServerConfig};
+use copilotkit_runtime::telemetry::redact::blot;
 use http::HeaderMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -85,7 +86,7 @@ impl Desk {
 fn explained(server: &ServerConfig, error: &McpError) -> anyhow::Error {
     let detail = match error.detail.is_empty() {
         true => String::new(),
-        false => format!("\n  {}: {}", server.place(), crate::threads::terminal::line(&error.detail)),
+        false => format!("\n  {}: {}", server.place(), crate::threads::terminal::line(&blot(&error.detail))),
     };
     let remedy = match error.kind {
         copilotkit_mcp::ErrorKind::Unauthorized => {

@@ -2,10 +2,14 @@
 
 use super::{Context, Finding, Probe};
 use crate::terminal::{count, one_line};
+use copilotkit_mcp::config::Transport;
 use copilotkit_mcp::{ErrorKind, Lease, McpError, McpPool, PoolOptions, ServerConfig};
 use copilotkit_runtime::telemetry::redact::blot;
 use http::HeaderMap;
 use std::sync::Arc;
+
+/// How much of the cause is shown, in characters: the last words of a program are a part of it.
+const DETAIL: usize = 500;
 
 pub(super) fn probes(context: &Context<'_>) -> Vec<Probe> {
     let probe = |(name, server): &(String, crate::config::McpConfig)| {
@@ -70,12 +74,15 @@ fn failed(server: &ServerConfig, error: &McpError) -> Finding {
             format!("add a header to [mcp.{id}], or [mcp.{id}.oauth] and copilotkit mcp login {id}")
         }
         ErrorKind::Unreachable => format!("start it, or correct the address or command of [mcp.{id}]"),
+        ErrorKind::Closed if matches!(server.transport, Transport::Stdio(_)) => {
+            format!("mend what it says, or correct the command of [mcp.{id}]")
+        }
         _ => format!("copilotkit mcp inspect {id} says more"),
     };
     // Whoever checks may see what is for the log: why a program could not be started, what a server said.
     let cause = match error.detail.is_empty() {
         true => String::new(),
-        false => format!(": {}", blot(&one_line(&error.detail, 200))),
+        false => format!(": {}", blot(&one_line(&error.detail, DETAIL))),
     };
     let message = error.message.trim_end_matches('.');
     Finding::failed(format!("{}: {message}{cause}", server.place()), remedy)
