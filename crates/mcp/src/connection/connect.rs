@@ -129,7 +129,8 @@ async fn serve(dial: &Dial<'_>, mode: ClientLifecycleMode, words: &LastWords) ->
                 dial.tracker.spawn(stdio::log_errors(server.clone(), stderr, words.clone()));
             }
             handler.serve_with_lifecycle(child, mode).await.map_err(|error| match failed(error) {
-                error if error.kind == ErrorKind::Closed => {
+                // A pipe that broke, or one that ended: which of them is seen first is chance.
+                error if matches!(error.kind, ErrorKind::Closed | ErrorKind::Unreachable) => {
                     McpError::about(ErrorKind::Closed, server, "the program ended before it was ready")
                 }
                 error => error,
