@@ -226,5 +226,6 @@ function meant(text, schema) {
   }
   const unfit = schema ? misfit(schema, value) : null;
   if (!unfit) return { value };
-  return schema && !misfit(schema, text) ? { value: text } : { wrong: wrong ?? unfit };
+  const isText = typeof value !== "object" && !misfit(schema, text);
+  return isText ? { value: text } : { wrong: wrong ?? unfit };
 }
