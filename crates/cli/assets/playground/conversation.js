@@ -369,7 +369,7 @@ export function textOf(content) {
 }
 
 /** Whether a question of an MCP server was answered with a no. */
-export const isDecline = ({ payload }) => payload?.action === "decline";
+export const isDecline = ({ payload }) => payload?.action === "decline" && Object.keys(payload).length === 1;
 
 /** Whether the answer to a question is a no. */
 export const isRejection = (answer) => answer.status === "cancelled" || answer.payload?.approved === false || isDecline(answer);

@@ -79,7 +79,7 @@ function said(payload) {
   if (typeof payload === "string") return payload;
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return JSON.stringify(payload);
   if (payload.action === "accept" && !payload.content) return "done";
-  const members = Object.entries(payload);
+  const members = Object.entries(payload.action === "accept" && payload.content ? payload.content : payload);
   if (members.length === 1 && typeof members[0][1] === "string") return members[0][1];
   return members.map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`).join(" · ") || "{}";
 }
@@ -182,7 +182,9 @@ function question(interrupt, context) {
   if (fields) {
     const send = () => {
       const read = fields.read();
-      if (read) answer(read);
+      // A field of this name would be taken for what MCP says.
+      const wrapped = isMcp(interrupt) && read && Object.hasOwn(read, "action");
+      if (read) answer(wrapped ? { action: "accept", content: read } : read);
     };
     return answerForm([fields.element], [yes("Answer", send), decline, no("Cancel", () => cancel())]);
   }

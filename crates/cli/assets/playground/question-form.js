@@ -225,7 +225,9 @@ function line(schema, about) {
   const first = has(schema, "default") && schema.default !== null ? words(schema.default) : "";
   const type = (!number && has(INPUTS, schema.format) && INPUTS[schema.format]) || "text";
   const prose = type === "text" && !number;
-  const more = prose ? { rows: 1 } : { type, step: time && 1, inputmode: number && "decimal", placeholder: first };
+  // The keys for numbers of some phones have no minus.
+  const inputmode = number && schema.minimum >= 0 && "decimal";
+  const more = prose ? { rows: 1 } : { type, step: time && 1, inputmode, placeholder: first };
   const input = h(prose ? "textarea" : "input", { class: "input", autocomplete: "off", ...more, ...about });
   input.value = time ? here(first) : first;
   if (prose) input.addEventListener("keydown", sendOnEnter);
