@@ -84,7 +84,11 @@ fn token(args: &ChatArgs, lookup: &Environment) -> Result<Option<String>> {
     let Some(variable) = &args.token_env else { return Ok(None) };
     match lookup(variable).filter(|token| !token.trim().is_empty()) {
         Some(token) => Ok(Some(token)),
-        None => bail!("--token-env {variable}: this environment variable is not set: export {variable}=…"),
+        None if variable.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && variable.len() <= 64 => {
+            bail!("--token-env {variable}: this environment variable is not set: export {variable}=…")
+        }
+        // It may be the token itself, which is not shown.
+        None => bail!("--token-env takes the name of an environment variable that holds the token, not the token"),
     }
 }
 
@@ -99,7 +103,7 @@ async fn local(args: &ChatArgs, environment: &[(String, String)], lookup: &Envir
             let (host, port) = (&config.server.host, config.server.port);
             anyhow!(
                 "the thread store {} is in use by another process\n  to mend it: if that is a server, talk to it by --url \
-                 http://{host}:{port}{base}; otherwise --store sqlite:PATH names another file, and --store memory keeps \
+                 http://{host}:{port}{base}, or wherever it listens; otherwise --store sqlite:PATH names another file, and --store memory keeps \
                  threads only until the chat ends",
                 path.display()
             )

@@ -23,8 +23,9 @@ pub const SURFACE_ARGUMENTS: usize = 512 * 1024;
 /// How deep arrays and objects may be nested in a request's body and in an agent's event. Somebody will walk them with
 /// recursion, and it cannot be more: readers of JSON refuse what is deeper.
 pub const JSON_DEPTH: usize = 128;
-/// The largest RUN_STARTED.input that is echoed; above it is left out, since clients refuse frames over 10 MiB.
-pub const INPUT_ECHO_MAX: usize = 8 * 1024 * 1024;
+/// The largest RUN_STARTED, which shows the input and keeps its messages in the thread. Clients refuse frames over 10 MiB:
+/// of a larger input the largest attachments are replaced by words that say so.
+pub const INPUT_ECHO_MAX: usize = 10 * 1024 * 1024 - 512 * 1024;
 /// The most events that one run may log.
 pub const RUN_EVENTS: u64 = 50_000;
 /// The most bytes that one run may log.

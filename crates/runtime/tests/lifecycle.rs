@@ -11,7 +11,7 @@ use copilotkit_runtime::hub::Subscription;
 use copilotkit_runtime::lifecycle::{OnBusy, OnDisconnect};
 use copilotkit_runtime::store::{Frame, StopOutcome};
 use copilotkit_runtime::{
-    Agent, AgentRegistry, Emitted, Lifecycle, LifecycleOptions, Principal, Registered, RunError, StartRun,
+    Agent, AgentRegistry, Emitted, Lifecycle, LifecycleOptions, Principal, Registered, RunError, StartRun, limits,
 };
 use futures::StreamExt as _;
 use futures::stream;
@@ -462,6 +462,46 @@ async fn draining_ends_what_does_not_end_by_itself() {
     lifecycle.drain(Duration::from_millis(50)).await;
     assert_eq!(error_code(&all(subscription).await), "server_shutdown");
     assert!(matches!(start(&lifecycle, "t2", "r").await, Err(RunError::ShuttingDown)));
+}
+
+/// The words of a message stay in the thread, whatever is attached to it.
+#[tokio::test]
+async fn an_input_that_is_too_large_is_kept_without_its_attachments() {
+    let lifecycle = lifecycle(say_hello, LifecycleOptions::default());
+    let picture = |megabytes: usize| {
+        let data = serde_json::json!({ "type": "data", "mimeType": "image/png", "value": "A".repeat(megabytes << 20) });
+        serde_json::json!({ "type": "image", "source": data })
+    };
+    let user = |id: &str, parts: Vec<serde_json::Value>| {
+        let words = serde_json::json!({ "type": "text", "text": format!("words of {id}") });
+        let content: Vec<_> = std::iter::once(words).chain(parts).collect();
+        let message = serde_json::json!({ "id": id, "role": "user", "content": content });
+        serde_json::from_value::<Message>(message).unwrap()
+    };
+    let run = async |run: &str, messages: Vec<Message>, state: Option<copilotkit_protocol::Json>| {
+        let input = RunAgentInput { messages, state, ..input("t", run) };
+        let (principal, headers) = (Principal::anonymous(), Arc::default());
+        let start = StartRun { agent_id: "default".to_owned(), principal, headers, input };
+        let frames = all(lifecycle.start(start).await.unwrap()).await;
+        let Some(Event::RunStarted(started)) = events(&frames).into_iter().next() else {
+            panic!("{:?}", kinds(&frames))
+        };
+        let messages = started.input.map(|input| input.messages).unwrap_or_default();
+        serde_json::to_string(&messages).unwrap()
+    };
+    let large = user("large", vec![picture(1), picture(9), picture(3)]);
+    let echo = run("r1", vec![large.clone()], None).await;
+    assert!(echo.contains("words of large") && echo.contains("(image/png, 7.1 MB) was too large"), "{:.300}", echo);
+    assert_eq!(echo.matches("too large").count(), 1, "the others fit");
+    let echo = run("r2", vec![large.clone(), user("next", Vec::new())], None).await;
+    assert!(echo.contains("words of next") && !echo.contains("large"), "the thread knows the first: {echo:.300}");
+    // What is too deep is not a message.
+    let deep = format!("{}{}", "[".repeat(limits::JSON_DEPTH - 1), "]".repeat(limits::JSON_DEPTH - 1));
+    let deep = copilotkit_protocol::Json::parse(deep).unwrap();
+    let echo = run("r3", vec![large, user("last", Vec::new())], Some(deep)).await;
+    assert!(echo.contains("words of last"), "{echo:.300}");
+    let said = serde_json::to_string(&events(&replay(&lifecycle, "t").await)).unwrap();
+    assert!(["large", "next", "last"].iter().all(|id| said.contains(&format!("words of {id}"))));
 }
 
 /// An agent that ends as soon as it is asked to is no agent that left its run open.

@@ -1,6 +1,7 @@
 //! `copilotkit chat`.
 
 use clap::Parser;
+use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
 
 /// Options of `chat`.
@@ -16,7 +17,7 @@ pub struct ChatArgs {
     #[arg(long, value_name = "ID")]
     pub agent: Option<String>,
     /// The thread to go on with [default: a new one].
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub thread: Option<String>,
     /// The environment variable of a bearer token for the server.
     #[arg(long, value_name = "VARIABLE")]

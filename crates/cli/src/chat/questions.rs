@@ -15,8 +15,8 @@ pub(crate) enum Wanted {
     Number,
     /// Words, as this member of an object, or alone.
     Words(Option<String>),
-    /// JSON of the question's own shape.
-    Json,
+    /// An object with these members.
+    Json(Vec<String>),
 }
 
 impl Wanted {
@@ -46,7 +46,7 @@ impl Wanted {
     /// An object with one thing that must be said is asked for that thing. One to approve may bring more with it that
     /// may be left out.
     fn of_object(schema: &Value) -> Self {
-        let Some(properties) = schema["properties"].as_object() else { return Self::Json };
+        let Some(properties) = schema["properties"].as_object() else { return Self::Json(Vec::new()) };
         if let Some(approved) = ["approved", "accepted", "confirmed"]
             .into_iter()
             .find(|name| properties.get(*name).is_some_and(|property| property["type"] == "boolean"))
@@ -60,7 +60,11 @@ impl Wanted {
             (_, 1) => properties.iter().next(),
             _ => None,
         };
-        only.and_then(|(name, property)| Self::of_schema(property, Some(name))).unwrap_or(Self::Json)
+        let members = || {
+            let must = |name: &String| if required.contains(&name.as_str()) { " (required)" } else { "" };
+            Self::Json(properties.keys().map(|name| format!("{name}{}", must(name))).collect())
+        };
+        only.and_then(|(name, property)| Self::of_schema(property, Some(name))).unwrap_or_else(members)
     }
 
     /// What is said behind the question.
@@ -72,8 +76,10 @@ impl Wanted {
                 format!("[{}]", values.join(" / "))
             }
             Self::Number => "[a number]".to_owned(),
-            Self::Words(_) => String::new(),
-            Self::Json => "[JSON]".to_owned(),
+            Self::Words(None) => String::new(),
+            Self::Words(Some(member)) => format!("[{member}]"),
+            Self::Json(members) if members.is_empty() => "[JSON]".to_owned(),
+            Self::Json(members) => format!("[JSON: {}]", members.join(", ")),
         }
     }
 
@@ -83,6 +89,12 @@ impl Wanted {
             Some(member) => json!({ member.as_str(): value }),
             None => value,
         };
+        // Who writes an object means the whole answer.
+        if words.trim_start().starts_with('{')
+            && let Ok(answer) = serde_json::from_str(words)
+        {
+            return Some(answer);
+        }
         match self {
             Self::YesNo(member) => yes_or_no(words).map(|yes| within(member, yes.into())),
             Self::OneOf(values) => values.iter().find(|value| shown(value) == words.trim()).cloned(),
@@ -90,12 +102,8 @@ impl Wanted {
                 let number: Value = serde_json::from_str(words.trim()).ok()?;
                 number.is_number().then_some(number)
             }
-            // An answer that is written as an object is meant as one.
-            Self::Words(None) if words.trim_start().starts_with('{') => {
-                Some(serde_json::from_str(words).unwrap_or_else(|_| words.into()))
-            }
             Self::Words(member) => Some(within(member, words.into())),
-            Self::Json => serde_json::from_str(words).ok(),
+            Self::Json(_) => serde_json::from_str(words).ok(),
         }
     }
 }
@@ -137,7 +145,12 @@ mod tests {
             (Some(json!("red")), Some(json!(2)), None)
         );
         let named = wanted(json!({ "type": "object", "properties": { "name": { "type": "string" } } }));
-        assert_eq!(named.read("Ada"), Some(json!({ "name": "Ada" })));
+        assert_eq!((named.read("Ada"), named.hint().as_str()), (Some(json!({ "name": "Ada" })), "[name]"));
+        let decline = json!({ "action": "decline" });
+        for wanted in [&named, &approval, &choice] {
+            assert_eq!(wanted.read(&decline.to_string()), Some(decline.clone()), "{wanted:?}");
+        }
+        assert_eq!(named.read("{Ada"), Some(json!({ "name": "{Ada" })));
         let two = json!({ "type": "object", "properties": { "a": { "type": "string" }, "b": { "type": "string" } } });
         assert_eq!(
             (wanted(two.clone()).read("x"), wanted(two).read("{\"a\":\"x\"}")),

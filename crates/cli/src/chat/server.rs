@@ -62,7 +62,11 @@ impl Server {
             let chosen = match (agent, server.agents.as_slice()) {
                 (Some(agent), _) => agent.to_owned(),
                 (None, _) if has_default => "default".to_owned(),
-                (None, [first, ..]) => first.id.clone(),
+                (None, [only]) => only.id.clone(),
+                (None, [_, _, ..]) => {
+                    let known: Vec<_> = server.agents.iter().map(|agent| strip(&agent.id)).collect();
+                    bail!("there is no agent `default`: say --agent, one of {}", known.join(", "))
+                }
                 (None, []) => bail!("{} has no agents", server.wire.name()),
             };
             server.choose(&chosen)?;
@@ -95,6 +99,9 @@ impl Server {
 
     /// Speaks to another agent from now on.
     pub(super) fn choose(&mut self, agent: &str) -> Result<()> {
+        if self.kind == Kind::Agent {
+            bail!("this is one AG-UI agent: there are no others to choose")
+        }
         if !self.agents.iter().any(|known| known.id == agent) {
             let known: Vec<_> = self.agents.iter().map(|agent| strip(&agent.id)).collect();
             bail!("there is no agent {}; there are: {}", strip(agent), known.join(", "))
@@ -238,7 +245,7 @@ async fn json(reply: Reply) -> Result<Value> {
         strip(words.trim())
     });
     let hint = match status {
-        StatusCode::UNAUTHORIZED => "; --token-env VARIABLE sends a token",
+        StatusCode::UNAUTHORIZED => "; the token is that of the variable that --token-env names",
         StatusCode::FORBIDDEN => "; the token is known, but may not do this",
         status if status.is_redirection() => "; redirects are not followed, name the address itself",
         _ => "",

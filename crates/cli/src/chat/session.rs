@@ -331,7 +331,7 @@ impl Session {
         let wanted = Wanted::of(interrupt);
         self.view.text(&format!("? {} {}\n", question(interrupt, &self.applied), wanted.hint()))?;
         if lines.interactive() {
-            self.view.note("  (Ctrl-D leaves the question unanswered: it is cancelled)")?;
+            self.view.note("  (Ctrl-C or Ctrl-D leaves the question unanswered: it is cancelled)")?;
         }
         loop {
             match lines.next("answer> ").await? {
@@ -347,7 +347,7 @@ impl Session {
                 },
                 Line::Interrupted | Line::End if lines.interactive() => return Ok(Some(entry(interrupt, None))),
                 Line::Interrupted | Line::End => {
-                    self.view.failed("the run waits for an answer, and there is none")?;
+                    self.tell_how()?;
                     return Ok(None);
                 }
             }
@@ -362,6 +362,11 @@ impl Session {
         if let Some(value) = asked.langgraph.as_ref().filter(|_| asked.interrupts.is_empty()) {
             self.view.text(&format!("? {}\n", question_of(value)))?;
         }
+        self.tell_how()
+    }
+
+    /// The command that answers.
+    fn tell_how(&mut self) -> Result<()> {
         let (again, thread) = (&self.again, strip(&self.thread_id));
         Ok(self.view.failed(&format!("the run waits for an answer: {again} --thread {thread} ANSWER"))?)
     }

@@ -1,12 +1,13 @@
 //! From what an agent emits to frames: expand chunks, repair, verify, encode once.
 
-use crate::lifecycle::LifecycleOptions;
+use crate::lifecycle::{LifecycleOptions, input};
 use crate::limits;
 use crate::store::{Append, Frame, Lease};
 use copilotkit_protocol::{
     Code, Emitted, End, Event, EventKind, Excess, Expander, PROTOCOL_VERSION, Repair, RepairOptions, RunAgentInput,
-    RunError, Verifier, check_depth,
+    RunError, RunStarted, Verifier, check_depth,
 };
+use serde::Deserialize;
 
 /// The state of one run's stream of events.
 pub(super) struct Pipeline {
@@ -186,12 +187,48 @@ impl Pipeline {
             _ => None,
         };
         let frame = Frame::new(self.next_seq, self.run, Emitted::from(event));
-        // The input lies a level deeper in the event than it was sent: nobody could read the log any more.
-        let is_deep = || check_depth(&frame.json, limits::JSON_DEPTH).is_err();
-        if let Some(without) = without.filter(|_| frame.json.len() > limits::INPUT_ECHO_MAX || is_deep()) {
-            return Frame::new(self.next_seq, self.run, Emitted::from(without));
-        }
+        let frame = match without.filter(|_| !can_be_read(&frame)) {
+            None => frame,
+            Some(without) => {
+                let (thread_id, run_id, bytes) = (&*without.thread_id, &*without.run_id, frame.json.len());
+                let reduced = self.reduced(&frame, &without);
+                let kept = reduced.is_some();
+                tracing::warn!(thread_id, run_id, bytes, kept, "an input is too large or too deep for its thread");
+                match reduced {
+                    Some(frame) => frame,
+                    None => return Frame::new(self.next_seq, self.run, Emitted::from(without)),
+                }
+            }
+        };
         out.message_ids.extend(ids);
         frame
     }
+
+    /// A RUN_STARTED that is too large or too deep, with what can be kept of its input: first without the largest
+    /// attachments, then with its messages alone.
+    fn reduced(&self, frame: &Frame, without: &RunStarted) -> Option<Frame> {
+        /// What is too deep is no event any more, but its input can still be taken out.
+        #[derive(Deserialize)]
+        struct Shown {
+            input: Box<RunAgentInput>,
+        }
+        let Shown { mut input } = serde_json::from_slice(&frame.json).ok()?;
+        let excess = frame.json.len().saturating_sub(limits::INPUT_ECHO_MAX);
+        let steps: [fn(&mut RunAgentInput, usize); 2] = [input::lighten, |input, _| input::messages_only(input)];
+        for step in steps {
+            step(&mut input, excess);
+            let event = RunStarted { input: Some(input.clone()), ..without.clone() };
+            let frame = Frame::new(self.next_seq, self.run, Emitted::from(Event::from(event)));
+            if can_be_read(&frame) {
+                return Some(frame);
+            }
+        }
+        None
+    }
+}
+
+/// Whether clients take it, and whoever reads the log can walk it: the input lies a level deeper in the event than it was
+/// sent.
+fn can_be_read(frame: &Frame) -> bool {
+    frame.json.len() <= limits::INPUT_ECHO_MAX && check_depth(&frame.json, limits::JSON_DEPTH).is_ok()
 }
