@@ -31,7 +31,7 @@ pub struct Options<'a> {
 impl Options<'static> {
     /// Everything from the environment of this process.
     pub fn from_env() -> Self {
-        Self::new(&|name| std::env::var(name).ok())
+        Self::new(&|name| std::env::var_os(name)?.into_string().ok())
     }
 }
 
