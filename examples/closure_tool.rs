@@ -7,7 +7,7 @@
 //! copilotkit chat --url http://127.0.0.1:4000/copilotkit '/call weather {"city":"Ulm"}'
 //! ```
 //!
-//! For a real one: `copilotkit_adapters::model_from_spec("openai/gpt-4o", …)`.
+//! For a real one: `copilotkit_adapters::model_from_spec("openai/gpt-4o", &Options::from_env())`.
 
 use axum::Router;
 use copilotkit_adapters::DemoModel;

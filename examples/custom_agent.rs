@@ -7,8 +7,8 @@
 
 use axum::Router;
 use copilotkit_examples::{Failed, until_ctrl_c};
-use copilotkit_protocol::{Emitted, EventWriter, Message};
 use copilotkit_runtime::http::{Surface, SurfaceOptions};
+use copilotkit_runtime::protocol::{Emitted, EventWriter, Message};
 use copilotkit_runtime::{Agent, AgentError, AgentRegistry, EventStream, Lifecycle, LifecycleOptions};
 use copilotkit_runtime::{Registered, RunContext};
 use std::sync::Arc;

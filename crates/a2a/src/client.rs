@@ -76,6 +76,16 @@ pub struct A2aClientBuilder {
     timeout: Duration,
 }
 
+/// What an agent wants to know and is not told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingCredentials {
+    /// The schemes of its card, for people.
+    pub wanted: String,
+    /// What to write into the configuration, in words.
+    pub remedy: String,
+}
+
 /// For whom a call is made.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
@@ -132,6 +142,14 @@ impl A2aClient {
     pub async fn extended_card(&self, caller: &Caller) -> Result<Arc<KnownCard>, A2aError> {
         let card: AgentCard = self.ask(Call::ExtendedCard, caller, limits::SMALL_CALL).await?;
         self.inner.cards.replace(card)
+    }
+
+    /// What a card requires of who asks, and neither a credential nor a header is there for; nothing where it will do, as
+    /// far as that can be told beforehand.
+    pub fn missing_credentials(&self, card: &AgentCard) -> Option<MissingCredentials> {
+        let missing = self.inner.transport.proofs().missing(card);
+        (!missing.is_empty())
+            .then(|| MissingCredentials { wanted: auth::wanted(card), remedy: auth::to_write(&missing) })
     }
 
     /// Sends a message and waits for the answer.

@@ -79,9 +79,7 @@ pub enum A2aError {
         limit: std::time::Duration,
     },
     /// It wants to know who asks.
-    #[error(
-        "the A2A agent at {url} refused the request with status {status}: it wants {wanted}. Configure `credentials` or `headers` for it"
-    )]
+    #[error("the A2A agent at {url} refused the request with status {status}: it wants {wanted}. {remedy}")]
     Unauthorized {
         /// The address.
         url: String,
@@ -89,6 +87,8 @@ pub enum A2aError {
         status: u16,
         /// The schemes of its card.
         wanted: String,
+        /// What to do about it in the configuration: a sentence without its full stop.
+        remedy: String,
     },
     /// Another status than success, without an error of the protocol.
     #[error("the A2A agent at {url} answered with status {status}.{hint}")]

@@ -7,8 +7,7 @@
 //! ```
 //! use copilotkit_adapters::{Options, model_from_spec};
 //!
-//! let env = |_: &str| None;
-//! let model = model_from_spec("demo", &Options::new(&env))?;
+//! let model = model_from_spec("demo", &Options::from_env())?;
 //! assert_eq!(model.name(), "demo");
 //! # Ok::<(), copilotkit_adapters::ConfigError>(())
 //! ```

@@ -28,8 +28,15 @@ pub struct Options<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
+impl Options<'static> {
+    /// Everything from the environment of this process.
+    pub fn from_env() -> Self {
+        Self::new(&|name| std::env::var_os(name)?.into_string().ok())
+    }
+}
+
 impl<'a> Options<'a> {
-    /// Everything from the environment.
+    /// Everything from the environment that is given.
     pub fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { api_key: None, api_key_env: None, base_url: None, api: None, think_tags: false, timeout: None, env }
     }

@@ -30,7 +30,7 @@ pub async fn run(command: A2aCommand) -> Result<ExitCode> {
         A2aCommand::Send(args) => send(args).await,
     };
     done.map_err(|error| match error.downcast_ref() {
-        Some(A2aError::Unauthorized { url, status, wanted }) => anyhow!(
+        Some(A2aError::Unauthorized { url, status, wanted, .. }) => anyhow!(
             "the A2A agent at {url} refused the request with status {status}: it wants {wanted}\n  \
              to mend it: add what it wants, like --header 'Authorization: Bearer TOKEN'"
         ),

@@ -82,11 +82,16 @@ fn model_of(provider: &str, model: Option<&str>) -> Result<String> {
     }
 }
 
+/// How many characters of names go into a line.
+const LINE: usize = 72;
+
 /// Asks which provider, and which of its models.
 fn asked() -> Result<String> {
     let known: Vec<_> = Profile::names().collect();
+    eprintln!("Which provider? demo needs no key; there are also:");
+    lines(&known).iter().for_each(|line| eprintln!("  {line}"));
     loop {
-        let provider = ask(&format!("Which provider? demo needs no key; also {} [demo] ", known.join(", ")))?;
+        let provider = ask("Provider [demo]: ")?;
         if provider.is_empty() {
             return Ok("demo".to_owned());
         }
@@ -105,6 +110,23 @@ fn asked() -> Result<String> {
             Err(error) => eprintln!("{error}"),
         }
     }
+}
+
+/// Names with commas between them, in lines for a terminal. None begins with a comma.
+fn lines(names: &[&str]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for name in names {
+        match lines.last_mut().filter(|line| line.len() + name.len() + 3 <= LINE) {
+            Some(line) => line.push_str(&format!(", {name}")),
+            None => {
+                if let Some(full) = lines.last_mut() {
+                    full.push(',');
+                }
+                lines.push((*name).to_owned());
+            }
+        }
+    }
+    lines
 }
 
 fn ask(question: &str) -> Result<String> {
@@ -249,6 +271,15 @@ mod tests {
     use super::*;
     use crate::config::{AgentConfig, Config, Sources};
     use std::sync::Arc;
+
+    #[test]
+    fn the_list_of_providers_is_broken_behind_its_commas() {
+        let names: Vec<_> = Profile::names().collect();
+        let lines = lines(&names);
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.len() <= LINE && !line.starts_with(',')), "{lines:#?}");
+        assert!(lines[..lines.len() - 1].iter().all(|line| line.ends_with(',')), "{lines:#?}");
+        assert_eq!(lines.join(" "), names.join(", "));
+    }
 
     fn load(text: &str) -> Config {
         let file = Some(("copilotkit.toml".into(), text.to_owned()));

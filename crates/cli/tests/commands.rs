@@ -40,8 +40,12 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut child =
-            command(folder, &[&["serve", "--port", "0"], args].concat()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with(folder, args, &[])
+    }
+
+    fn start_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = command(folder, &[&["serve", "--port", "0"], args].concat());
+        let mut child = command.envs(variables.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
         let err = BufReader::new(child.stderr.take().unwrap());
         let (said, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || err.lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
@@ -318,6 +322,36 @@ async fn agents_and_tools_are_reached_without_running_them() {
     assert_eq!((posted.json(), posted.header("x-key")), (json!({}), Some("hidden")));
     assert!(asked.iter().any(|request| request.method == "OPTIONS"), "the tool is not called");
     assert!(!format!("{rows:?}").contains("hidden"));
+}
+
+#[tokio::test]
+async fn an_a2a_agent_that_wants_credentials_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = "[store]\nkind = \"memory\"\n[a2a_server]\n\
+                  [auth]\nkind = \"bearer\"\ntokens = [{ env = \"COPILOTKIT_TEST_TOKEN\", principal = \"other\" }]\n";
+    std::fs::write(folder.path().join("copilotkit.toml"), served).unwrap();
+    let token = "5a0c1e2f9b7d4386a1c0";
+    let server = Server::start_with(folder.path(), &[], &[("COPILOTKIT_TEST_TOKEN", token)]);
+    let agent = |more: &str| format!("[agents.a]\ntype = \"a2a\"\nurl = \"http://{}\"\n{more}\n", server.address);
+    for more in ["", "credentials = { credentials = \"${T1}\" }"] {
+        let rows = rows(&agent(more), &[("T1", token)]).await;
+        let (state, row) = state(&rows, "agents.a");
+        assert!(state == "warning" && row["detail"].as_str().unwrap().contains("`bearer` (HTTP Bearer)"), "{row}");
+        assert_eq!(row["remedy"], "write `credentials = { bearer = \"…\" }` of the agent, or its `headers`");
+    }
+    for more in ["credentials = { bearer = \"${T1}\" }", "headers = { authorization = \"Bearer ${T1}\" }"] {
+        let rows = rows(&agent(more), &[("T1", token)]).await;
+        assert_eq!(state(&rows, "agents.a").0, "ok", "{rows:?}");
+        // What the check says holds: the run is taken.
+        let here = format!("[store]\nkind = \"memory\"\n{}", agent(more));
+        std::fs::write(folder.path().join("here.toml"), here).unwrap();
+        let args = ["chat", "--config", "here.toml", "--agent", "a", "Hello"];
+        let (code, out, err) = told(&command(folder.path(), &args).env("T1", token).output().unwrap());
+        assert!(code == 0 && !out.is_empty(), "{out}{err}");
+    }
+    std::fs::write(folder.path().join("here.toml"), agent("")).unwrap();
+    let (code, _, err) = run(folder.path(), &["chat", "--config", "here.toml", "--agent", "a", "Hello"]);
+    assert!(code != 0 && err.contains("Write `credentials = { bearer = \"…\" }` of the agent"), "{err}");
 }
 
 #[test]

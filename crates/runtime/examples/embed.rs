@@ -15,12 +15,11 @@ use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use copilotkit_runtime::agent::EventStream;
 use copilotkit_runtime::http::server::{ServeOptions, serve};
 use copilotkit_runtime::http::{AgentsRequest, Answered, Call, Failure, Halt, Hooks, RouteId, Surface, SurfaceOptions};
 use copilotkit_runtime::protocol::{Emitted, EventWriter};
 use copilotkit_runtime::{
-    Agent, AgentError, AgentRegistry, Lifecycle, LifecycleOptions, Principal, Registered, RunContext,
+    Agent, AgentError, AgentRegistry, EventStream, Lifecycle, LifecycleOptions, Principal, Registered, RunContext,
 };
 use std::sync::Arc;
 use std::time::Duration;

@@ -56,7 +56,7 @@ pub use principal::Principal;
 pub use registry::{AgentRegistry, Registered};
 pub use store::Store;
 pub use telemetry::Trace;
-pub use tool::{Tool, ToolError, ToolOutput, ToolSource};
+pub use tool::{Tool, ToolError, ToolInvocation, ToolOutput, ToolSource};
 pub use transcribe::{TranscribeError, TranscribeRequest, Transcriber};
 
 /// The code of docs/agents.md, compiled.

@@ -168,7 +168,7 @@ async fn two_servers_in_one_process_count_for_themselves_and_without_http() {
 
 /// Somebody with curl learns what there is.
 #[tokio::test]
-async fn an_answer_of_404_says_what_is_there_instead() {
+async fn a_refusal_says_what_is_there_instead() {
     let server = Server::start(LifecycleOptions::default(), SurfaceOptions::default(), ServeOptions::default()).await;
     let envelope = r#"{"method":"agent/stop","params":{"agentId":"ghost","threadId":"t"}}"#;
     let json = "content-type: application/json\r\n";
@@ -182,6 +182,15 @@ async fn an_answer_of_404_says_what_is_there_instead() {
         assert_eq!(answer.body["message"], "Agent 'ghost' does not exist", "{path}");
         assert_eq!(answer.body["agents"], serde_json::json!(["silent", "flood"]), "{path}");
         assert_eq!(answer.body["hint"], "This server has silent, flood. GET /info says more.", "{path}");
+    }
+    for (query, is_graphql) in
+        [("query q { a }", true), ("\n mutation { a }", true), ("{ a }", true), ("weather", false)]
+    {
+        let body = serde_json::json!({ "operationName": "q", "query": query, "variables": {} }).to_string();
+        let answer = server.ask("POST", "/copilotkit", json, &body).await;
+        assert_eq!((answer.status, &answer.body["message"]), (400, &"Missing method field".into()), "{query}");
+        let hint = answer.body["hint"].as_str().unwrap_or_default();
+        assert_eq!(hint.contains("GraphQL, which is not spoken here") && hint.contains("1.50"), is_graphql, "{query}");
     }
     for (path, expected) in [
         ("/", "The routes of this server begin with /api/copilotkit/ or /copilotkit/."),

@@ -4,6 +4,7 @@ use crate::error::A2aError;
 use crate::types::{AgentCard, KeyLocation, SecurityRequirement, SecurityScheme};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use copilotkit_runtime::headers::HeaderPolicy;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -111,6 +112,83 @@ pub(super) fn wanted(card: &AgentCard) -> String {
     }
 }
 
+/// What can prove to an agent who asks.
+pub(super) struct Proofs<'a> {
+    pub(super) credentials: &'a BTreeMap<String, SecretString>,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) forward: &'a HeaderPolicy,
+}
+
+impl Proofs<'_> {
+    /// The schemes that a card requires and that nothing is there for: those of its first requirement, and none where one
+    /// of its requirements is met.
+    pub(super) fn missing<'a>(&self, card: &'a AgentCard) -> Vec<&'a String> {
+        self.lacks(card, card.security_requirements.iter().map(|requirement| requirement.0.keys().collect()).collect())
+    }
+
+    /// What to do about an agent that refuses, as a sentence without its full stop.
+    pub(super) fn remedy(&self, card: &AgentCard) -> String {
+        let missing = match card.security_requirements.is_empty() {
+            // Many cards list schemes and forget to require them.
+            true => self.lacks(card, card.security_schemes.keys().map(|name| vec![name]).collect()),
+            false => self.missing(card),
+        };
+        if !missing.is_empty() {
+            return capital(&to_write(&missing));
+        }
+        match self.credentials.is_empty() && self.headers.is_empty() {
+            true => "Set the `headers` of the agent".to_owned(),
+            false => "See whether the `credentials` and `headers` of the agent are still right".to_owned(),
+        }
+    }
+
+    /// What the first of several ways lacks; nothing where one of them lacks nothing.
+    fn lacks<'a>(&self, card: &AgentCard, ways: Vec<Vec<&'a String>>) -> Vec<&'a String> {
+        let lack = |names: Vec<&'a String>| names.into_iter().filter(|name| !self.has(card, name)).collect::<Vec<_>>();
+        let mut lacking = Vec::new();
+        for way in ways.into_iter().map(lack) {
+            match way.is_empty() {
+                true => return way,
+                false => lacking.push(way),
+            }
+        }
+        lacking.into_iter().next().unwrap_or_default()
+    }
+
+    /// Whether there is something for a scheme. Of what cannot be told nothing is said.
+    fn has(&self, card: &AgentCard, name: &String) -> bool {
+        let header = match card.security_schemes.get(name) {
+            Some(SecurityScheme::ApiKey { location: KeyLocation::Header, name, .. }) => HeaderName::try_from(name).ok(),
+            Some(SecurityScheme::ApiKey { location: KeyLocation::Query, .. }) => None,
+            Some(SecurityScheme::ApiKey { location: KeyLocation::Cookie, .. }) => Some(COOKIE),
+            Some(
+                SecurityScheme::Http { .. } | SecurityScheme::OAuth2 { .. } | SecurityScheme::OpenIdConnect { .. },
+            ) => Some(AUTHORIZATION),
+            Some(SecurityScheme::MutualTls { .. } | SecurityScheme::Unknown) | None => return true,
+        };
+        self.credentials.contains_key(name)
+            || header.is_some_and(|header| self.headers.contains_key(&header) || self.forward.allows(&header))
+    }
+}
+
+/// What to write into the configuration for these schemes.
+pub(super) fn to_write(names: &[&String]) -> String {
+    let is_bare = |name: &str| {
+        !name.is_empty() && name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-'))
+    };
+    let key = |name: &&String| match is_bare(name) {
+        true => format!("{name} = \"…\""),
+        false => format!("{name:?} = \"…\""),
+    };
+    let keys = names.iter().map(key).collect::<Vec<_>>().join(", ");
+    crate::guard::clean_line(&format!("write `credentials = {{ {keys} }}` of the agent, or its `headers`"), 300)
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(characters).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +234,53 @@ mod tests {
     fn a_card_that_forgets_to_require_gets_what_there_is() {
         let card = card(r#"{"name":"a","securitySchemes":{"b":{"type":"http","scheme":"bearer"}}}"#);
         assert_eq!(applied(&card, &[("b", "t"), ("other", "x")]).0[AUTHORIZATION], "Bearer t");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_as_one_writes_it() {
+        let card = card(
+            r#"{"name":"a","securitySchemes":{
+                "key":{"apiKeySecurityScheme":{"location":"header","name":"X-Key"}},
+                "a token":{"httpAuthSecurityScheme":{"scheme":"bearer"}}},
+               "securityRequirements":[{"schemes":{"key":{},"a token":{}}},{"schemes":{"a token":{}}}]}"#,
+        );
+        let told = |credentials: &[&str], headers: &[&'static str], forward: &[&str]| {
+            let credentials = credentials.iter().map(|name| ((*name).to_owned(), SecretString::from("s"))).collect();
+            let header = |name: &&'static str| (HeaderName::from_static(name), HeaderValue::from_static("s"));
+            let (headers, forward) = (headers.iter().map(header).collect(), HeaderPolicy::only(forward).unwrap());
+            let proofs = Proofs { credentials: &credentials, headers: &headers, forward: &forward };
+            (proofs.missing(&card).len(), proofs.remedy(&card))
+        };
+        let both =
+            (2, "Write `credentials = { \"a token\" = \"…\", key = \"…\" }` of the agent, or its `headers`".to_owned());
+        assert_eq!(told(&[], &[], &[]), both);
+        assert_eq!(told(&["bearer"], &["x-other"], &["x-tenant"]), both);
+        assert_eq!(told(&["key"], &[], &[]).1, both.1.replace(", key = \"…\"", ""));
+        for met in
+            [told(&["a token"], &[], &[]), told(&[], &["authorization"], &[]), told(&[], &[], &["authorization"])]
+        {
+            assert_eq!(met.0, 0);
+            assert!(!met.1.contains("rite"), "{}", met.1);
+        }
+    }
+
+    #[test]
+    fn a_card_without_requirements_asks_for_nothing_until_it_refuses() {
+        let (credentials, headers) = (BTreeMap::new(), HeaderMap::new());
+        let proofs = Proofs { credentials: &credentials, headers: &headers, forward: &HeaderPolicy::None };
+        let forgets = card(r#"{"name":"a","securitySchemes":{"b":{"type":"http","scheme":"bearer"}}}"#);
+        assert!(proofs.missing(&forgets).is_empty());
+        assert!(proofs.remedy(&forgets).starts_with("Write `credentials = { b = "));
+        let public = card(r#"{"name":"a"}"#);
+        assert_eq!(
+            (proofs.missing(&public).len(), proofs.remedy(&public)),
+            (0, "Set the `headers` of the agent".into())
+        );
+        let anybody = card(
+            r#"{"name":"a","securitySchemes":{"b":{"type":"http","scheme":"bearer"}},
+               "securityRequirements":[{"schemes":{"b":{}}},{"schemes":{}}]}"#,
+        );
+        assert!(proofs.missing(&anybody).is_empty());
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Transport {
             return Ok(Body::Stream(body));
         }
         let text = self.read(shown, &mut body).await?;
-        checked(shown, status, text, card).map(Body::Whole)
+        self.checked(shown, status, text, card).map(Body::Whole)
     }
 
     async fn read(&self, shown: &str, body: &mut StreamBody) -> Result<Vec<u8>, A2aError> {
@@ -167,7 +167,38 @@ impl Transport {
             bounded(shown, bytes.len() + piece.len())?;
             bytes.extend_from_slice(&piece);
         }
-        checked(shown, status, bytes, card).map(Body::Whole)
+        self.checked(shown, status, bytes, card).map(Body::Whole)
+    }
+
+    pub(super) fn proofs(&self) -> auth::Proofs<'_> {
+        auth::Proofs { credentials: &self.credentials, headers: &self.headers, forward: &self.forward }
+    }
+
+    /// The text of an answer. One with an error of the protocol is passed on whatever its status; any other must be a success.
+    fn checked(&self, shown: &str, status: StatusCode, bytes: Vec<u8>, card: &KnownCard) -> Result<String, A2aError> {
+        let url = shown.to_owned();
+        let text = String::from_utf8(bytes)
+            .map_err(|_| A2aError::BadAnswer { url: url.clone(), reason: "it is not UTF-8".to_owned() })?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let (wanted, remedy) = (auth::wanted(&card.card), self.proofs().remedy(&card.card));
+            return Err(A2aError::Unauthorized { url, status: status.as_u16(), wanted, remedy });
+        }
+        if let Ok(Envelope { error: Some(_), jsonrpc: Some(_), .. }) = serde_json::from_str(&text) {
+            return Ok(text);
+        }
+        if let Some(error) = ProtocolError::from_http(&text) {
+            return Err(A2aError::Protocol { url, error: clean(error) });
+        }
+        let hint = match status.as_u16() {
+            300..=399 => " Redirects are not followed: let the card name the address that it points to.",
+            404 | 405 => " Its card may name a wrong address.",
+            429 => " It has too much to do.",
+            _ => "",
+        };
+        Err(A2aError::Status { url, status: status.as_u16(), hint })
     }
 }
 
@@ -182,32 +213,6 @@ fn bounded(shown: &str, bytes: usize) -> Result<(), A2aError> {
     }
     let what = format!("an answer of more than {} bytes", limits::ANSWER_BYTES);
     Err(A2aError::TooLarge { url: shown.to_owned(), what })
-}
-
-/// The text of an answer. One with an error of the protocol is passed on whatever its status; any other must be a success.
-fn checked(shown: &str, status: StatusCode, bytes: Vec<u8>, card: &KnownCard) -> Result<String, A2aError> {
-    let url = shown.to_owned();
-    let text = String::from_utf8(bytes)
-        .map_err(|_| A2aError::BadAnswer { url: url.clone(), reason: "it is not UTF-8".to_owned() })?;
-    if status.is_success() {
-        return Ok(text);
-    }
-    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        return Err(A2aError::Unauthorized { url, status: status.as_u16(), wanted: auth::wanted(&card.card) });
-    }
-    if let Ok(Envelope { error: Some(_), jsonrpc: Some(_), .. }) = serde_json::from_str(&text) {
-        return Ok(text);
-    }
-    if let Some(error) = ProtocolError::from_http(&text) {
-        return Err(A2aError::Protocol { url, error: clean(error) });
-    }
-    let hint = match status.as_u16() {
-        300..=399 => " Redirects are not followed: let the card name the address that it points to.",
-        404 | 405 => " Its card may name a wrong address.",
-        429 => " It has too much to do.",
-        _ => "",
-    };
-    Err(A2aError::Status { url, status: status.as_u16(), hint })
 }
 
 /// JSON-RPC around a result.

@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, VARY}
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// How long a card counts before clients ask whether it has changed: as long as they assume where nothing is said.
@@ -80,7 +81,8 @@ pub(super) fn card(options: &A2aServerOptions, agent: &Registered, headers: &Hea
         }],
         false => own.skills.into_iter().map(skill).collect(),
     };
-    let scheme = "credentials".to_owned();
+    let security = options.security.iter().map(|scheme| (scheme.usual_name(), scheme.clone()));
+    let security_schemes: BTreeMap<_, _> = security.collect();
     AgentCard {
         name,
         supported_interfaces: vec![interface(Binding::JsonRpc), interface(Binding::HttpJson)],
@@ -100,12 +102,11 @@ pub(super) fn card(options: &A2aServerOptions, agent: &Registered, headers: &Hea
                 ..Extension::default()
             }],
         },
-        security_requirements: options
-            .security
-            .iter()
-            .map(|_| SecurityRequirement([(scheme.clone(), Vec::new())].into()))
+        security_requirements: security_schemes
+            .keys()
+            .map(|name| SecurityRequirement([(name.clone(), Vec::new())].into()))
             .collect(),
-        security_schemes: options.security.iter().map(|security| (scheme.clone(), security.clone())).collect(),
+        security_schemes,
         default_input_modes: ["text/plain", "application/json", "image/*", "audio/*", "video/*", "application/pdf"]
             .map(str::to_owned)
             .to_vec(),

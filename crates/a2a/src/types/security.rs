@@ -189,6 +189,21 @@ impl SecurityScheme {
         members
     }
 
+    /// What a card of ours names it, after what it is: `bearer` for HTTP Bearer, `basic`, `api_key`, `oauth2`, `openid`,
+    /// `mtls`. Who configures a credential for it writes this name.
+    pub fn usual_name(&self) -> String {
+        let name = match self {
+            Self::Http { scheme, .. } if !scheme.is_empty() => return scheme.to_ascii_lowercase(),
+            Self::ApiKey { .. } => "api_key",
+            Self::Http { .. } => "bearer",
+            Self::OAuth2 { .. } => "oauth2",
+            Self::OpenIdConnect { .. } => "openid",
+            Self::MutualTls { .. } => "mtls",
+            Self::Unknown => "unknown",
+        };
+        name.to_owned()
+    }
+
     /// What the card says of it, for people.
     pub fn description(&self) -> Option<&str> {
         match self {

@@ -96,10 +96,9 @@ async fn a_card_says_what_it_is_told_to() {
     assert_eq!((card.name.as_str(), card.version.as_str()), ("Planner", "7"));
     assert_eq!(card.supported_interfaces[0].url, "https://agents.example.com/agents/obedient");
     assert_eq!((card.skills[0].name.as_str(), card.skills[0].description.as_str()), ("plan", "Plans journeys."));
-    assert_eq!(
-        card.security_requirements[0].0.keys().collect::<Vec<_>>(),
-        card.security_schemes.keys().collect::<Vec<_>>()
-    );
+    // Who calls writes `credentials = { bearer = "…" }`.
+    assert_eq!(card.security_requirements[0].0.keys().collect::<Vec<_>>(), ["bearer"]);
+    assert_eq!(card.security_schemes.keys().collect::<Vec<_>>(), ["bearer"]);
     assert_eq!(card.provider.unwrap().organization, "Example");
     // The official types read it, too.
     let official: a2a::AgentCard = serde_json::from_str(&text).unwrap();

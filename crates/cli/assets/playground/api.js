@@ -16,9 +16,18 @@ export class ApiError extends Error {
 
 const TOKEN = "copilotkit-playground-token";
 
-/** The token that a person typed. It lives as long as the tab. */
+/** What no token has and no header can be trusted to carry: all but the visible characters of ASCII and the space. */
+export const unsendable = (text) => /[^\x20-\x7e]/u.exec(text)?.[0] ?? null;
+
+/** The token that the server took. It lives as long as the tab. */
 export const token = {
-  get: () => sessionStorage.getItem(TOKEN) ?? "",
+  /** One that cannot be sent is forgotten. */
+  get() {
+    const kept = sessionStorage.getItem(TOKEN) ?? "";
+    if (unsendable(kept) === null) return kept;
+    sessionStorage.removeItem(TOKEN);
+    return "";
+  },
   set: (value) => (value ? sessionStorage.setItem(TOKEN, value) : sessionStorage.removeItem(TOKEN)),
 };
 
@@ -29,8 +38,9 @@ export class Api {
     this.single = single;
   }
 
-  info(signal) {
-    return this.#json({ method: "GET", path: "/info", envelope: { method: "info" }, signal });
+  /** Which agents there are; with `bearer` asked with this token in place of the one that is kept. */
+  info(bearer) {
+    return this.#json({ method: "GET", path: "/info", envelope: { method: "info" }, bearer });
   }
 
   /** The answer to a run, to be read with `readEvents`. An empty `lastEventId` asks for numbered events. */
@@ -106,7 +116,7 @@ export class Api {
     }
   }
 
-  async #send({ method, path, url, body, envelope, headers = {}, signal }) {
+  async #send({ method, path, url, body, envelope, headers = {}, signal, bearer = token.get() }) {
     const enveloped = this.single && !url;
     const [target, verb, payload] = enveloped
       ? [this.base || "/", "POST", envelope]
@@ -116,7 +126,7 @@ export class Api {
       init.body = JSON.stringify(payload);
       init.headers["content-type"] = "application/json";
     }
-    if (token.get()) init.headers.authorization = `Bearer ${token.get()}`;
+    if (bearer) init.headers.authorization = `Bearer ${bearer}`;
     let response;
     try {
       response = await fetch(target, init);

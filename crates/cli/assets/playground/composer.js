@@ -8,6 +8,15 @@ import { toast } from "./overlays.js";
 const ATTACHED_MAX = 20 * 1024 * 1024;
 const ACCEPTED = /^(image\/(png|jpeg|gif|webp)|application\/pdf)$/;
 
+/** How files begin, whatever their names say. Before a PDF there may be other bytes. */
+const BEGINNINGS = [
+  ["image/png", /^\x89PNG\r\n\x1a\n/],
+  ["image/jpeg", /^\xff\xd8\xff/],
+  ["image/gif", /^GIF8[79]a/],
+  ["image/webp", /^RIFF[^]{4}WEBP/],
+  ["application/pdf", /%PDF-/],
+];
+
 export class Composer {
   constructor({ onSend, onStop }) {
     this.onSend = onSend;
@@ -134,30 +143,30 @@ export class Composer {
   }
 
   async #attach(files) {
+    const refused = [];
     for (const file of files) {
-      if (!ACCEPTED.test(file.type)) {
-        toast(`${file.name}: only PNG, JPEG, GIF, WebP and PDF can be attached`, { error: true });
-        continue;
-      }
-      const sum = this.attached.reduce((all, { size }) => all + size, file.size);
-      if (sum > ATTACHED_MAX) {
-        toast(`${file.name}: attachments may have 20 MB together`, { error: true });
-        continue;
-      }
-      const value = await base64(file).catch(() => null);
-      if (value === null) {
-        toast(`${file.name} cannot be read`, { error: true });
-        continue;
-      }
-      const type = file.type.startsWith("image/") ? "image" : "document";
-      this.attached.push({
-        size: file.size,
-        part: { type, source: { type: "data", value, mimeType: file.type }, metadata: { filename: file.name } },
-      });
-      announce(`${file.name} is attached`);
+      const reason = await this.#attachOne(file).catch(() => "cannot be read");
+      if (reason) refused.push(`${file.name}: ${reason}`);
+      else announce(`${file.name} is attached`);
     }
+    if (refused.length) toast(refused.join(". "), { error: true });
     this.#showChips();
     this.input.focus();
+  }
+
+  /** Takes a file, or says why not. */
+  async #attachOne(file) {
+    if (!ACCEPTED.test(file.type)) return "only PNG, JPEG, GIF, WebP and PDF can be attached";
+    if (!file.size) return "the file is empty";
+    if (this.attached.reduce((all, { size }) => all + size, file.size) > ATTACHED_MAX)
+      return "attachments may have 20 MB together";
+    const [type] = file.type.split("/");
+    const mimeType = await typeOf(file);
+    if (!mimeType?.startsWith(type)) return type === "image" ? "this is no picture" : "this is no PDF";
+    const value = await base64(file);
+    const part = { type: type === "image" ? "image" : "document", source: { type: "data", value, mimeType } };
+    this.attached.push({ size: file.size, part: { ...part, metadata: { filename: file.name } } });
+    return null;
   }
 
   /** What stands above the field. */
@@ -243,6 +252,17 @@ export class Composer {
         : [h("kbd", { text: "Shift" }), "+", h("kbd", { text: "Enter" }), ": new line"]),
     );
   }
+}
+
+/** What a file is by its bytes, or null; a picture is one that can be drawn. */
+async function typeOf(file) {
+  const bytes = new Uint8Array(await file.slice(0, 1024).arrayBuffer());
+  const beginning = String.fromCharCode(...bytes);
+  const type = BEGINNINGS.find(([, pattern]) => pattern.test(beginning))?.[0] ?? null;
+  if (!type?.startsWith("image/")) return type;
+  const drawn = await createImageBitmap(file).catch(() => null);
+  drawn?.close();
+  return drawn && type;
 }
 
 function base64(file) {

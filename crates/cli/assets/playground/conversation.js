@@ -368,11 +368,21 @@ export function textOf(content) {
     .join("\n");
 }
 
+/** Whether a question of an MCP server was answered with a no. */
+export const isDecline = ({ payload }) => payload?.action === "decline" && Object.keys(payload).length === 1;
+
 /** Whether the answer to a question is a no. */
-export const isRejection = ({ status, payload }) => status === "cancelled" || payload?.approved === false;
+export const isRejection = (answer) => answer.status === "cancelled" || answer.payload?.approved === false || isDecline(answer);
+
+/** What the answer to a call may say beside `approved`. */
+const APPROVAL = ["approved", "editedArgs", "reason"];
 
 /** Whether the agent wants a yes or a no, and takes nothing else. */
-export const isApproval = ({ reason, responseSchema }) => reason === "tool_approval" || Boolean(responseSchema?.properties?.approved);
+export function isApproval({ reason, responseSchema }) {
+  if (reason === "tool_approval") return true;
+  const properties = responseSchema?.properties ?? {};
+  return Boolean(properties.approved) && Object.keys(properties).every((name) => APPROVAL.includes(name));
+}
 
 /** Messages as the next run takes them: activities are for people alone. */
 export function toSend(messages) {

@@ -316,7 +316,8 @@ async function unauthorized(error) {
   asking = true;
   const refused = token.get() ? error.message : null;
   token.set("");
-  token.set(await askToken(refused));
+  const tried = (value) => api.info(value).then(() => null, ({ message }) => message);
+  token.set(await askToken({ refused, tried }));
   asking = false;
   await start();
 }
@@ -382,6 +383,7 @@ async function readInfo() {
 }
 
 async function start() {
+  signOut.hidden = !token.get();
   try {
     await readInfo();
   } catch (error) {
@@ -389,7 +391,6 @@ async function start() {
   }
   $("banner").hidden = true;
   prices.forget();
-  signOut.hidden = !token.get();
   const asked = new URLSearchParams(location.hash.slice(1));
   const wanted =
     [session?.agentId, asked.get("agent"), "default"].find((id) => id && info.agents[id]) ?? Object.keys(info.agents)[0];
@@ -486,9 +487,14 @@ document.addEventListener("visibilitychange", lookAgain);
 window.addEventListener("focus", lookAgain);
 window.addEventListener("hashchange", () => {
   const asked = new URLSearchParams(location.hash.slice(1));
-  if (ready && asked.has("thread") && asked.get("thread") !== session.threadId) {
-    openAs(asked.get("agent"), asked.get("thread"));
-  }
+  const [agent, thread] = [asked.get("agent"), asked.get("thread")];
+  // The link to the message field changes the address as well.
+  if (!ready || !session || (!agent && !thread)) return;
+  if (thread && thread !== session.threadId) return openAs(agent, thread);
+  if (!agent || (agent === session.agentId && (thread || !session.known))) return;
+  if (!info.agents[agent]) return composer.say(noAgent(agent));
+  // As a page that was opened with this address. A conversation stays with its agent.
+  begin(agent, newId(), false);
 });
 
 await start();

@@ -1,7 +1,9 @@
 // What stands between messages: how a run ended, what went wrong, questions to the person.
 
-import { isApproval, isRejection } from "./conversation.js";
+import { isApproval, isDecline, isRejection } from "./conversation.js";
 import { h, icon } from "./dom.js";
+import { safeUrl } from "./markdown-inline.js";
+import { misfit, questionFields, sendOnEnter } from "./question-form.js";
 import { answerField, answerForm, panel, pretty } from "./tool-view.js";
 import { detail, summary } from "./usage.js";
 
@@ -65,10 +67,21 @@ const remark = (sign, text, title) => h("div", { class: "answered" }, icon(sign,
 function told(answer) {
   const { status, payload } = answer;
   if (status === "cancelled" && payload === undefined) return "You went on without an answer";
+  if (isDecline(answer)) return "You declined";
   if (status === "cancelled") return payload?.reason ? `You canceled: ${payload.reason}` : "You canceled the question";
   if (isRejection(answer)) return payload?.reason ? `You rejected: ${payload.reason}` : "You rejected";
   if (payload === undefined || payload?.approved === true) return payload?.editedArgs ? "You approved with changes" : "You approved";
-  return `You answered: ${typeof payload === "string" ? payload : JSON.stringify(payload)}`;
+  return `You answered: ${said(payload)}`;
+}
+
+/** An answer in one line: a form of several fields with their names, one of a single field without. */
+function said(payload) {
+  if (typeof payload === "string") return payload;
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return JSON.stringify(payload);
+  if (payload.action === "accept" && !payload.content) return "done";
+  const members = Object.entries(payload.action === "accept" && payload.content ? payload.content : payload);
+  if (members.length === 1 && typeof members[0][1] === "string") return members[0][1];
+  return members.map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`).join(" · ") || "{}";
 }
 
 /** A question that the run ended with. */
@@ -78,19 +91,16 @@ export function interruptView(interrupt, context) {
   const decided = context.decided(interrupt.id);
   const expired = interrupt.expiresAt && new Date(interrupt.expiresAt) <= new Date();
   const name = call?.function.name ?? interrupt.metadata?.toolName;
-  // The server's own words for its two kinds of question say nothing to a person.
-  const reason = ["tool_call", "tool_approval"].includes(interrupt.reason) ? null : interrupt.reason;
-  const about = [reason, name && isApproval(interrupt) && `Tool: ${name}`].filter(Boolean).join(" · ");
+  // The server's own words for its kinds of question say nothing to a person.
+  const reason = ["tool_call", "tool_approval", "input_required"].includes(interrupt.reason) ? null : interrupt.reason;
+  const asks = isMcp(interrupt) && `MCP server: ${interrupt.metadata.server}`;
+  const about = [reason, asks, name && isApproval(interrupt) && `Tool: ${name}`].filter(Boolean).join(" · ");
   const head = h(
     "div",
     { class: "interrupt-head" },
     icon("question", 18),
     h("strong", { text: interrupt.message || "The agent asks you to decide" }),
   );
-  const schema =
-    interrupt.responseSchema &&
-    !isApproval(interrupt) &&
-    panel("The answer should be", JSON.stringify(interrupt.responseSchema, null, 2));
   const card = h(
     "section",
     {
@@ -101,7 +111,6 @@ export function interruptView(interrupt, context) {
     },
     head,
     about && h("p", { class: "interrupt-reason", text: about }),
-    schema,
   );
   if (decided) card.append(answered(decided), h("p", { class: "hint", text: "Waiting for your answer to the other questions." }));
   else card.append(form(interrupt, call, context, expired));
@@ -154,38 +163,71 @@ function approval(interrupt, call, context) {
   );
 }
 
-/** A question that may be answered by anything. One that asks for words is not answered by a bare yes. */
+/** A question for more than a yes or a no: for fields, to open a link, or for anything. */
 function question(interrupt, context) {
-  const open = interrupt.reason === "tool_call" || Boolean(interrupt.responseSchema);
-  const words = open
-    ? { label: "Your answer", yes: "Answer", no: "Cancel" }
-    : { label: "Your answer (optional)", yes: "Approve", no: "Reject" };
-  const { element, input, fail } = answerField({ label: words.label, placeholder: "Text or JSON" });
-  const answer = () => {
-    const text = input.value.trim();
-    if (open && !text) fail("Write an answer, or cancel the question.");
-    else context.answer(interrupt.id, "resolved", payload(text));
-  };
-  const cancel = () => {
-    const why = input.value.trim();
-    context.answer(interrupt.id, "cancelled", { approved: false, ...(why && { reason: why }) });
-  };
-  const yes = press("check", words.yes, { type: "submit", class: "button primary", on: { click: answer } });
-  input.addEventListener("input", () => (yes.lastChild.textContent = input.value.trim() ? "Answer" : words.yes));
-  input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || !input.value.trim()) return;
-    event.preventDefault();
-    answer();
+  const { id, reason, responseSchema: schema, metadata } = interrupt;
+  const answer = (payload) => context.answer(id, "resolved", payload);
+  const cancel = (why) => context.answer(id, "cancelled", { approved: false, ...(why && { reason: why }) });
+  const no = (label, run) => press("close", label, { type: "button", on: { click: run } });
+  const yes = (label, run) => press("check", label, { type: "submit", class: "button primary", on: { click: run } });
+  // MCP tells who says no from who says nothing.
+  const decline = isMcp(interrupt) && no("Decline", () => answer({ action: "decline" }));
+  const href = isMcp(interrupt) && typeof metadata.url === "string" && safeUrl(metadata.url);
+  if (href) {
+    const link = h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow", text: href });
+    const done = yes("Done", () => answer({ action: "accept" }));
+    return answerForm([h("p", { class: "answer-link" }, link)], [done, decline, no("Cancel", () => cancel())]);
+  }
+  const fields = schema && questionFields(schema);
+  if (fields) {
+    const send = () => {
+      const read = fields.read();
+      // A field of this name would be taken for what MCP says.
+      const wrapped = isMcp(interrupt) && read && Object.hasOwn(read, "action");
+      if (read) answer(wrapped ? { action: "accept", content: read } : read);
+    };
+    return answerForm([fields.element], [yes("Answer", send), decline, no("Cancel", () => cancel())]);
+  }
+  // One that asks for words is not answered by a bare yes.
+  const open = reason === "tool_call" || Boolean(schema);
+  const optional = !open || acceptsNothing(schema);
+  const { element, input, fail } = answerField({
+    label: optional ? "Your answer (optional)" : "Your answer",
+    placeholder: "Text or JSON",
   });
-  return answerForm([element], [yes, press("close", words.no, { type: "button", on: { click: cancel } })]);
+  const send = () => {
+    const text = input.value.trim();
+    if (!text && !optional) return fail("Write an answer, or cancel the question.");
+    if (!text) return answer(schema ? {} : { approved: true });
+    const { value, wrong } = meant(text, schema);
+    if (wrong) fail(wrong);
+    else answer(value);
+  };
+  input.addEventListener("keydown", (event) => input.value.trim() && sendOnEnter(event));
+  const button = yes(open ? "Answer" : "Approve", send);
+  if (!open) input.addEventListener("input", () => (button.lastChild.textContent = input.value.trim() ? "Answer" : "Approve"));
+  const expected = schema && panel("The answer should be", JSON.stringify(schema, null, 2));
+  const refuse = no(open ? "Cancel" : "Reject", () => cancel(input.value.trim()));
+  return answerForm([expected, element], [button, decline, refuse]);
 }
 
-/** JSON where it is JSON, else the words; nothing said is a yes. */
-function payload(text) {
-  if (!text) return { approved: true };
+/** Whether a server of tools asks. */
+const isMcp = ({ reason, metadata }) => reason === "input_required" && typeof metadata?.server === "string";
+
+/** Whether an object without members is an answer. */
+const acceptsNothing = (schema) => schema?.type === "object" && !misfit(schema, {});
+
+/** JSON where it is JSON and fits, else the words, where those fit; `wrong` says why neither does. */
+function meant(text, schema) {
+  let value = text;
+  let wrong = null;
   try {
-    return JSON.parse(text) ?? text;
-  } catch {
-    return text;
+    value = JSON.parse(text) ?? text;
+  } catch (error) {
+    wrong = `Not JSON: ${error.message}`;
   }
+  const unfit = schema ? misfit(schema, value) : null;
+  if (!unfit) return { value };
+  const isText = typeof value !== "object" && !misfit(schema, text);
+  return isText ? { value: text } : { wrong: wrong ?? unfit };
 }

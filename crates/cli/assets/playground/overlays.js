@@ -1,5 +1,6 @@
 // What lies over the page: dialogs, menus, short messages.
 
+import { unsendable } from "./api.js";
 import { $, h, icon, iconButton } from "./dom.js";
 
 /** Opens a modal dialog and settles with what `close` was called with, or undefined. */
@@ -54,24 +55,43 @@ export function confirmed({ title, text, action, danger = false }) {
   }).then(Boolean);
 }
 
-/** Asks for a token until there is one that the server takes; `refused` is what was wrong with the last one. */
-export function askToken(refused) {
+/**
+ * Asks for a token until there is one that is taken. `refused` is what was wrong with the last one; `tried` asks the
+ * server about one and gives what is wrong with it, or null.
+ */
+export function askToken({ refused, tried }) {
   const input = h("input", {
     type: "password",
     class: "input",
     id: "token",
     autocomplete: "off",
     spellcheck: "false",
-    required: true,
     autofocus: true,
-    "aria-describedby": "token-hint",
+    "aria-required": "true",
+    "aria-describedby": "token-error token-hint",
   });
+  const wrong = h("p", { class: "form-error", id: "token-error", role: "alert" });
+  const say = (text) => wrong.replaceChildren(...(text ? [icon("error", 16), text] : []));
+  say(refused);
+  const button = h("button", { type: "submit", class: "button primary", text: "Continue" });
+  const enter = async (close) => {
+    // Whoever copied the whole header meant the token in it.
+    const value = input.value.trim().replace(/^(authorization:\s*)?bearer\s+/i, "");
+    if (!value || button.disabled) return;
+    button.disabled = true;
+    const problem = notToken(value) ?? (await tried(value));
+    button.disabled = false;
+    if (!problem) return close(value);
+    say(problem);
+    input.focus();
+    input.select();
+  };
   return dialog({
     title: "This server wants a token",
     className: "small",
     dismissible: false,
     body: [
-      refused && h("p", { class: "form-error", role: "alert" }, icon("error", 16), refused),
+      wrong,
       h("label", { class: "field-label", for: "token", text: "Token" }),
       input,
       h("p", {
@@ -80,14 +100,18 @@ export function askToken(refused) {
         text: "It is sent as Authorization: Bearer, to this server alone, and forgotten when the tab is closed.",
       }),
     ],
-    actions: (close) =>
-      h("button", {
-        type: "submit",
-        class: "button primary",
-        text: "Continue",
-        on: { click: () => input.value.trim() && close(input.value.trim()) },
-      }),
+    actions: (close) => {
+      button.addEventListener("click", () => enter(close));
+      return button;
+    },
   });
+}
+
+function notToken(text) {
+  const found = unsendable(text);
+  if (found === null) return null;
+  const code = `U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+  return `This is no token: it has the character “${found}” (${code}), which cannot be sent. Was it cut off when it was copied?`;
 }
 
 /** A menu below a button. `items` gives `{ label, icon, run, danger }` when it is opened. */

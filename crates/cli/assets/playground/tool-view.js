@@ -54,7 +54,7 @@ export function answerField({ label, placeholder, value = "" }) {
 
 /** Fields with what can be pressed below them. */
 export function answerForm(elements, actions) {
-  const props = { class: "answer", on: { submit: (event) => event.preventDefault() } };
+  const props = { class: "answer", novalidate: true, on: { submit: (event) => event.preventDefault() } };
   return h("form", props, elements, h("div", { class: "answer-actions" }, actions));
 }
 

@@ -4,7 +4,7 @@ use super::{Context, Finding, Probe};
 use crate::banner::host;
 use crate::chat::plain;
 use crate::config::{A2aAddress, A2aMemberConfig, AgUiConfig, AgentConfig, BuiltInConfig, ToolConfig};
-use crate::terminal::one_line;
+use crate::terminal::{count, one_line};
 use copilotkit_adapters::spec::split;
 use copilotkit_adapters::{Api, Check, Profile, ServiceModel, check};
 use copilotkit_runtime::Model as _;
@@ -200,8 +200,8 @@ impl Service {
                     Some(models) => {
                         let some: Vec<_> = models.iter().take(5).filter_map(|one| one["id"].as_str()).collect();
                         let remedy = format!(
-                            "mend the name; the service lists {} models, such as {}",
-                            models.len(),
+                            "mend the name; the service lists {}, such as {}",
+                            count(models.len(), "model"),
                             some.join(", ")
                         );
                         Finding::warning(format!("{provider}: {place} does not list {model}"), remedy)
@@ -301,7 +301,7 @@ fn ag_ui(context: &Context<'_>, id: &str, agent: &AgUiConfig) -> Probe {
     })
 }
 
-/// An A2A agent is not asked anything: its card says whether it can be spoken to.
+/// An A2A agent is not asked anything: its card says whether it can be spoken to, and what it wants to know.
 fn a2a(what: String, address: &A2aAddress<'_>) -> Probe {
     let (client, place) = (crate::wiring::a2a::client(address), host(address.url));
     Probe::remote(what, async move {
@@ -312,7 +312,14 @@ fn a2a(what: String, address: &A2aAddress<'_>) -> Probe {
         match client.card().await {
             Ok(known) => {
                 let version = known.interface().map_or_else(String::new, |(_, dialect)| dialect.version().to_string());
-                Finding::ok(format!("{place}: {} speaks A2A {version}", one_line(&known.card.name, 64)))
+                let name = one_line(&known.card.name, 64);
+                match client.missing_credentials(&known.card) {
+                    Some(missing) => {
+                        let detail = format!("{place}: {name} wants {}, and has nothing for it", missing.wanted);
+                        Finding::warning(detail, missing.remedy)
+                    }
+                    None => Finding::ok(format!("{place}: {name} speaks A2A {version}")),
+                }
             }
             Err(error) => {
                 let remedy = "start the agent, or mend `url`: copilotkit a2a card URL shows what is there";

@@ -60,6 +60,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     JS "playground/overlays.js",
     JS "playground/patch.js",
     JS "playground/prices.js",
+    JS "playground/question-form.js",
     JS "playground/session.js",
     JS "playground/setup-view.js",
     JS "playground/share.js",

@@ -181,6 +181,12 @@ impl Refusal {
         if self.counted { None } else { Code::from_name(self.code()).or_else(named) }
     }
 
+    /// Says what to do.
+    pub(super) fn with_hint(mut self, hint: &str) -> Self {
+        self.body["hint"] = hint.into();
+        self
+    }
+
     /// Tells who asked for an agent that is not there which ones are.
     pub(super) fn with_agents(mut self, lifecycle: &Lifecycle) -> Self {
         if self.code() == Code::AgentNotFound.as_str() {

@@ -10,6 +10,7 @@ use copilotkit_protocol::runtime_api::Envelope;
 use copilotkit_protocol::{Code, Json};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A method of the envelope: its route, the params that become the route's ids, and whether it needs a body.
@@ -43,6 +44,10 @@ pub const METHODS: &[MethodSpec] = &[
     },
 ];
 
+/// What clients of another time are told.
+const GRAPHQL: &str = "This is GraphQL, which is not spoken here. Chats of CopilotKit before 1.50 send it: update the \
+                       @copilotkit packages of the page. CopilotTask sends it in every version: run an agent instead.";
+
 pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) -> Result<Response<Body>, Refusal> {
     if parts.method != Method::POST {
         return Err(Refusal::method_not_allowed("POST"));
@@ -60,6 +65,7 @@ pub(super) async fn dispatch(state: &State, parts: &mut Parts, request: Body) ->
         true if port::is_meant(&json) => {
             Refusal::invalid_envelope("messages: a list is expected, like [{\"role\", \"content\"}]")
         }
+        true if is_graphql(&json) => Refusal::invalid_envelope("Missing method field").with_hint(GRAPHQL),
         true => Refusal::invalid_envelope("Missing method field"),
         false => Refusal::not_found(
             "This server has mode = \"single\" in [server]: it takes everything as POST {\"method\", …} to its base path.",
@@ -129,6 +135,16 @@ pub(super) async fn mismatch(state: &State, parts: &Parts, request: Body) -> Res
         "message": message,
     });
     Err(Refusal::new(StatusCode::NOT_FOUND, body))
+}
+
+/// Whether a body is a request of GraphQL.
+fn is_graphql(body: &Json) -> bool {
+    #[derive(Deserialize)]
+    struct Request {
+        query: Option<String>,
+    }
+    let query = body.read::<Request>().ok().and_then(|request| request.query).unwrap_or_default();
+    ["query", "mutation", "subscription", "{"].iter().any(|word| query.trim_start().starts_with(word))
 }
 
 fn is_method(name: &str) -> bool {
