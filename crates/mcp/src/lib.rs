@@ -35,7 +35,6 @@ mod names;
 pub mod oauth;
 mod pool;
 pub mod result;
-mod seldom;
 mod telemetry;
 mod tools;
 mod transport;

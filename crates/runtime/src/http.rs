@@ -192,6 +192,9 @@ impl SurfaceOptions {
 #[derive(Clone)]
 pub struct Surface(Arc<State>);
 
+/// The least time between two lines about those that ask too much.
+const REFUSALS: Duration = Duration::from_secs(1);
+
 struct State {
     lifecycle: Lifecycle,
     options: SurfaceOptions,
@@ -211,7 +214,7 @@ impl Surface {
         options.base_paths.sort_by_key(|base| std::cmp::Reverse(base.len()));
         let room = body::Room::new(options.bodies_max, options.body_max);
         let rate = options.requests_per_minute.map(rate::Rate::new);
-        Self(Arc::new(State { lifecycle, options, room, rate, refusals: Seldom::new() }))
+        Self(Arc::new(State { lifecycle, options, room, rate, refusals: Seldom::every(REFUSALS) }))
     }
 
     /// The lifecycle behind it.

@@ -30,8 +30,7 @@ pub mod model;
 pub mod principal;
 #[cfg(feature = "lifecycle")]
 pub mod registry;
-#[cfg(any(feature = "http", feature = "sqlite"))]
-mod seldom;
+pub mod seldom;
 pub mod store;
 pub mod telemetry;
 #[cfg(feature = "lifecycle")]

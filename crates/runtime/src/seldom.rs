@@ -1,29 +1,39 @@
-//! Lines of the log that could come a thousand times a second.
+//! Lines of the log that could come a thousand times a second, or with every run.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The least time between two of them.
-const EVERY: Duration = Duration::from_secs(1);
-
-/// Lets a line through at most once a second, and counts those that were left out since.
+/// Lets a line through at most once in a while, and counts those that were left out since.
+///
+/// ```
+/// use copilotkit_runtime::seldom::Seldom;
+/// use std::time::Duration;
+///
+/// static SAID: Seldom = Seldom::every(Duration::from_secs(60));
+/// assert_eq!((SAID.due(), SAID.due()), (Some(0), None));
+/// ```
 #[derive(Debug)]
-pub(crate) struct Seldom(Mutex<(Option<Instant>, u64)>);
+pub struct Seldom {
+    every: Duration,
+    /// When a line came last, and how many were left out since.
+    said: Mutex<(Option<Instant>, u64)>,
+}
 
 impl Seldom {
-    pub(crate) const fn new() -> Self {
-        Self(Mutex::new((None, 0)))
+    /// With so much time between two lines.
+    pub const fn every(every: Duration) -> Self {
+        Self { every, said: Mutex::new((None, 0)) }
     }
 
     /// `Some` where a line is due, with how many were left out before it.
-    pub(crate) fn due(&self) -> Option<u64> {
+    pub fn due(&self) -> Option<u64> {
         self.due_at(Instant::now())
     }
 
     fn due_at(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let (said, left_out) = &mut *state;
-        if said.is_some_and(|said| now.saturating_duration_since(said) < EVERY) {
+        if said.is_some_and(|said| now.saturating_duration_since(said) < self.every) {
             *left_out += 1;
             return None;
         }
@@ -37,8 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_a_second_says_how_many_there_were() {
-        let (seldom, start) = (Seldom::new(), Instant::now());
+    fn one_in_a_while_says_how_many_there_were() {
+        let (seldom, start) = (Seldom::every(Duration::from_secs(1)), Instant::now());
         let at = |millis| seldom.due_at(start + Duration::from_millis(millis));
         assert_eq!(
             [at(0), at(1), at(999), at(1_000), at(1_500), at(2_100)],

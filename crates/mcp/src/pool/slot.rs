@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, McpError};
 use crate::limits;
 use crate::listing::{ToolList, list};
 use crate::oauth;
-use crate::seldom::Seldom;
+use copilotkit_runtime::seldom::Seldom;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, join_all};
 use http::{HeaderMap, header};
@@ -38,12 +38,18 @@ pub(crate) struct Slot {
 }
 
 /// What every run would say about a server that is not there.
-#[derive(Default)]
 pub(super) struct Told {
     connect: Seldom,
     list: Seldom,
     /// A run went on without it.
     pub(super) without: Seldom,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        let seldom = || Seldom::every(Duration::from_secs(60));
+        Self { connect: seldom(), list: seldom(), without: seldom() }
+    }
 }
 
 #[derive(Default)]

@@ -10,6 +10,7 @@ use crate::store::sqlite::writer::{Inbox, Job};
 use crate::store::sqlite::{attachments, chunk};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// More frames than a killed process can have shown without writing them. What closes an interrupted run is numbered
 /// behind them: a number that a client may have seen is never that of another frame.
@@ -101,7 +102,7 @@ pub(super) fn note(slot: &Slot, written: &Unsaved) {
 }
 
 /// A full disk is full for every thread, and for every try.
-static SAID: Seldom = Seldom::new();
+static SAID: Seldom = Seldom::every(Duration::from_secs(1));
 
 /// Tells the run in memory what became of it.
 pub(super) fn settle(
