@@ -159,8 +159,8 @@ impl Pipeline {
         out.frames.push(frame);
     }
 
-    /// RUN_STARTED shows what the run was started with, unless the agent says it itself or it is larger or deeper than
-    /// clients take, and declares our version.
+    /// RUN_STARTED shows what the run was started with, unless the agent says it itself, and declares our version. Of what is
+    /// larger or deeper than clients take it shows what they can.
     fn started(&mut self, mut event: Event, out: &mut Append) -> Frame {
         let mut ours = false;
         if let Event::RunStarted(started) = &mut event {
